@@ -1,0 +1,32 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+
+#include "core/error.h"
+
+namespace cps {
+
+// Shared between the call that works and whoever may stop it (AbortSignal, close, environment
+// teardown, the timeoutMs limit). Checked at least once per packet and per block of rows.
+class CancelToken {
+ public:
+  void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
+  void setDeadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
+  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+  bool expired() const noexcept {
+    return deadline_ != std::chrono::steady_clock::time_point::max() &&
+           std::chrono::steady_clock::now() >= deadline_;
+  }
+  // Throws Error(Aborted) when cancelled, Error(Unsupported) naming timeoutMs when out of time.
+  void check(Stage stage) const;
+
+ private:
+  std::atomic<bool> cancelled_{false};
+  std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
+};
+
+using CancelPtr = std::shared_ptr<CancelToken>;
+
+}  // namespace cps

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+namespace cps {
+
+// Note [Error codes]
+// These names are the public contract (CodecPatchStreamError.code). src/errors.ts lists the same
+// names for TypeScript; a test compares the two lists.
+enum class ErrorCode {
+  InvalidArgument,
+  NotFound,
+  NoVideo,
+  Unsupported,
+  Corrupt,
+  BackendUnavailable,
+  OutOfMemory,
+  Device,
+  Closed,
+  Aborted,
+};
+
+// "ERR_CPS_INVALID_ARGUMENT", ...; Aborted is "ABORT_ERR", which becomes an AbortError in JS.
+const char* errorCodeName(ErrorCode code) noexcept;
+
+// Where in the pipeline it went wrong.
+enum class Stage { Options, Open, Index, Decode, Process, Transfer };
+const char* stageName(Stage stage) noexcept;
+
+// The only exception type that leaves the core. `what()` says what was wrong, where (file, frame)
+// and what to do about it.
+class Error : public std::runtime_error {
+ public:
+  Error(ErrorCode code, Stage stage, const std::string& message)
+      : std::runtime_error(message), code_(code), stage_(stage) {}
+
+  ErrorCode code() const noexcept { return code_; }
+  Stage stage() const noexcept { return stage_; }
+
+ private:
+  ErrorCode code_;
+  Stage stage_;
+};
+
+}  // namespace cps

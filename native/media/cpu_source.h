@@ -1,0 +1,28 @@
+#pragma once
+
+#include <memory>
+
+#include "core/options.h"
+#include "core/task_pool.h"
+#include "media/frame_source.h"
+
+namespace cps {
+
+class IndexCache;
+class DecoderPool;
+
+// What outlives a call and is shared by all calls of the process.
+struct MediaServices {
+  std::shared_ptr<TaskPool> pool;
+  std::shared_ptr<ThreadBudget> budget;
+  std::shared_ptr<IndexCache> indexes;
+  std::shared_ptr<DecoderPool> decoders;
+};
+MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
+                                std::shared_ptr<ThreadBudget> budget);
+
+// Opens the video, gets its frame index (cached where allowed) and checks the limits.
+std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallContext& call,
+                                           const MediaServices& services);
+
+}  // namespace cps

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/cancel.h"
+#include "core/device.h"
+#include "core/options.h"
+#include "core/profile.h"
+#include "core/task_pool.h"
+#include "ops/frame_view.h"
+
+namespace cps {
+
+// What is known of the video before anything is decoded.
+struct VideoInfo {
+  int32_t width = 0, height = 0;  // display size
+  int64_t totalFrames = 0;        // frames in display order
+  double fps = 0;                 // average frame rate
+  double durationSec = 0;
+  std::string codec;   // FFmpeg's decoder name, for messages and summaries
+  std::string format;  // demuxer name
+};
+
+// A decoded picture; `owner` keeps its planes alive (an AVFrame reference or a device allocation).
+struct SourceFrame {
+  std::shared_ptr<const void> owner;
+  FrameView view;
+  Device device;
+  int64_t displayIndex = 0;
+  double timestampSec = 0;  // from the first displayed frame's pts on: pts * time base
+  bool isKeyFrame = false;  // the container's key flag of this frame's packet
+};
+
+// Receives each wanted picture once, in any order, possibly from several threads at a time.
+class FrameSink {
+ public:
+  virtual ~FrameSink() = default;
+  virtual void onFrame(SourceFrame frame) = 0;
+};
+
+// What a call hands to everything that works for it.
+struct CallContext {
+  const DecodeOptions& options;
+  CancelPtr cancel;
+  Profile& profile;
+};
+
+// One opened video on one device. Constructed by a backend (CPU: media/cpu_source.h; GPU: cuda/).
+class FrameSource {
+ public:
+  virtual ~FrameSource() = default;
+  virtual Device device() const = 0;
+  // Exact: where a container cannot be trusted to say how many pictures come out, the source has
+  // found out by decoding (Note [Trust] in frame_index.h).
+  virtual const VideoInfo& info() const = 0;
+  // Decodes exactly the pictures with these display indices (ascending, distinct, < totalFrames)
+  // and gives each to the sink. Throws Error(Corrupt) naming the frame when one cannot be had:
+  // never a neighbour, never a damaged picture.
+  virtual void decode(std::span<const int64_t> displayIndices, FrameSink& sink) = 0;
+};
+
+}  // namespace cps

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+namespace cps {
+
+// Sizes every operation agrees on. All in display space (after orientation).
+
+// Patch grid and the resized picture the patches are cut from.
+struct PatchGrid {
+  int32_t frameHeight = 0, frameWidth = 0;    // display size of the video
+  int32_t targetHeight = 0, targetWidth = 0;  // multiples of 2 * patchSize
+  int32_t patchSize = 0;
+  int32_t rows = 0, cols = 0;  // hb, wb
+
+  int32_t perFrame() const { return rows * cols; }
+};
+
+// Cells of energy 'block': `cell` luma samples a side; the last row and column may cover fewer.
+struct CellGrid {
+  int32_t frameHeight = 0, frameWidth = 0;
+  int32_t cell = 4;
+  int32_t rows = 0, cols = 0;            // hs, ws
+  int32_t blockRows = 0, blockCols = 0;  // blocks of 4x4 cells
+
+  int64_t cells() const { return int64_t{rows} * cols; }
+  int64_t blocks() const { return int64_t{blockRows} * blockCols; }
+};
+
+// Luma map of energy 'reference'.
+struct ReferenceGrid {
+  int32_t frameHeight = 0, frameWidth = 0;
+  int32_t rows = 0, cols = 0;  // hs, ws
+  int32_t radius = 0;          // r
+
+  int64_t cells() const { return int64_t{rows} * cols; }
+};
+
+// DESIGN section 4, steps 3 and the two energies. Host only; throws Error(InvalidArgument) when
+// minPixels > maxPixels.
+PatchGrid makePatchGrid(int32_t frameHeight, int32_t frameWidth, int64_t minPixels,
+                        int64_t maxPixels, int32_t patchSize);
+CellGrid makeCellGrid(int32_t frameHeight, int32_t frameWidth);
+ReferenceGrid makeReferenceGrid(int32_t frameHeight, int32_t frameWidth);
+
+}  // namespace cps

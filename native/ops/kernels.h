@@ -1,0 +1,101 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "core/buffer.h"
+#include "core/cancel.h"
+#include "core/dtype.h"
+#include "core/options.h"
+#include "core/task_pool.h"
+#include "ops/frame_view.h"
+#include "ops/geometry.h"
+
+namespace cps {
+
+// Note [Kernels]
+// The operations of the pipeline, as one table per device. An instance belongs to one call. All
+// pointers are memory of `device()`, frames included. CPU instances run an operation to its end
+// before returning and may be called from several threads at once for different frames; CUDA
+// instances enqueue on the call's stream and return, and serialise callers themselves.
+// The arithmetic of every operation lives in ops/X_math.h and is shared by all devices, so the same
+// input gives the same bits (patches within 1 of 255 before the cast, indices always equal).
+
+// Where patches go: index list in, tensor out.
+struct GatherSpec {
+  PatchGrid grid;
+  DType dtype = DType::BF16;
+  Layout layout = Layout::Nchw;
+  Normalize normalize;
+};
+
+struct TopKInput {
+  const float* unitScores = nullptr;   // [frames * unitsPerFrame], device memory
+  std::span<const uint8_t> frameIsI;   // [frames], host
+  std::span<const float> frameBoost;   // [frames], host; added to each unit's score first
+  int32_t unitsPerFrame = 0;
+  int64_t k = 0;  // 0 < k <= frames * unitsPerFrame
+};
+
+class Kernels {
+ public:
+  virtual ~Kernels() = default;
+  virtual Device device() const = 0;
+  virtual std::shared_ptr<MemoryResource> memory() const = 0;
+
+  // --- energy 'block' -------------------------------------------------------------------------
+  // Rounded mean of the luma samples of each cell, 8-bit units. out: [rows * cols].
+  virtual void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) = 0;
+  // Best displacement of each 4x4 block: motion2 [blocks] = dy^2 + dx^2 (0..32); residual [cells].
+  virtual void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid,
+                          uint8_t* motion2, uint8_t* residual) = 0;
+  // Percentiles by exact histograms, energy tables, area-weighted patch scores.
+  // scores: [grid.rows * grid.cols] of this frame.
+  virtual void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
+                           const PatchGrid& grid, double energyPct, float* scores) = 0;
+
+  // --- energy 'reference' ---------------------------------------------------------------------
+  virtual void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) = 0;
+  // motion, residual: [cells] each.
+  virtual void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid,
+                              float* motion, float* residual) = 0;
+  // Normalises both maps by their percentile, mixes, resizes and sums per patch.
+  virtual void referenceScores(const float* motion, const float* residual,
+                               const ReferenceGrid& cells, const PatchGrid& grid, double energyPct,
+                               float* scores) = 0;
+
+  // --- selection ------------------------------------------------------------------------------
+  // Sum of the four patch scores of each 2x2 block. frames * rows/2 * cols/2 values, summed in the
+  // order base, base+1, base+cols, base+cols+1.
+  virtual void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
+                              float* unitScores) = 0;
+  // Indices of the k best units by (frame is I, score, lower index), in ascending index order.
+  // Written to host memory `indices` [k]; synchronises.
+  virtual void topK(const TopKInput& input, int32_t* indices) = 0;
+
+  // --- pixels ---------------------------------------------------------------------------------
+  // Patches `indices` (host, ascending linear patch indices, count of them) of `frames` (host array
+  // of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
+  virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
+                             const GatherSpec& spec, void* out) = 0;
+  // One frame as interleaved 8-bit RGB in display orientation, out [outHeight, outWidth, 3];
+  // bilinear as in gatherPatches (rounded half away) when the size differs from the display size.
+  virtual void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) = 0;
+
+  // --- moving results -------------------------------------------------------------------------
+  // Copies device memory to host memory and waits for it.
+  virtual void download(void* host, const void* device, size_t bytes) = 0;
+  // Waits for everything enqueued.
+  virtual void synchronize() = 0;
+};
+
+// CPU implementation: SIMD variants chosen once at run time, large operations split over the pool.
+struct CpuKernelsConfig {
+  TaskPool* pool = nullptr;  // null: everything on the calling thread
+  int maxThreads = 1;
+  CancelPtr cancel;
+};
+std::unique_ptr<Kernels> makeCpuKernels(const CpuKernelsConfig& config);
+
+}  // namespace cps

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "media/cpu_source.h"
+#include "ops/kernels.h"
+
+namespace cps {
+
+// What the GPU backend offers the pipeline; filled by cuda/ and handed over by the composition root
+// (native/napi/addon.cpp), so that nothing outside cuda/ sees a CUDA header.
+struct GpuBackend {
+  // Empty when device `id` can process; else what is missing (driver, device), for people.
+  std::function<std::string(int id)> whyNotProcess;
+  // Empty when device `id` can decode at all; the codec is judged by openSource.
+  std::function<std::string(int id)> whyNotDecode;
+  // Throws Error(BackendUnavailable) when the device cannot decode this stream.
+  std::function<std::unique_ptr<FrameSource>(const VideoInput&, const CallContext&,
+                                             const MediaServices&)>
+      openSource;
+  std::function<std::unique_ptr<Kernels>(int id, const CancelPtr&)> makeKernels;
+  // Moves a decoded picture to the other kind of device (host <-> device id).
+  std::function<SourceFrame(const SourceFrame&, Device to)> transfer;
+};
+
+// Everything calls share. One per process while any addon instance lives (Note [One context]).
+class Context {
+ public:
+  explicit Context(int threads);
+
+  // Note [One context]
+  // Thread budget, frame indexes and decoder pools only make sense per process: eight workers with
+  // eight budgets would oversubscribe the machine eightfold. Every addon instance holds a reference;
+  // the last one to go joins the threads, so that the library can be unloaded safely.
+  static std::shared_ptr<Context> shared();
+
+  const MediaServices& media() const { return media_; }
+  const GpuBackend* gpu() const { return gpu_ ? gpu_.get() : nullptr; }
+  void setGpu(GpuBackend backend) { gpu_ = std::make_unique<GpuBackend>(std::move(backend)); }
+
+ private:
+  MediaServices media_;
+  std::unique_ptr<GpuBackend> gpu_;
+};
+
+}  // namespace cps

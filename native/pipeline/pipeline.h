@@ -1,0 +1,52 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/buffer.h"
+#include "core/options.h"
+#include "core/profile.h"
+#include "media/frame_source.h"
+#include "ops/kernels.h"
+
+namespace cps {
+
+class Context;
+
+// Facts about the sampled frames that every result carries.
+struct SampleInfo {
+  VideoInfo video;
+  std::vector<int64_t> frameIds;      // [T], display indices, duplicates kept
+  std::vector<double> timestampsSec;  // [T]
+  std::vector<uint8_t> isKeyFrame;    // [T], the container's key flags
+  std::string decodeBackend;          // "cpu" or "cuda:N"
+  std::string processBackend;
+  std::string fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
+};
+
+struct PatchResult {
+  SampleInfo sample;
+  std::vector<uint8_t> isI;  // [T], after the first-frame rule of DESIGN section 4.2
+  PatchGrid grid;
+  Buffer patches;      // [count, 3, P, P] (or [count, P, P, 3]) of outputDtype, on the process device
+  int64_t count = 0;   // K
+  Buffer fields;       // int32 [count, 6]: seqPos, frameId, isI, linear, h, w; host
+  Buffer scores;       // float32 [count]; host
+  Buffer frameScores;  // float32 [T, rows, cols]: every patch's score; host (heat maps, statistics)
+};
+
+struct FramesResult {
+  SampleInfo sample;
+  int32_t width = 0, height = 0;  // of the frames tensor
+  Buffer frames;                  // uint8 [T, H, W, 3], on the process device
+};
+
+PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
+                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
+                           Profile& profile);
+FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
+                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
+                           Profile& profile);
+
+}  // namespace cps

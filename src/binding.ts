@@ -1,0 +1,122 @@
+/**
+ * The one typed contract between TypeScript and the native addon (native/napi). Nothing else in the
+ * package talks to the addon. Records are complete: src/options.ts fills every field.
+ */
+import type { DecodeRecord, FrameRecord, PatchRecord } from './options.js';
+import { loadBinding } from './load-binding.js';
+
+/** Memory owned by the addon. An ArrayBuffer over it is made on first use and then lives by GC. */
+export interface NativeBuffer {
+  readonly byteLength: number;
+  /** 'cpu' or 'cuda:N'. */
+  readonly device: string;
+  /** Host memory only; the same ArrayBuffer each time. Throws on device memory or after release. */
+  arrayBuffer(): ArrayBuffer;
+  /** Device memory: downloads through pinned staging. Host memory: the same as arrayBuffer(). */
+  toHost(): Promise<ArrayBuffer>;
+  /** The address as an opaque number for adapters that share memory; 0 after release. */
+  readonly address: bigint;
+  /** Drops the addon's hold. Frees at once unless an ArrayBuffer was handed out (then GC frees). */
+  release(): void;
+}
+
+/** Cancels the call it was passed to; afterwards a no-op. */
+export interface NativeCancel {
+  cancel(): void;
+}
+
+export interface NativeSampleInfo {
+  sampledFrameIds: number[];
+  timestampsSec: number[];
+  /** The container's key flag of each sampled frame. */
+  isKeyFrame: boolean[];
+  fps: number;
+  durationSec: number;
+  /** Display size, rotation applied. */
+  width: number;
+  height: number;
+  totalFrames: number;
+  codec: string;
+  format: string;
+  backend: { decode: string; process: string };
+  /** Why 'auto' did not take the GPU; empty when it did or none was asked for. */
+  fallbackReason: string;
+  timings: Record<string, number>;
+}
+
+export interface NativePatchResult extends NativeSampleInfo {
+  /** [count, 3, P, P] or [count, P, P, 3] in outputDtype. */
+  patches: NativeBuffer;
+  count: number;
+  /** int32 [count, 6]. */
+  fields: NativeBuffer;
+  /** float32 [count]. */
+  scores: NativeBuffer;
+  /** float32 [T, rows, cols]. */
+  frameScores: NativeBuffer;
+  /** After the first-frame rule. */
+  isI: boolean[];
+  grid: { t: number; h: number; w: number };
+  targetWidth: number;
+  targetHeight: number;
+}
+
+export interface NativeFramesResult extends NativeSampleInfo {
+  /** uint8 [T, H, W, 3]. */
+  frames: NativeBuffer;
+  framesWidth: number;
+  framesHeight: number;
+}
+
+/** A video as the addon takes it: a path, or the whole file (copied before the call returns). */
+export type NativeInput = string | Uint8Array;
+
+/** What a rejected native call carries; src/errors.ts turns it into a CodecPatchStreamError. */
+export interface NativeErrorShape {
+  code: string;
+  stage: string;
+  message: string;
+}
+
+export interface NativeBinding {
+  /** Field names the addon reads of each record, for the test against src/options.ts. */
+  readonly recordFields: {
+    readonly decode: readonly string[];
+    readonly patch: readonly string[];
+    readonly frame: readonly string[];
+  };
+  readonly errorCodes: readonly string[];
+  readonly build: {
+    readonly version: string;
+    readonly ffmpeg: string;
+    readonly cuda: string | null;
+    readonly threads: number;
+    /** The widest SIMD variant this processor runs, e.g. 'avx2'. */
+    readonly simd: string;
+  };
+  /** Live native objects of this addon instance and of the process, for leak tests. */
+  stats(): { liveBuffers: number; liveBytes: number; callsInFlight: number; threads: number };
+  /** Empty string when the GPU can be used for the stage, else what is missing. */
+  whyNotGpu(stage: 'decode' | 'process', deviceId: number): string;
+  createCancel(): NativeCancel;
+  patchStream(
+    input: NativeInput,
+    decode: DecodeRecord,
+    patch: PatchRecord,
+    cancel: NativeCancel,
+  ): Promise<NativePatchResult>;
+  decodeOnly(
+    input: NativeInput,
+    decode: DecodeRecord,
+    frame: FrameRecord,
+    cancel: NativeCancel,
+  ): Promise<NativeFramesResult>;
+}
+
+let binding: NativeBinding | undefined;
+
+/** The loaded addon (loaded on first use). */
+export function native(): NativeBinding {
+  binding ??= loadBinding();
+  return binding;
+}

@@ -37,7 +37,7 @@ struct DecodeOptions {
   bool nvdecReuseOpenDecoder;
   int decodeThreads;  // 0: from the process-wide budget
   ThreadType decodeThreadType;
-  int64_t readerCacheSize;  // <= 0 disables
+  int64_t readerCacheSize;     // <= 0 disables
   std::string readerCacheDir;  // empty: none
   ColorMatrixOption colorMatrix;
   // Limits, checked before anything is allocated on a file's word.
@@ -80,7 +80,7 @@ struct FrameOptions {
 
 // What to open. Exactly one of the two is set.
 struct VideoInput {
-  std::string path;                            // a local path, never a URL
+  std::string path;                                   // a local path, never a URL
   std::shared_ptr<const std::vector<uint8_t>> bytes;  // or the whole file in memory
   // For messages: the path, or "<memory, N bytes>".
   std::string describe() const;

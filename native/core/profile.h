@@ -22,8 +22,7 @@ class Profile {
   // Adds the time between construction and destruction to `key`.
   class Scope {
    public:
-    Scope(Profile& profile, const char* key)
-        : profile_(profile), key_(key), start_(Clock::now()) {}
+    Scope(Profile& profile, const char* key) : profile_(profile), key_(key), start_(Clock::now()) {}
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;

@@ -36,7 +36,7 @@ struct PlaneView {
 // A decoded picture, never copied: planes as the decoder left them. Trivially copyable, passed by
 // value to kernels.
 struct FrameView {
-  int32_t width = 0;   // stored size, after cropping, before orientation
+  int32_t width = 0;  // stored size, after cropping, before orientation
   int32_t height = 0;
   PlaneView plane[3];  // Y, Cb, Cr, or R, G, B when color.matrix is Rgb; gray has only plane[0]
   int32_t planes = 3;  // 1 (gray) or 3

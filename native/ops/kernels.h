@@ -31,9 +31,9 @@ struct GatherSpec {
 };
 
 struct TopKInput {
-  const float* unitScores = nullptr;   // [frames * unitsPerFrame], device memory
-  std::span<const uint8_t> frameIsI;   // [frames], host
-  std::span<const float> frameBoost;   // [frames], host; added to each unit's score first
+  const float* unitScores = nullptr;  // [frames * unitsPerFrame], device memory
+  std::span<const uint8_t> frameIsI;  // [frames], host
+  std::span<const float> frameBoost;  // [frames], host; added to each unit's score first
   int32_t unitsPerFrame = 0;
   int64_t k = 0;  // 0 < k <= frames * unitsPerFrame
 };

@@ -32,8 +32,8 @@ class Context {
 
   // Note [One context]
   // Thread budget, frame indexes and decoder pools only make sense per process: eight workers with
-  // eight budgets would oversubscribe the machine eightfold. Every addon instance holds a reference;
-  // the last one to go joins the threads, so that the library can be unloaded safely.
+  // eight budgets would oversubscribe the machine eightfold. Every addon instance holds a
+  // reference; the last one to go joins the threads, so that the library can be unloaded safely.
   static std::shared_ptr<Context> shared();
 
   const MediaServices& media() const { return media_; }

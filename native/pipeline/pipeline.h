@@ -22,14 +22,15 @@ struct SampleInfo {
   std::vector<uint8_t> isKeyFrame;    // [T], the container's key flags
   std::string decodeBackend;          // "cpu" or "cuda:N"
   std::string processBackend;
-  std::string fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
+  std::string
+      fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
 };
 
 struct PatchResult {
   SampleInfo sample;
   std::vector<uint8_t> isI;  // [T], after the first-frame rule of DESIGN section 4.2
   PatchGrid grid;
-  Buffer patches;      // [count, 3, P, P] (or [count, P, P, 3]) of outputDtype, on the process device
+  Buffer patches;  // [count, 3, P, P] (or [count, P, P, 3]) of outputDtype, on the process device
   int64_t count = 0;   // K
   Buffer fields;       // int32 [count, 6]: seqPos, frameId, isI, linear, h, w; host
   Buffer scores;       // float32 [count]; host

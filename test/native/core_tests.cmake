@@ -1,1 +1,1 @@
-# core tests
+cps_test(core_test core_test.cpp)

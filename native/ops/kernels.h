@@ -75,7 +75,7 @@ class Kernels {
   virtual void topK(const TopKInput& input, int32_t* indices) = 0;
 
   // --- pixels ---------------------------------------------------------------------------------
-  // Patches `indices` (host, ascending linear patch indices, count of them) of `frames` (host array
+  // Patches `indices` (host, linear patch indices in the order of the result) of `frames` (host array
   // of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
   virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                              const GatherSpec& spec, void* out) = 0;
@@ -83,6 +83,8 @@ class Kernels {
   // bilinear as in gatherPatches (rounded half away) when the size differs from the display size.
   virtual void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) = 0;
 
+  // --- memory ----------------------------------------------------------------------------------
+  virtual void fillZero(void* device, size_t bytes) = 0;
   // --- moving results -------------------------------------------------------------------------
   // Copies device memory to host memory and waits for it.
   virtual void download(void* host, const void* device, size_t bytes) = 0;

@@ -1,0 +1,56 @@
+/** One native call from start to end: abort, errors, report. */
+import { native } from './binding.js';
+import type { NativeBinding, NativeCancel, NativeSampleInfo } from './binding.js';
+import { AbortError, fromNativeError } from './errors.js';
+import type { Api } from './option-kinds.js';
+import { reportCall } from './profile.js';
+
+export interface Call<R> {
+  readonly api: Api;
+  readonly input: string | Uint8Array;
+  readonly signal: AbortSignal | undefined;
+  readonly start: (binding: NativeBinding, cancel: NativeCancel) => Promise<R>;
+  /** Frees a result that nobody will get, because the abort came while it was on its way. */
+  readonly discard: (result: R) => void;
+}
+
+export const describeInput = (input: string | Uint8Array): string =>
+  typeof input === 'string' ? input : `<memory, ${input.byteLength} bytes>`;
+
+async function run<R>({ signal, start, discard }: Call<R>): Promise<R> {
+  if (signal?.aborted) throw new AbortError(signal.reason);
+  const binding = native();
+  const cancel = binding.createCancel();
+  const onAbort = (): void => cancel.cancel();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  try {
+    const result = await start(binding, cancel);
+    if (signal?.aborted) {
+      discard(result);
+      throw new AbortError(signal.reason);
+    }
+    return result;
+  } catch (error) {
+    throw fromNativeError(error, signal);
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
+  }
+}
+
+/**
+ * Runs the call. It settles when the native work has ended, aborts included: whoever awaits the
+ * rejection knows that the file is closed and the memory is back.
+ */
+export async function callNative<R extends NativeSampleInfo>(call: Call<R>): Promise<R> {
+  const started = performance.now();
+  const report = { api: call.api, input: describeInput(call.input) };
+  try {
+    const result = await run(call);
+    const { timings, backend } = result;
+    reportCall({ ...report, wallMs: performance.now() - started, timings, backend });
+    return result;
+  } catch (error) {
+    reportCall({ ...report, wallMs: performance.now() - started, error });
+    throw error;
+  }
+}

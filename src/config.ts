@@ -1,0 +1,193 @@
+// Generated from src/options.ts by scripts/gen-options-doc.cjs; do not edit.
+
+/** Options that decodeOnly and patchStream share. */
+export interface DecodeConfig {
+  /**
+   * The video: a local path, a file: URL, or the bytes of the whole file (copied before the call
+   * returns). Nothing but local files and memory is ever opened.
+   */
+  readonly videoPath: string | URL | Uint8Array | ArrayBuffer;
+  /**
+   * Number T of uniformly sampled frames. Of N frames, sample i is the one with display index
+   * floor(i·(N−1)/(T−1)); a video with fewer frames repeats some. Integer between 1 and 1000000.
+   * Default: 16.
+   */
+  readonly sequenceLength?: number | undefined;
+  /** Rejects with an AbortError and stops the work within the decoding of one packet. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Device of both stages. 'auto' takes the GPU where it works for this video, else the CPU
+   * (`fallbackReason` says why); 'gpu' and 'cpu' are taken at their word or throw
+   * ERR_CPS_BACKEND_UNAVAILABLE. Default: 'auto'.
+   */
+  readonly backend?: 'auto' | 'gpu' | 'cpu' | undefined;
+  /** The same for decoding alone. Default: backend. */
+  readonly decodeBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
+  /** The same for everything after decoding alone. Default: backend. */
+  readonly processBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
+  /** CUDA device of both stages. Integer between 0 and 1023. Default: 0. */
+  readonly deviceId?: number | undefined;
+  /** CUDA device that decodes. Integer between 0 and 1023. Default: deviceId. */
+  readonly decodeDeviceId?: number | undefined;
+  /** CUDA device of everything after decoding. Integer between 0 and 1023. Default: deviceId. */
+  readonly processDeviceId?: number | undefined;
+  /**
+   * 'throughput' keeps decoder sessions for sustained work, 'latency' opens one session for the
+   * shortest single answer; 'auto' is 'throughput'. Default: 'throughput'.
+   */
+  readonly decodeMode?: 'throughput' | 'latency' | 'auto' | undefined;
+  /**
+   * 'seek' jumps to key frames, 'stream' reads on; 'auto' takes what decodes fewer packets, from
+   * the frame index. The frames are the same with each. Default: 'auto'.
+   */
+  readonly uniformStrategy?: 'auto' | 'seek' | 'stream' | undefined;
+  /**
+   * When given, uniformStrategy 'auto' streams exactly when totalFrames <= sequenceLength ×
+   * ratio, and seeks otherwise (the Python original: 12). Number > 0.
+   */
+  readonly uniformAutoRatio?: number | undefined;
+  /**
+   * NVDEC sessions kept open per device in throughput mode. Integer between 0 and 64. Default:
+   * 2.
+   */
+  readonly nvdecSessionPoolSize?: number | undefined;
+  /**
+   * Reconfigures an open NVDEC decoder for the next video where the hardware can. Default: true
+   * in throughput mode.
+   */
+  readonly nvdecReuseOpenDecoder?: boolean | undefined;
+  /**
+   * Threads that decode this video; 0 takes them from the process-wide budget. Integer between 0
+   * and 1024. Default: 0.
+   */
+  readonly decodeThreads?: number | undefined;
+  /** How FFmpeg's decoder may use several threads. Default: 'auto'. */
+  readonly decodeThreadType?: 'auto' | 'frame' | 'slice' | undefined;
+  /**
+   * Frame indexes kept in memory for later calls (least recently used goes first; key: path,
+   * size, modification time). Zero or less: none. Integer between -2147483647 and 2147483647.
+   * Default: 8.
+   */
+  readonly readerCacheSize?: number | undefined;
+  /** A folder where frame indexes are kept between processes. */
+  readonly readerCacheDir?: string | undefined;
+  /**
+   * Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where
+   * untagged). Default: 'auto'.
+   */
+  readonly colorMatrix?: 'auto' | 'bt601' | 'bt709' | 'bt2020' | undefined;
+  /**
+   * Videos with more pixels per frame are refused with ERR_CPS_UNSUPPORTED. Integer between 1
+   * and 2147483647. Default: 268435456.
+   */
+  readonly maxFramePixels?: number | undefined;
+  /**
+   * Videos with more frames are refused with ERR_CPS_UNSUPPORTED. Integer between 1 and
+   * 2147483647. Default: 10000000.
+   */
+  readonly maxFrames?: number | undefined;
+  /**
+   * Memory that one call may take for frames and results; checked before anything is allocated,
+   * ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and 9007199254740991. Default: 4 GiB.
+   */
+  readonly maxMemoryBytes?: number | undefined;
+  /**
+   * Stops a call that takes longer, in milliseconds; 0: no limit. Integer between 0 and
+   * 2147483647. Default: 0.
+   */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Options of patchStream. */
+export interface PatchStreamConfig extends DecodeConfig {
+  /**
+   * How motion and residual are measured. 'block': block matching as codecs do it; 'reference':
+   * the arithmetic of the Python original, for models prepared with it. Default: 'block'.
+   */
+  readonly energy?: 'block' | 'reference' | undefined;
+  /**
+   * Side in pixels of the square whose area frames are scaled to, keeping their shape. Integer
+   * between 1 and 16384. Default: 224.
+   */
+  readonly inputSize?: number | undefined;
+  /**
+   * Frames with fewer pixels are scaled up to this area. An error above a given maxPixels; above
+   * the default of maxPixels, maxPixels wins. Integer between 1 and 2147483647. Default:
+   * inputSize².
+   */
+  readonly minPixels?: number | undefined;
+  /**
+   * Frames with more pixels are scaled down to this area. Below the default of minPixels,
+   * maxPixels wins. Integer between 1 and 2147483647. Default: inputSize².
+   */
+  readonly maxPixels?: number | undefined;
+  /**
+   * Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P. Integer
+   * between 1 and 1024. Default: 14.
+   */
+  readonly patchSize?: number | undefined;
+  /**
+   * Number of patches kept; all of them when there are fewer. A multiple of 4 with selectionUnit
+   * 'block2x2'. Integer between 1 and 2147483647. Default: 2048.
+   */
+  readonly kKeep?: number | undefined;
+  /** Whether patches compete one by one or as blocks of 2×2. Default: 'patch'. */
+  readonly selectionUnit?: 'patch' | 'block2x2' | undefined;
+  /** Spreads the selection over a few whole frames when hardly anything moves. Default: false. */
+  readonly staticFallback?: boolean | undefined;
+  /**
+   * The video is static when the 95th percentile of mean scores is below this (divided by 255
+   * above 1, then clamped to [0, 1]). Finite number. Default: 2.
+   */
+  readonly staticAbsThresh?: number | undefined;
+  /**
+   * Or below twice that, with a spread (p95 − p50) / p95 below this. Finite number. Default:
+   * 0.15.
+   */
+  readonly staticRelThresh?: number | undefined;
+  /**
+   * Number of frames that a static video is spread over; 0 switches the fallback off. Integer
+   * between 0 and 1000000. Default: 4.
+   */
+  readonly staticUniformFrames?: number | undefined;
+  /**
+   * Percentile that motion and residual are divided by; clamped to [1, 100]. Finite number.
+   * Default: 95.
+   */
+  readonly energyPct?: number | undefined;
+  /** Element type of the patches; rounded to nearest even. Default: 'bf16'. */
+  readonly outputDtype?: 'bfloat16' | 'float16' | 'float32' | 'bf16' | 'fp16' | 'fp32' | undefined;
+  /** Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3]. Default: 'nchw'. */
+  readonly layout?: 'nchw' | 'nhwc' | undefined;
+  /**
+   * value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. 'unit':
+   * 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults to 1, mean
+   * to 0, std to 1. Default: 'none'.
+   */
+  readonly normalize?:
+    | 'none'
+    | 'unit'
+    | 'imagenet'
+    | 'clip'
+    | { scale?: number; mean?: number | readonly number[]; std?: number | readonly number[] }
+    | undefined;
+  /**
+   * Videos that the datasets of the adapters decode ahead. No effect on a single call. Integer
+   * between 1 and 64. Default: 3.
+   */
+  readonly prefetchDepth?: number | undefined;
+}
+
+/** Options of decodeOnly. */
+export interface DecodeOnlyConfig extends DecodeConfig {
+  /**
+   * Width of the returned frames in pixels (bilinear). Give width and height, or neither.
+   * Integer between 1 and 16384. Default: the video's.
+   */
+  readonly width?: number | undefined;
+  /**
+   * Height of the returned frames in pixels (bilinear). Give width and height, or neither.
+   * Integer between 1 and 16384. Default: the video's.
+   */
+  readonly height?: number | undefined;
+}

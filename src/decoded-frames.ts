@@ -1,0 +1,60 @@
+import type { NativeFramesResult } from './binding.js';
+import { callNative } from './call.js';
+import type { DecodeOnlyConfig } from './config.js';
+import { parseDecodeOnly } from './records.js';
+import { SampledResult } from './sample-info.js';
+import { Tensor } from './tensor.js';
+
+/** The sampled frames of one video as RGB. */
+export class DecodedFrames extends SampledResult {
+  readonly #frames: Tensor<'uint8'>;
+  readonly #length: number;
+
+  /** @internal */
+  constructor(result: NativeFramesResult) {
+    super(result, 'The decoded frames');
+    this.#length = result.sampledFrameIds.length;
+    const shape = [this.#length, result.framesHeight, result.framesWidth, 3];
+    this.#frames = Tensor.over(result.frames, 'uint8', shape);
+  }
+
+  /** Number T of frames. */
+  get length(): number {
+    this.check();
+    return this.#length;
+  }
+
+  /** uint8 [T, H, W, 3], RGB, rotation applied. */
+  get frames(): Tensor<'uint8'> {
+    this.check();
+    return this.#frames;
+  }
+
+  /** Sampled frame `index` (0..T-1) as uint8 [H, W, 3], sharing the memory of `frames`. */
+  frame(index: number): Tensor<'uint8'> {
+    this.check();
+    return this.#frames.at(index);
+  }
+
+  protected release(): void {
+    this.#frames.close();
+  }
+}
+
+/**
+ * Decodes `sequenceLength` uniformly sampled frames of a video to RGB. The options are in
+ * docs/options.md.
+ *
+ * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
+ */
+export async function decodeOnly(config: DecodeOnlyConfig): Promise<DecodedFrames> {
+  const { input, signal, decode, frame } = parseDecodeOnly(config);
+  const result = await callNative<NativeFramesResult>({
+    api: 'decodeOnly',
+    input,
+    signal,
+    start: (binding, cancel) => binding.decodeOnly(input, decode, frame, cancel),
+    discard: (r) => r.frames.release(),
+  });
+  return new DecodedFrames(result);
+}

@@ -1,0 +1,85 @@
+/**
+ * What this package throws. A test compares ERROR_CODES with the names of native/core/error.h.
+ */
+import type { NativeErrorShape } from './binding.js';
+
+/** Every value of `CodecPatchStreamError.code`. */
+export const ERROR_CODES = [
+  'ERR_CPS_INVALID_ARGUMENT',
+  'ERR_CPS_NOT_FOUND',
+  'ERR_CPS_NO_VIDEO',
+  'ERR_CPS_UNSUPPORTED',
+  'ERR_CPS_CORRUPT',
+  'ERR_CPS_BACKEND_UNAVAILABLE',
+  'ERR_CPS_OUT_OF_MEMORY',
+  'ERR_CPS_DEVICE',
+  'ERR_CPS_CLOSED',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** The code of an AbortError, as in Node's own APIs. */
+export const ABORT_CODE = 'ABORT_ERR';
+
+/** Where in the pipeline it went wrong; 'load' is the native addon itself, 'result' its output. */
+export const STAGES = [
+  'load',
+  'options',
+  'open',
+  'index',
+  'decode',
+  'process',
+  'transfer',
+  'result',
+] as const;
+
+export type Stage = (typeof STAGES)[number];
+
+/** Everything that goes wrong but an abort. The message says what, where and what to do. */
+export class CodecPatchStreamError extends Error {
+  readonly code: ErrorCode;
+  readonly stage: Stage;
+
+  constructor(code: ErrorCode, stage: Stage, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'CodecPatchStreamError';
+    this.code = code;
+    this.stage = stage;
+  }
+}
+
+/** The call was stopped by its AbortSignal; `cause` is the signal's reason. */
+export class AbortError extends Error {
+  readonly code = ABORT_CODE;
+
+  constructor(reason?: unknown) {
+    super('The operation was aborted', { cause: reason });
+    this.name = 'AbortError';
+  }
+}
+
+/** Use of something after its close(). */
+export function closedError(what: string): CodecPatchStreamError {
+  return new CodecPatchStreamError(
+    'ERR_CPS_CLOSED',
+    'result',
+    `${what} is closed; read what you need of it before close()`,
+  );
+}
+
+function isNativeError(error: unknown): error is NativeErrorShape {
+  // By shape: the addon's errors may come from another realm (worker, vm context).
+  if (typeof error !== 'object' || error === null) return false;
+  const { code, stage, message } = error as Partial<Record<keyof NativeErrorShape, unknown>>;
+  return typeof code === 'string' && typeof stage === 'string' && typeof message === 'string';
+}
+
+/** What a rejected native call becomes for the caller. */
+export function fromNativeError(error: unknown, signal?: AbortSignal): unknown {
+  if (!isNativeError(error)) return error;
+  if (error.code === ABORT_CODE) return new AbortError(signal?.reason);
+  const code = ERROR_CODES.find((known) => known === error.code);
+  const stage = STAGES.find((known) => known === error.stage);
+  if (code === undefined || stage === undefined) return error;
+  return new CodecPatchStreamError(code, stage, error.message, { cause: error });
+}

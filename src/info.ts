@@ -1,0 +1,47 @@
+import { native } from './binding.js';
+import { checkInteger } from './is.js';
+
+/** What this build can do on this machine. */
+export interface BackendInfo {
+  /** Version of the native addon. */
+  readonly version: string;
+  /** Version of the FFmpeg libraries in use. */
+  readonly ffmpeg: string;
+  /** CUDA toolkit that the addon was built with; null without GPU support. */
+  readonly cuda: string | null;
+  /** Threads of the process-wide budget. */
+  readonly threads: number;
+  /** Widest SIMD variant in use, e.g. 'avx2'. */
+  readonly simd: string;
+  readonly gpu: {
+    readonly decode: boolean;
+    readonly process: boolean;
+    /** What is missing for each stage; empty where the GPU can be used. */
+    readonly whyNot: { readonly decode: string; readonly process: string };
+  };
+}
+
+/** What this build can do, and why the GPU `deviceId` is not used where it is not. */
+export function backendInfo(deviceId = 0): BackendInfo {
+  checkInteger('deviceId', deviceId, 0, 1023);
+  const binding = native();
+  const decode = binding.whyNotGpu('decode', deviceId);
+  const process = binding.whyNotGpu('process', deviceId);
+  return {
+    ...binding.build,
+    gpu: { decode: decode === '', process: process === '', whyNot: { decode, process } },
+  };
+}
+
+/** Live native memory and calls, for leak checks. */
+export interface NativeStats {
+  readonly liveBuffers: number;
+  readonly liveBytes: number;
+  readonly callsInFlight: number;
+  readonly threads: number;
+}
+
+/** Counters of the addon: what is alive at this moment. */
+export function nativeStats(): NativeStats {
+  return native().stats();
+}

@@ -1,0 +1,228 @@
+/** The kinds of option that the schema (src/options.ts) is made of: each checks and describes itself. */
+import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
+import { checkInteger, checkNumber, invalid, rangeText } from './is.js';
+
+export type Api = 'decodeOnly' | 'patchStream';
+
+/** What every entry of the schema says besides its kind. */
+export interface OptionText {
+  /** The functions that take the option. */
+  readonly apis: readonly Api[];
+  /** What it means, one or two sentences. */
+  readonly doc: string;
+  /** What turning it changes in speed, memory or result. */
+  readonly impact?: string;
+  /** How the default reads in the docs, where it is not a plain value. */
+  readonly defaultText?: string;
+}
+
+export interface OptionSpec<T> extends OptionText {
+  /** The type as TypeScript text, for the generated interfaces. */
+  readonly type: string;
+  /** What is accepted, as in "Expected X for NAME but received Y". */
+  readonly expected: string;
+  /** Undefined: required, or derived from other options (see defaultText). */
+  readonly default: T | undefined;
+  /** Other spellings of values, and what they stand for. */
+  readonly aliases?: Readonly<Record<string, string>>;
+  /** Checks a given value (never undefined). */
+  readonly parse: (name: string, value: unknown) => T;
+}
+
+/** A spec whose default is there, so that the parsed value always is. */
+export type WithDefault<T> = OptionSpec<T> & { readonly default: T };
+
+type Text<T> = OptionText & { readonly default?: T };
+type TextWithDefault<T> = OptionText & { readonly default: T };
+type Range = { readonly min?: number; readonly max?: number };
+
+export function integer(text: TextWithDefault<number> & Range): WithDefault<number>;
+export function integer(text: Text<number> & Range): OptionSpec<number>;
+export function integer(text: Text<number> & Range): OptionSpec<number> {
+  const { min = -Infinity, max = Infinity, ...rest } = text;
+  return {
+    ...rest,
+    type: 'number',
+    expected: rangeText('integer', min, max),
+    default: text.default,
+    parse: (name, value) => checkInteger(name, value, min, max),
+  };
+}
+
+export function number(text: TextWithDefault<number> & Range): WithDefault<number>;
+export function number(text: Text<number> & Range): OptionSpec<number>;
+export function number(text: Text<number> & Range): OptionSpec<number> {
+  const { min = -Infinity, max = Infinity, ...rest } = text;
+  return {
+    ...rest,
+    type: 'number',
+    expected: rangeText('number', min, max),
+    default: text.default,
+    parse: (name, value) => checkNumber(name, value, min, max),
+  };
+}
+
+export function boolean(text: TextWithDefault<boolean>): WithDefault<boolean>;
+export function boolean(text: Text<boolean>): OptionSpec<boolean>;
+export function boolean(text: Text<boolean>): OptionSpec<boolean> {
+  return {
+    ...text,
+    type: 'boolean',
+    expected: 'boolean',
+    default: text.default,
+    parse: (name, value) => {
+      if (typeof value !== 'boolean') throw invalid(name, 'boolean', value);
+      return value;
+    },
+  };
+}
+
+const quoted = (values: readonly string[]): string => values.map((v) => `'${v}'`).join(' | ');
+
+/** One of `values`; `aliases` maps further spellings to one of them. */
+export function oneOf<const V extends string>(
+  values: readonly V[],
+  text: TextWithDefault<NoInfer<V>> & { readonly aliases?: Readonly<Record<string, NoInfer<V>>> },
+): WithDefault<V>;
+export function oneOf<const V extends string>(
+  values: readonly V[],
+  text: Text<NoInfer<V>> & { readonly aliases?: Readonly<Record<string, NoInfer<V>>> },
+): OptionSpec<V>;
+export function oneOf<const V extends string>(
+  values: readonly V[],
+  text: Text<V> & { readonly aliases?: Readonly<Record<string, V>> },
+): OptionSpec<V> {
+  const aliases = new Map(Object.entries(text.aliases ?? {}));
+  const all = [...values, ...aliases.keys()];
+  return {
+    ...text,
+    type: quoted(all),
+    expected: `one of ${all.map((v) => `'${v}'`).join(', ')}`,
+    default: text.default,
+    parse: (name, value) => {
+      const plain = values.find((known) => known === value);
+      const found = plain ?? (typeof value === 'string' ? aliases.get(value) : undefined);
+      if (found === undefined) {
+        throw invalid(name, `one of ${all.map((v) => `'${v}'`).join(', ')}`, value);
+      }
+      return found;
+    },
+  };
+}
+
+/** A string; empty means none. */
+export function text(options: TextWithDefault<string>): WithDefault<string> {
+  const expected = 'string without NUL characters';
+  return {
+    ...options,
+    type: 'string',
+    expected,
+    parse: (name, value) => {
+      if (typeof value !== 'string' || value.includes('\0')) throw invalid(name, expected, value);
+      return value;
+    },
+  };
+}
+
+export const VIDEO_EXPECTED =
+  'path (non-empty string), file: URL, Uint8Array, Buffer or ArrayBuffer';
+
+/** A local path, or the whole file as bytes. URLs of other protocols are refused, never opened. */
+export function parseVideo(name: string, value: unknown): string | Uint8Array {
+  if (types.isUint8Array(value)) return value;
+  if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
+  const isUrl = value instanceof URL;
+  const spelling = isUrl ? value.href : value;
+  if (typeof spelling !== 'string' || spelling === '' || spelling.includes('\0')) {
+    throw invalid(name, VIDEO_EXPECTED, value);
+  }
+  if (/^file:/i.test(spelling)) {
+    try {
+      return fileURLToPath(spelling);
+    } catch (cause) {
+      throw invalid(name, VIDEO_EXPECTED, spelling, ', which is not a valid file: URL', cause);
+    }
+  }
+  if (isUrl || /^[a-z][a-z0-9+.-]*:\/\//i.test(spelling)) {
+    throw invalid(name, VIDEO_EXPECTED, spelling, '; only local files are opened');
+  }
+  return spelling;
+}
+
+/** The identity record of a signal: any object that behaves like an AbortSignal. */
+export function parseSignal(name: string, value: unknown): AbortSignal {
+  const candidate = value as Partial<AbortSignal> | null;
+  if (
+    typeof candidate !== 'object' ||
+    candidate === null ||
+    typeof candidate.aborted !== 'boolean' ||
+    typeof candidate.addEventListener !== 'function'
+  ) {
+    throw invalid(name, 'AbortSignal', value);
+  }
+  return value as AbortSignal;
+}
+
+/** value = (rgb * scale - mean[c]) / std[c] for rgb in 0..255. */
+export interface NormalizeRecord {
+  readonly scale: number;
+  readonly mean: readonly [number, number, number];
+  readonly std: readonly [number, number, number];
+}
+
+const preset = (
+  scale: number,
+  mean: [number, number, number],
+  std: [number, number, number],
+): NormalizeRecord => Object.freeze({ scale, mean: Object.freeze(mean), std: Object.freeze(std) });
+
+/** The named normalisations; the only place where their constants are written. */
+export const NORMALIZE_PRESETS = {
+  none: preset(1, [0, 0, 0], [1, 1, 1]),
+  unit: preset(1 / 255, [0, 0, 0], [1, 1, 1]),
+  // torchvision's ImageNet statistics.
+  imagenet: preset(1 / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+  // openai/CLIP's preprocessing.
+  clip: preset(1 / 255, [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]),
+} as const satisfies Record<string, NormalizeRecord>;
+
+export const NORMALIZE_EXPECTED = `one of ${Object.keys(NORMALIZE_PRESETS)
+  .map((name) => `'${name}'`)
+  .join(', ')}, or {scale, mean, std}`;
+
+export const NORMALIZE_TYPE = `${quoted(
+  Object.keys(NORMALIZE_PRESETS),
+)} | { scale?: number; mean?: number | readonly number[]; std?: number | readonly number[] }`;
+
+function channels(name: string, value: unknown, nonZero: boolean): [number, number, number] {
+  const expected = `${nonZero ? 'non-zero ' : ''}number or array of 3 ${nonZero ? 'non-zero ' : ''}numbers`;
+  const good = (v: unknown): v is number =>
+    typeof v === 'number' && Number.isFinite(v) && (!nonZero || v !== 0);
+  if (good(value)) return [value, value, value];
+  const [a, b, c] = Array.isArray(value) && value.length === 3 ? (value as unknown[]) : [];
+  if (!good(a) || !good(b) || !good(c)) throw invalid(name, expected, value);
+  return [a, b, c];
+}
+
+/** A preset's name, or any of scale (default 1), mean (0) and std (1). */
+export function parseNormalize(name: string, value: unknown): NormalizeRecord {
+  if (typeof value === 'string' && Object.hasOwn(NORMALIZE_PRESETS, value)) {
+    return NORMALIZE_PRESETS[value as keyof typeof NORMALIZE_PRESETS];
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalid(name, NORMALIZE_EXPECTED, value);
+  }
+  const unknown = Object.keys(value).find((key) => !['scale', 'mean', 'std'].includes(key));
+  if (unknown !== undefined) throw invalid(`${name}.${unknown}`, 'no such key', value);
+  const {
+    scale = 1,
+    mean = 0,
+    std = 1,
+  } = value as { scale?: unknown; mean?: unknown; std?: unknown };
+  return preset(
+    checkNumber(`${name}.scale`, scale, -Infinity, Infinity),
+    channels(`${name}.mean`, mean, false),
+    channels(`${name}.std`, std, true),
+  );
+}

@@ -1,0 +1,365 @@
+/**
+ * Every option: name, type, default, range, meaning. The only place that knows them.
+ *
+ * docs/options.md and src/config.ts (the public interfaces) are generated from OPTIONS by
+ * `node scripts/gen-options-doc.cjs`; a test fails when they are out of date. src/records.ts turns
+ * what a caller passes into the complete records that the addon takes (src/binding.ts).
+ */
+import {
+  boolean,
+  integer,
+  NORMALIZE_EXPECTED,
+  NORMALIZE_PRESETS,
+  NORMALIZE_TYPE,
+  number,
+  oneOf,
+  parseNormalize,
+  parseSignal,
+  parseVideo,
+  text,
+  VIDEO_EXPECTED,
+} from './option-kinds.js';
+import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './option-kinds.js';
+
+export type { DecodeRecord, FrameRecord, PatchRecord } from './records.js';
+
+const BOTH: readonly Api[] = ['decodeOnly', 'patchStream'];
+const PATCHES: readonly Api[] = ['patchStream'];
+const FRAMES: readonly Api[] = ['decodeOnly'];
+
+const INT32_MAX = 2 ** 31 - 1;
+const BACKENDS = ['auto', 'gpu', 'cpu'] as const;
+
+/** Pixels on one side of the square whose area is the default of minPixels and maxPixels. */
+const DEFAULT_INPUT_SIZE = 224;
+
+export const OPTIONS = {
+  // --- what to decode ---------------------------------------------------------------------------
+  videoPath: {
+    apis: BOTH,
+    type: 'string | URL | Uint8Array | ArrayBuffer',
+    expected: VIDEO_EXPECTED,
+    default: undefined,
+    defaultText: 'required',
+    doc:
+      'The video: a local path, a file: URL, or the bytes of the whole file (copied before the ' +
+      'call returns). Nothing but local files and memory is ever opened.',
+    parse: parseVideo,
+  } as OptionSpec<string | Uint8Array>,
+  sequenceLength: integer({
+    apis: BOTH,
+    default: 16,
+    min: 1,
+    max: 1_000_000,
+    doc:
+      'Number T of uniformly sampled frames. Of N frames, sample i is the one with display index ' +
+      'floor(i·(N−1)/(T−1)); a video with fewer frames repeats some.',
+    impact: 'Decoding time and memory grow with it until nearly all frames are decoded.',
+  }),
+  signal: {
+    apis: BOTH,
+    type: 'AbortSignal',
+    expected: 'AbortSignal',
+    default: undefined,
+    defaultText: 'none',
+    doc: 'Rejects with an AbortError and stops the work within the decoding of one packet.',
+    parse: parseSignal,
+  } as OptionSpec<AbortSignal>,
+
+  // --- devices ----------------------------------------------------------------------------------
+  backend: oneOf(BACKENDS, {
+    apis: BOTH,
+    default: 'auto',
+    doc:
+      "Device of both stages. 'auto' takes the GPU where it works for this video, else the CPU " +
+      "(`fallbackReason` says why); 'gpu' and 'cpu' are taken at their word or throw " +
+      'ERR_CPS_BACKEND_UNAVAILABLE.',
+  }),
+  decodeBackend: oneOf(BACKENDS, {
+    apis: BOTH,
+    defaultText: 'backend',
+    doc: 'The same for decoding alone.',
+  }),
+  processBackend: oneOf(BACKENDS, {
+    apis: BOTH,
+    defaultText: 'backend',
+    doc: 'The same for everything after decoding alone.',
+  }),
+  deviceId: integer({
+    apis: BOTH,
+    default: 0,
+    min: 0,
+    max: 1023,
+    doc: 'CUDA device of both stages.',
+  }),
+  decodeDeviceId: integer({
+    apis: BOTH,
+    min: 0,
+    max: 1023,
+    defaultText: 'deviceId',
+    doc: 'CUDA device that decodes.',
+  }),
+  processDeviceId: integer({
+    apis: BOTH,
+    min: 0,
+    max: 1023,
+    defaultText: 'deviceId',
+    doc: 'CUDA device of everything after decoding.',
+  }),
+
+  // --- decoding ---------------------------------------------------------------------------------
+  decodeMode: oneOf(['throughput', 'latency', 'auto'], {
+    apis: BOTH,
+    default: 'throughput',
+    doc:
+      "'throughput' keeps decoder sessions for sustained work, 'latency' opens one session for the " +
+      "shortest single answer; 'auto' is 'throughput'.",
+    impact: 'throughput: more videos per second; latency: less kept memory, sooner single results.',
+  }),
+  uniformStrategy: oneOf(['auto', 'seek', 'stream'], {
+    apis: BOTH,
+    default: 'auto',
+    doc:
+      "'seek' jumps to key frames, 'stream' reads on; 'auto' takes what decodes fewer packets, " +
+      'from the frame index. The frames are the same with each.',
+    impact: 'Speed only.',
+  }),
+  uniformAutoRatio: number({
+    apis: BOTH,
+    min: Number.MIN_VALUE,
+    defaultText: 'none',
+    doc:
+      "When given, uniformStrategy 'auto' streams exactly when totalFrames <= sequenceLength × " +
+      'ratio, and seeks otherwise (the Python original: 12).',
+    impact: 'Speed only.',
+  }),
+  nvdecSessionPoolSize: integer({
+    apis: BOTH,
+    default: 2,
+    min: 0,
+    max: 64,
+    doc: 'NVDEC sessions kept open per device in throughput mode.',
+    impact: 'More sessions: more videos decoded at once, more GPU memory.',
+  }),
+  nvdecReuseOpenDecoder: boolean({
+    apis: BOTH,
+    defaultText: 'true in throughput mode',
+    doc: 'Reconfigures an open NVDEC decoder for the next video where the hardware can.',
+    impact: 'Creating a decoder costs about ten times as much as reconfiguring one.',
+  }),
+  decodeThreads: integer({
+    apis: BOTH,
+    default: 0,
+    min: 0,
+    max: 1024,
+    doc: 'Threads that decode this video; 0 takes them from the process-wide budget.',
+  }),
+  decodeThreadType: oneOf(['auto', 'frame', 'slice'], {
+    apis: BOTH,
+    default: 'auto',
+    doc: "How FFmpeg's decoder may use several threads.",
+    impact: 'frame: more throughput; slice: less delay, where the stream has slices.',
+  }),
+  readerCacheSize: integer({
+    apis: BOTH,
+    default: 8,
+    min: -INT32_MAX,
+    max: INT32_MAX,
+    doc:
+      'Frame indexes kept in memory for later calls (least recently used goes first; key: path, ' +
+      'size, modification time). Zero or less: none.',
+    impact: 'A hit saves one pass over the file; an index costs a few bytes per frame.',
+  }),
+  readerCacheDir: text({
+    apis: BOTH,
+    default: '',
+    defaultText: 'none',
+    doc: 'A folder where frame indexes are kept between processes.',
+    impact: 'The first call on a known file skips the pass over it.',
+  }),
+  colorMatrix: oneOf(['auto', 'bt601', 'bt709', 'bt2020'], {
+    apis: BOTH,
+    default: 'auto',
+    doc:
+      "Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where " +
+      'untagged).',
+  }),
+
+  // --- output of decodeOnly ---------------------------------------------------------------------
+  width: integer({
+    apis: FRAMES,
+    min: 1,
+    max: 16384,
+    defaultText: "the video's",
+    doc: 'Width of the returned frames in pixels (bilinear). Give width and height, or neither.',
+  }),
+  height: integer({
+    apis: FRAMES,
+    min: 1,
+    max: 16384,
+    defaultText: "the video's",
+    doc: 'Height of the returned frames in pixels (bilinear). Give width and height, or neither.',
+  }),
+
+  // --- patches ----------------------------------------------------------------------------------
+  energy: oneOf(['block', 'reference'], {
+    apis: PATCHES,
+    default: 'block',
+    doc:
+      "How motion and residual are measured. 'block': block matching as codecs do it; " +
+      "'reference': the arithmetic of the Python original, for models prepared with it.",
+    impact: "'reference' is several times slower and noisier in flat areas.",
+  }),
+  inputSize: integer({
+    apis: PATCHES,
+    default: DEFAULT_INPUT_SIZE,
+    min: 1,
+    max: 16384,
+    doc: 'Side in pixels of the square whose area frames are scaled to, keeping their shape.',
+    impact: 'Patches per frame grow with its square.',
+  }),
+  minPixels: integer({
+    apis: PATCHES,
+    min: 1,
+    max: INT32_MAX,
+    defaultText: 'inputSize²',
+    doc:
+      'Frames with fewer pixels are scaled up to this area. An error above a given maxPixels; ' +
+      'above the default of maxPixels, maxPixels wins.',
+  }),
+  maxPixels: integer({
+    apis: PATCHES,
+    min: 1,
+    max: INT32_MAX,
+    defaultText: 'inputSize²',
+    doc:
+      'Frames with more pixels are scaled down to this area. Below the default of minPixels, ' +
+      'maxPixels wins.',
+  }),
+  patchSize: integer({
+    apis: PATCHES,
+    default: 14,
+    min: 1,
+    max: 1024,
+    doc: 'Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P.',
+  }),
+  kKeep: integer({
+    apis: PATCHES,
+    default: 2048,
+    min: 1,
+    max: INT32_MAX,
+    doc:
+      'Number of patches kept; all of them when there are fewer. A multiple of 4 with ' +
+      "selectionUnit 'block2x2'.",
+    impact: 'Size of the result; only selected patches are ever converted to RGB.',
+  }),
+  selectionUnit: oneOf(['patch', 'block2x2'], {
+    apis: PATCHES,
+    default: 'patch',
+    doc: 'Whether patches compete one by one or as blocks of 2×2.',
+  }),
+  staticFallback: boolean({
+    apis: PATCHES,
+    default: false,
+    doc: 'Spreads the selection over a few whole frames when hardly anything moves.',
+  }),
+  staticAbsThresh: number({
+    apis: PATCHES,
+    default: 2,
+    doc:
+      'The video is static when the 95th percentile of mean scores is below this (divided by 255 ' +
+      'above 1, then clamped to [0, 1]).',
+  }),
+  staticRelThresh: number({
+    apis: PATCHES,
+    default: 0.15,
+    doc: 'Or below twice that, with a spread (p95 − p50) / p95 below this.',
+  }),
+  staticUniformFrames: integer({
+    apis: PATCHES,
+    default: 4,
+    min: 0,
+    max: 1_000_000,
+    doc: 'Number of frames that a static video is spread over; 0 switches the fallback off.',
+  }),
+  energyPct: number({
+    apis: PATCHES,
+    default: 95,
+    doc: 'Percentile that motion and residual are divided by; clamped to [1, 100].',
+    impact: 'Lower values saturate more patches.',
+  }),
+  outputDtype: oneOf(['bfloat16', 'float16', 'float32'], {
+    apis: PATCHES,
+    default: 'bfloat16',
+    defaultText: "'bf16'",
+    aliases: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
+    doc: 'Element type of the patches; rounded to nearest even.',
+    impact: 'float32 doubles the memory of the result.',
+  }),
+  layout: oneOf(['nchw', 'nhwc'], {
+    apis: PATCHES,
+    default: 'nchw',
+    doc: "Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3].",
+  }),
+  normalize: {
+    apis: PATCHES,
+    type: NORMALIZE_TYPE,
+    expected: NORMALIZE_EXPECTED,
+    default: NORMALIZE_PRESETS.none,
+    defaultText: "'none'",
+    doc:
+      'value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. ' +
+      "'unit': 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults " +
+      'to 1, mean to 0, std to 1.',
+    impact: 'Done natively with the cutting of patches; costs nothing measurable.',
+    parse: parseNormalize,
+  } as WithDefault<NormalizeRecord>,
+  prefetchDepth: integer({
+    apis: PATCHES,
+    default: 3,
+    min: 1,
+    max: 64,
+    doc: 'Videos that the datasets of the adapters decode ahead. No effect on a single call.',
+    impact: 'More overlap of decoding and training; at most that many results live at once.',
+  }),
+
+  // --- limits -----------------------------------------------------------------------------------
+  maxFramePixels: integer({
+    apis: BOTH,
+    default: 16384 * 16384,
+    min: 1,
+    max: INT32_MAX,
+    doc: 'Videos with more pixels per frame are refused with ERR_CPS_UNSUPPORTED.',
+  }),
+  maxFrames: integer({
+    apis: BOTH,
+    default: 10_000_000,
+    min: 1,
+    max: INT32_MAX,
+    doc: 'Videos with more frames are refused with ERR_CPS_UNSUPPORTED.',
+  }),
+  maxMemoryBytes: integer({
+    apis: BOTH,
+    default: 4 * 1024 ** 3,
+    min: 1024 ** 2,
+    max: Number.MAX_SAFE_INTEGER,
+    defaultText: '4 GiB',
+    doc:
+      'Memory that one call may take for frames and results; checked before anything is ' +
+      'allocated, ERR_CPS_OUT_OF_MEMORY.',
+  }),
+  timeoutMs: integer({
+    apis: BOTH,
+    default: 0,
+    min: 0,
+    max: INT32_MAX,
+    doc: 'Stops a call that takes longer, in milliseconds; 0: no limit.',
+  }),
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+/** The options that `api` takes, in the order of the schema. */
+export function optionNames(api: Api): OptionName[] {
+  return (Object.keys(OPTIONS) as OptionName[]).filter((name) => OPTIONS[name].apis.includes(api));
+}

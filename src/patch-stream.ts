@@ -1,0 +1,268 @@
+import type { NativePatchResult } from './binding.js';
+import { callNative } from './call.js';
+import type { PatchStreamConfig } from './config.js';
+import { checkInteger } from './is.js';
+import { parsePatchStream } from './records.js';
+import type { PatchRecord } from './records.js';
+import { SampledResult } from './sample-info.js';
+import { jsMemory, Tensor } from './tensor.js';
+
+/** Where a patch comes from. */
+export interface PatchMetadata {
+  /** Position among the sampled frames, 0..T-1. */
+  readonly seqPos: number;
+  /** Display index of that frame in the video. */
+  readonly frameId: number;
+  /** Whether the frame counts as an I frame in the selection. */
+  readonly isI: boolean;
+  /** (seqPos · grid.h + patchHIdx) · grid.w + patchWIdx */
+  readonly patchLinearIdx: number;
+  /** Row in the patch grid of the frame. */
+  readonly patchHIdx: number;
+  /** Column in the patch grid of the frame. */
+  readonly patchWIdx: number;
+  /** Motion and residual energy of the patch. */
+  readonly score: number;
+}
+
+/** The columns of `metadataTensors.fields`, in order. */
+export const FIELD_NAMES = [
+  'seqPos',
+  'frameId',
+  'isI',
+  'patchLinearIdx',
+  'patchHIdx',
+  'patchWIdx',
+] as const;
+const FIELDS = FIELD_NAMES.length;
+
+export type PatchDType = PatchRecord['outputDtype'];
+
+export interface MetadataTensors {
+  /** int32 [K, 6], columns FIELD_NAMES. */
+  readonly fields: Tensor<'int32'>;
+  /** float32 [K]. */
+  readonly scores: Tensor<'float32'>;
+}
+
+/** One patch of an iteration. */
+export interface StreamedPatch {
+  /** [3, P, P], or [P, P, 3] with layout 'nhwc'; shares the stream's memory. */
+  readonly patch: Tensor<PatchDType>;
+  readonly metadata: PatchMetadata;
+}
+
+/** Everything of a stream at once; the tensors are the caller's to close. */
+export interface CollectedPatches {
+  readonly patches: Tensor<PatchDType>;
+  readonly metadata: readonly PatchMetadata[];
+  readonly metadataTensors: MetadataTensors;
+  readonly sampledFrameIds: readonly number[];
+  readonly fps: number;
+  readonly durationSec: number;
+}
+
+/**
+ * The selected patches of one video, in the order of their linear index, with a cursor.
+ *
+ * Iteration, nextN and nextNTensors share the cursor: each goes on where the last one stopped, and
+ * reset() starts over. Tensors they hand out share the stream's memory and outlive its close().
+ */
+export class PatchStream extends SampledResult implements Iterable<StreamedPatch> {
+  readonly #patches: Tensor<PatchDType>;
+  readonly #fields: Tensor<'int32'>;
+  readonly #scores: Tensor<'float32'>;
+  readonly #frameScores: Tensor<'float32'>;
+  readonly #result: NativePatchResult;
+  #positions: Tensor<'int32'> | undefined;
+  #metadata: readonly PatchMetadata[] | undefined;
+  #cursor = 0;
+
+  /** @internal */
+  constructor(result: NativePatchResult, patch: PatchRecord) {
+    super(result, 'The patch stream');
+    const { count, grid } = result;
+    const { patchSize: p, layout, outputDtype } = patch;
+    const patchShape = layout === 'nchw' ? [3, p, p] : [p, p, 3];
+    this.#result = result;
+    this.#patches = Tensor.over<PatchDType>(result.patches, outputDtype, [count, ...patchShape]);
+    this.#fields = Tensor.over(result.fields, 'int32', [count, FIELDS]);
+    this.#scores = Tensor.over(result.scores, 'float32', [count]);
+    const scoresShape = [grid.t, grid.h, grid.w];
+    this.#frameScores = Tensor.over(result.frameScores, 'float32', scoresShape);
+  }
+
+  /** Number K of patches. */
+  get length(): number {
+    this.check();
+    return this.#result.count;
+  }
+
+  /** [K, 3, P, P] ([K, P, P, 3] with layout 'nhwc'), values 0..255 unless normalised. */
+  get patches(): Tensor<PatchDType> {
+    this.check();
+    return this.#patches;
+  }
+
+  get metadataTensors(): MetadataTensors {
+    this.check();
+    return { fields: this.#fields, scores: this.#scores };
+  }
+
+  /** One object per patch, made on first use. */
+  get metadata(): readonly PatchMetadata[] {
+    this.check();
+    this.#metadata ??= Object.freeze(this.#makeMetadata(0, this.#result.count));
+    return this.#metadata;
+  }
+
+  /** int32 [K, 3]: position in time, row and column of each patch in `grid`. Made on first use. */
+  get positions(): Tensor<'int32'> {
+    this.check();
+    this.#positions ??= this.#makePositions();
+    return this.#positions;
+  }
+
+  /** Sampled frames, patch rows and patch columns. */
+  get grid(): { readonly t: number; readonly h: number; readonly w: number } {
+    this.check();
+    return this.#result.grid;
+  }
+
+  /** The size in pixels that frames were scaled to before cutting: grid.h · P × grid.w · P. */
+  get targetSize(): { readonly width: number; readonly height: number } {
+    this.check();
+    return { width: this.#result.targetWidth, height: this.#result.targetHeight };
+  }
+
+  /** Which sampled frames count as I frames, [T]; at least one does. */
+  get isI(): readonly boolean[] {
+    this.check();
+    return this.#result.isI;
+  }
+
+  /** float32 [T, grid.h, grid.w]: the score of every patch, selected or not. */
+  get frameScores(): Tensor<'float32'> {
+    this.check();
+    return this.#frameScores;
+  }
+
+  /** Patches that nextN can still give, 0..K. */
+  get remaining(): number {
+    this.check();
+    return this.#result.count - this.#cursor;
+  }
+
+  /** The next m = min(n, remaining) patches as one tensor [m, 3, P, P]; m = 0 past the end. */
+  nextN(n: number): { patches: Tensor<PatchDType>; metadata: PatchMetadata[] } {
+    const [start, count] = this.#advance(n);
+    return {
+      patches: this.#patches.view(start, count),
+      metadata: this.#makeMetadata(start, count),
+    };
+  }
+
+  /** As nextN, with the metadata as tensors: fields int32 [m, 6], scores float32 [m]. */
+  nextNTensors(n: number): { patches: Tensor<PatchDType> } & MetadataTensors {
+    const [start, count] = this.#advance(n);
+    return {
+      patches: this.#patches.view(start, count),
+      fields: this.#fields.view(start, count),
+      scores: this.#scores.view(start, count),
+    };
+  }
+
+  /** Moves the cursor back to the first patch. */
+  reset(): void {
+    this.check();
+    this.#cursor = 0;
+  }
+
+  /** All patches, wherever the cursor is (it stays there). */
+  collectAll(): CollectedPatches {
+    const { count } = this.#result;
+    return {
+      metadata: this.metadata,
+      patches: this.#patches.view(0, count),
+      metadataTensors: {
+        fields: this.#fields.view(0, count),
+        scores: this.#scores.view(0, count),
+      },
+      sampledFrameIds: this.sampledFrameIds,
+      fps: this.fps,
+      durationSec: this.durationSec,
+    };
+  }
+
+  /** One patch at a time, from the cursor on. */
+  *[Symbol.iterator](): Generator<StreamedPatch, void, undefined> {
+    this.check();
+    while (this.remaining > 0) {
+      const [index] = this.#advance(1);
+      yield { patch: this.#patches.at(index), metadata: this.#metadataAt(index) };
+    }
+  }
+
+  protected release(): void {
+    const tensors = [this.#patches, this.#fields, this.#scores, this.#frameScores];
+    for (const tensor of [...tensors, this.#positions]) tensor?.close();
+    this.#metadata = undefined;
+  }
+
+  /** Takes up to n patches off the stream: their start and count. */
+  #advance(n: number): [start: number, count: number] {
+    this.check();
+    checkInteger('n', n, 1, Infinity);
+    const start = this.#cursor;
+    this.#cursor = Math.min(this.#result.count, start + n);
+    return [start, this.#cursor - start];
+  }
+
+  #makeMetadata(start: number, count: number): PatchMetadata[] {
+    return Array.from({ length: count }, (_, i) => this.#metadataAt(start + i));
+  }
+
+  #metadataAt(index: number): PatchMetadata {
+    const fields = this.#fields.data ?? new Int32Array();
+    const column = (c: number): number => fields[index * FIELDS + c] ?? 0;
+    return {
+      seqPos: column(0),
+      frameId: column(1),
+      isI: column(2) !== 0,
+      patchLinearIdx: column(3),
+      patchHIdx: column(4),
+      patchWIdx: column(5),
+      score: this.#scores.data?.[index] ?? 0,
+    };
+  }
+
+  #makePositions(): Tensor<'int32'> {
+    const fields = this.#fields.data ?? new Int32Array();
+    const { count } = this.#result;
+    const out = new Int32Array(count * 3);
+    for (let i = 0; i < count; i++) {
+      out[i * 3] = fields[i * FIELDS] ?? 0;
+      out[i * 3 + 1] = fields[i * FIELDS + 4] ?? 0;
+      out[i * 3 + 2] = fields[i * FIELDS + 5] ?? 0;
+    }
+    return Tensor.over(jsMemory(out.buffer), 'int32', [count, 3]);
+  }
+}
+
+/**
+ * Decodes `sequenceLength` uniformly sampled frames of a video, scores their patches by motion and
+ * residual energy, and keeps the best `kKeep`. The options are in docs/options.md.
+ *
+ * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
+ */
+export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
+  const { input, signal, decode, patch } = parsePatchStream(config);
+  const result = await callNative<NativePatchResult>({
+    api: 'patchStream',
+    input,
+    signal,
+    start: (binding, cancel) => binding.patchStream(input, decode, patch, cancel),
+    discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
+  });
+  return new PatchStream(result, patch);
+}

@@ -1,0 +1,53 @@
+/** Where stage timings go besides `timings`: a diagnostics channel and, on request, stderr. */
+import diagnosticsChannel from 'node:diagnostics_channel';
+import { show } from './is.js';
+import type { Api } from './option-kinds.js';
+
+/** Milliseconds by stage name. */
+export type Timings = Readonly<Record<string, number>>;
+
+export const CHANNEL_NAME = 'codec-patch-stream:call';
+
+/** What is published on the channel after every call. */
+export interface CallReport {
+  readonly api: Api;
+  /** The path, or "<memory, N bytes>". */
+  readonly input: string;
+  /** Wall time that the caller waited, in milliseconds. */
+  readonly wallMs: number;
+  /** Absent when the call failed. */
+  readonly timings?: Timings;
+  readonly backend?: { readonly decode: string; readonly process: string };
+  readonly error?: unknown;
+}
+
+const channel = diagnosticsChannel.channel(CHANNEL_NAME);
+
+const isOn = (value: string | undefined): boolean => /^(1|true|on)$/i.test(value ?? '');
+const fixed = (ms: number): string => ms.toFixed(2);
+
+function table(timings: Timings): string {
+  const rows = Object.entries(timings);
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return rows.map(([name, ms]) => `  ${name.padEnd(width)} ${fixed(ms).padStart(10)}\n`).join('');
+}
+
+/** The text for stderr, ending in a newline. */
+export function formatReport(report: CallReport, verbose: boolean): string {
+  const { api, input, wallMs, timings = {}, backend, error } = report;
+  const where = backend ? ` ${backend.decode}/${backend.process}` : '';
+  const failed =
+    error === undefined ? '' : ` failed: ${error instanceof Error ? error.message : show(error)}`;
+  const head = `[codec-patch-stream] ${api} ${input}${where} wallMs=${fixed(wallMs)}${failed}`;
+  if (verbose) return `${head}\n${table(timings)}`;
+  const figures = Object.entries(timings).map(([name, ms]) => ` ${name}=${fixed(ms)}`);
+  return `${head}${figures.join('')}\n`;
+}
+
+export function reportCall(report: CallReport): void {
+  if (channel.hasSubscribers) channel.publish(report);
+  const verbose = isOn(process.env['CODEC_DECODE_PROFILE_VERBOSE']);
+  if (verbose || isOn(process.env['CODEC_DECODE_PROFILE'])) {
+    process.stderr.write(formatReport(report, verbose));
+  }
+}

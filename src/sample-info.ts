@@ -1,0 +1,116 @@
+import type { NativeSampleInfo } from './binding.js';
+import { closedError } from './errors.js';
+import type { Timings } from './profile.js';
+
+/** Devices that did the work: 'cpu' or 'cuda:N'. */
+export interface ResolvedBackend {
+  readonly decode: string;
+  readonly process: string;
+}
+
+/** What every result knows about its sampled frames. All of it throws ERR_CPS_CLOSED after close(). */
+export abstract class SampledResult {
+  readonly #info: NativeSampleInfo;
+  readonly #name: string;
+  #closed = false;
+
+  protected constructor(info: NativeSampleInfo, name: string) {
+    this.#info = info;
+    this.#name = name;
+  }
+
+  /** Frees what close() is to free; called once. */
+  protected abstract release(): void;
+
+  protected check(): void {
+    if (this.#closed) throw closedError(this.#name);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Display indices of the sampled frames, [T]; duplicates are kept. */
+  get sampledFrameIds(): readonly number[] {
+    return this.#open().sampledFrameIds;
+  }
+
+  /** Presentation times of the sampled frames in seconds, [T]. */
+  get timestampsSec(): readonly number[] {
+    return this.#open().timestampsSec;
+  }
+
+  /** The container's key flag of each sampled frame, [T]. */
+  get isKeyFrame(): readonly boolean[] {
+    return this.#open().isKeyFrame;
+  }
+
+  /** Average frame rate. */
+  get fps(): number {
+    return this.#open().fps;
+  }
+
+  get durationSec(): number {
+    return this.#open().durationSec;
+  }
+
+  /** Width of the video in pixels as a viewer sees it, rotation applied. */
+  get width(): number {
+    return this.#open().width;
+  }
+
+  /** Height of the video in pixels as a viewer sees it, rotation applied. */
+  get height(): number {
+    return this.#open().height;
+  }
+
+  /** Number of video frames in the file. */
+  get totalFrames(): number {
+    return this.#open().totalFrames;
+  }
+
+  /** FFmpeg's name of the codec, e.g. 'h264'. */
+  get codec(): string {
+    return this.#open().codec;
+  }
+
+  /** FFmpeg's name of the container, e.g. 'mov,mp4,m4a,3gp,3g2,mj2'. */
+  get format(): string {
+    return this.#open().format;
+  }
+
+  get backend(): ResolvedBackend {
+    return this.#open().backend;
+  }
+
+  /** Why 'auto' did not take the GPU; empty when it did, or when the CPU was asked for. */
+  get fallbackReason(): string {
+    return this.#open().fallbackReason;
+  }
+
+  /** Milliseconds by stage, e.g. indexMs, decodeMs, afterDecodeMs, totalMs. */
+  get timings(): Timings {
+    return this.#open().timings;
+  }
+
+  /** Frees the memory of this result (Note [Who holds native memory]); twice is fine. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  #open(): NativeSampleInfo {
+    this.check();
+    return this.#info;
+  }
+}

@@ -1,0 +1,257 @@
+import type { NativeBuffer } from './binding.js';
+import { closedError } from './errors.js';
+import { checkInteger } from './is.js';
+
+/** Element types and the typed array that holds each; half floats are raw bits. */
+export interface TensorDataMap {
+  uint8: Uint8Array;
+  int32: Int32Array;
+  float16: Uint16Array;
+  bfloat16: Uint16Array;
+  float32: Float32Array;
+}
+
+export type DType = keyof TensorDataMap;
+
+const ARRAYS: {
+  readonly [D in DType]: {
+    readonly BYTES_PER_ELEMENT: number;
+    new (buffer: ArrayBuffer, byteOffset: number, length: number): TensorDataMap[D];
+  };
+} = {
+  uint8: Uint8Array,
+  int32: Int32Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  float32: Float32Array,
+};
+
+/** The part of a NativeBuffer that a tensor needs; memory of JavaScript can stand in for it. */
+export type TensorMemory = Pick<NativeBuffer, 'device' | 'arrayBuffer' | 'toHost' | 'release'>;
+
+/** Plain JavaScript memory as tensor memory. */
+export function jsMemory(buffer: ArrayBuffer): TensorMemory {
+  return {
+    device: 'cpu',
+    arrayBuffer: () => buffer,
+    toHost: () => Promise.resolve(buffer),
+    release: () => undefined,
+  };
+}
+
+// Note [Who holds native memory]
+// One SharedMemory per native buffer, one reference per open tensor over it. The last close()
+// releases the buffer: at once if no typed array was ever made from it, else when the garbage
+// collector finds the last array (NativeBuffer.release). Tensors that are never closed go with the
+// garbage collector as well, so a forgotten close() costs memory for a while, never for good.
+class SharedMemory {
+  #open = 0;
+  #download: Promise<ArrayBuffer> | undefined;
+
+  constructor(private readonly memory: TensorMemory) {}
+
+  get device(): string {
+    return this.memory.device;
+  }
+
+  get onHost(): boolean {
+    return this.memory.device === 'cpu';
+  }
+
+  retain(): this {
+    this.#open++;
+    return this;
+  }
+
+  release(): void {
+    if (--this.#open === 0) {
+      this.#download = undefined;
+      this.memory.release();
+    }
+  }
+
+  arrayBuffer(): ArrayBuffer {
+    return this.memory.arrayBuffer();
+  }
+
+  /** One download for all views of the buffer. */
+  toHost(): Promise<ArrayBuffer> {
+    if (this.onHost) return Promise.resolve(this.memory.arrayBuffer());
+    this.#download ??= this.memory.toHost();
+    return this.#download;
+  }
+}
+
+/**
+ * A dense tensor in row-major order over native memory.
+ *
+ * On the CPU `data` is that memory itself, without a copy. Views (`view`, `at`, what streams hand
+ * out) share it; each has its own close(), and the memory lives until the last one is closed. A
+ * typed array taken from `data` stays valid as long as it is referenced, closed tensor or not.
+ */
+export class Tensor<D extends DType = DType> {
+  readonly #shared: SharedMemory;
+  readonly #dtype: D;
+  readonly #shape: readonly number[];
+  readonly #offset: number;
+  readonly #length: number;
+  #data: TensorDataMap[D] | undefined;
+  #closed = false;
+
+  private constructor(shared: SharedMemory, dtype: D, shape: readonly number[], offset: number) {
+    this.#shared = shared.retain();
+    this.#dtype = dtype;
+    this.#shape = Object.freeze([...shape]);
+    this.#offset = offset;
+    this.#length = shape.reduce((product, side) => product * side, 1);
+  }
+
+  /** @internal Takes over `memory`: closing the tensor and its views releases it. */
+  static over<D extends DType>(
+    memory: TensorMemory,
+    dtype: D,
+    shape: readonly number[],
+  ): Tensor<D> {
+    return new Tensor(new SharedMemory(memory), dtype, shape, 0);
+  }
+
+  get dtype(): D {
+    this.#check();
+    return this.#dtype;
+  }
+
+  get shape(): readonly number[] {
+    this.#check();
+    return this.#shape;
+  }
+
+  /** Number of elements. */
+  get length(): number {
+    this.#check();
+    return this.#length;
+  }
+
+  /** 'cpu' or 'cuda:N'. */
+  get device(): string {
+    this.#check();
+    return this.#shared.device;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** The elements, without a copy; undefined while they are on a GPU (see toHost). */
+  get data(): TensorDataMap[D] | undefined {
+    this.#check();
+    if (!this.#shared.onHost) return undefined;
+    this.#data ??= this.#typed(this.#shared.arrayBuffer());
+    return this.#data;
+  }
+
+  /** The elements in host memory: `data` itself on the CPU, a download from a GPU. */
+  async toHost(): Promise<TensorDataMap[D]> {
+    this.#check();
+    return this.data ?? this.#typed(await this.#shared.toHost());
+  }
+
+  /**
+   * The values as float32, in memory of its own (float32 on the CPU: `data` itself). Exact for
+   * every dtype but int32 values beyond ±2^24.
+   */
+  async toFloat32(): Promise<Float32Array> {
+    const data = await this.toHost();
+    switch (this.#dtype) {
+      case 'float32':
+        return data as Float32Array;
+      case 'bfloat16':
+        return fromBfloat16(data as Uint16Array);
+      case 'float16':
+        return fromFloat16(data as Uint16Array);
+      default:
+        return Float32Array.from(data);
+    }
+  }
+
+  /** Entries [start, start + count) of the first axis, sharing the memory. Close it like any tensor. */
+  view(start: number, count: number): Tensor<D> {
+    this.#check();
+    const rows = this.#shape[0] ?? 0;
+    checkInteger('start', start, 0, rows);
+    checkInteger('count', count, 0, rows - start);
+    return this.#sub(start, [count, ...this.#shape.slice(1)]);
+  }
+
+  /** Entry `index` of the first axis, without that axis, sharing the memory. */
+  at(index: number): Tensor<D> {
+    this.#check();
+    checkInteger('index', index, 0, (this.#shape[0] ?? 0) - 1);
+    return this.#sub(index, this.#shape.slice(1));
+  }
+
+  /** Drops the hold on the memory. Every access but `closed` then throws ERR_CPS_CLOSED. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#data = undefined;
+    this.#shared.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #sub(row: number, shape: readonly number[]): Tensor<D> {
+    const rowLength = this.#shape.slice(1).reduce((product, side) => product * side, 1);
+    return new Tensor(this.#shared, this.#dtype, shape, this.#offset + row * rowLength);
+  }
+
+  #typed(buffer: ArrayBuffer): TensorDataMap[D] {
+    const array = ARRAYS[this.#dtype];
+    return new array(buffer, this.#offset * array.BYTES_PER_ELEMENT, this.#length);
+  }
+
+  #check(): void {
+    if (this.#closed) throw closedError('The tensor');
+  }
+}
+
+function fromBfloat16(bits: Uint16Array): Float32Array {
+  // A bfloat16 is the upper half of a float32.
+  const out = new Uint32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16;
+  return new Float32Array(out.buffer);
+}
+
+let halfTable: Float32Array | undefined;
+
+/** IEEE 754 binary16 -> binary32, for all 65536 patterns. */
+function halfToFloat32(): Float32Array {
+  if (halfTable) return halfTable;
+  const table = new Uint32Array(65536);
+  for (let h = 0; h < 65536; h++) {
+    const sign = (h & 0x8000) << 16;
+    const exponent = (h >> 10) & 0x1f;
+    const fraction = h & 0x3ff;
+    if (exponent === 31) {
+      table[h] = sign | 0x7f800000 | (fraction << 13);
+    } else if (exponent !== 0) {
+      table[h] = sign | ((exponent + 112) << 23) | (fraction << 13);
+    } else if (fraction === 0) {
+      table[h] = sign;
+    } else {
+      // Subnormal: shift the leading one up to the implicit place.
+      const shift = Math.clz32(fraction) - 21;
+      table[h] = sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
+    }
+  }
+  halfTable = new Float32Array(table.buffer);
+  return halfTable;
+}
+
+function fromFloat16(bits: Uint16Array): Float32Array {
+  const table = halfToFloat32();
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i] ?? 0] ?? 0;
+  return out;
+}

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <vector>
+
+#include "naive/energy_block.h"
+#include "naive/energy_reference.h"
+#include "naive/picture.h"
+#include "naive/select.h"
+#include "naive/test_frame.h"
+#include "ops/kernels.h"
+
+namespace ops_test {
+
+inline std::unique_ptr<cps::Kernels> makeKernels() { return cps::makeCpuKernels({}); }
+
+// Sizes at which edges, tails and vector widths meet.
+inline std::vector<std::pair<int, int>> sizes() {
+  return {{1, 1},   {1, 7},   {9, 1},     {2, 2},     {3, 5},    {31, 33},
+          {63, 65}, {66, 70}, {129, 131}, {200, 150}, {322, 258}};
+}
+
+template <typename T, typename U>
+void expectEqual(const naive::Map<T>& expected, const U* actual, const std::string& what) {
+  for (int y = 0; y < expected.height; y++) {
+    for (int x = 0; x < expected.width; x++) {
+      const U got = actual[size_t(y) * expected.width + x];
+      ASSERT_EQ(U(expected.at(y, x)), got) << what << " at y " << y << " x " << x;
+    }
+  }
+}
+
+}  // namespace ops_test

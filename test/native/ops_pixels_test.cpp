@@ -1,0 +1,300 @@
+#include <cmath>
+#include <cstring>
+#include <random>
+
+#include "core/cancel.h"
+#include "ops/gather_math.h"
+#include "ops_common.h"
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace {
+
+using namespace ops_test;
+
+TEST(OpsColor, FixedPointIsWithinOneOfTheStandard) {
+  uint32_t seed = 40;
+  for (const auto& spec : naive::frameSpecs(61, 47, seed)) {
+    const naive::TestFrame frame(spec);
+    const auto exact = naive::rgbExact(frame.view), fixed = naive::rgb(frame.view);
+    for (size_t i = 0; i < exact.values.size(); i++) {
+      for (int c = 0; c < 3; c++) {
+        ASSERT_LE(std::abs(exact.values[i].c[c] - fixed.values[i].c[c]), 1) << describe(spec);
+      }
+    }
+  }
+}
+
+TEST(OpsColor, RgbSourcesOf8BitsAreUnchanged) {
+  auto kernels = makeKernels();
+  naive::FrameSpec spec;
+  spec.layout = naive::PixelLayout::PackedRgb;
+  const naive::TestFrame frame(spec);
+  std::vector<uint8_t> out(size_t(spec.width) * spec.height * 3);
+  kernels->toRgb(frame.view, spec.height, spec.width, out.data());
+  EXPECT_EQ(0, std::memcmp(out.data(), frame.view.plane[0].data, out.size()));
+}
+
+TEST(OpsToRgb, EveryFrameKindAgainstNaive) {
+  auto kernels = makeKernels();
+  uint32_t seed = 50;
+  for (const auto& [h, w] : sizes()) {
+    for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
+      const naive::TestFrame frame(spec);
+      const auto expected = naive::rgb(frame.view);
+      const size_t size = size_t(h) * w * 3;
+      std::unique_ptr<uint8_t[]> out(new uint8_t[size]);
+      kernels->toRgb(frame.view, expected.height, expected.width, out.get());
+      for (size_t i = 0; i < size; i++) {
+        ASSERT_EQ(expected.values[i / 3].c[i % 3], out[i])
+            << describe(spec) << " pixel " << i / 3 << " channel " << i % 3;
+      }
+    }
+  }
+}
+
+TEST(OpsToRgb, ResizedAgainstNaive) {
+  auto kernels = makeKernels();
+  uint32_t seed = 60;
+  for (const auto& [h, w] : {std::pair{1, 1}, std::pair{33, 31}, std::pair{129, 70}}) {
+    for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
+      const naive::TestFrame frame(spec);
+      for (const auto& [oh, ow] : {std::pair{1, 1}, std::pair{20, 50}, std::pair{130, 64}}) {
+        const auto expected = naive::resizedRgb(frame.view, oh, ow);
+        std::unique_ptr<uint8_t[]> out(new uint8_t[size_t(oh) * ow * 3]);
+        kernels->toRgb(frame.view, oh, ow, out.get());
+        for (int i = 0; i < oh * ow * 3; i++) {
+          const double v = expected[i % 3].values[i / 3];
+          ASSERT_EQ(int(std::floor(v + 0.5)), out[i]) << describe(spec) << " value " << i;
+        }
+      }
+    }
+  }
+}
+
+void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int patch,
+                 cps::DType dtype, cps::Layout layout, const cps::Normalize& normalize,
+                 uint32_t seed) {
+  auto kernels = makeKernels();
+  std::mt19937 rng(seed);
+  std::vector<std::unique_ptr<naive::TestFrame>> frames;
+  std::vector<cps::FrameView> views;
+  for (const auto& s : specs) {
+    frames.push_back(std::make_unique<naive::TestFrame>(s));
+    views.push_back(frames.back()->view);
+  }
+  const int h = views[0].displayHeight(), w = views[0].displayWidth();
+  const auto grid = cps::makePatchGrid(h, w, pixels, pixels, patch);
+  std::vector<int32_t> indices;
+  for (int i = 0; i < grid.perFrame() * int(views.size()); i++) {
+    if (rng() % 3) indices.push_back(i);
+  }
+  const size_t values = size_t(patch) * patch * 3, total = values * indices.size();
+  std::unique_ptr<uint8_t[]> out(new uint8_t[total * cps::dtypeSize(dtype)]);
+  kernels->gatherPatches(views, indices, {grid, dtype, layout, normalize}, out.get());
+  std::vector<naive::Map<float>> picture;
+  int pictureFrame = -1;
+  for (size_t n = 0; n < indices.size(); n++) {
+    const int t = indices[n] / grid.perFrame(), in = indices[n] % grid.perFrame();
+    if (t != pictureFrame) {
+      picture = naive::resizedRgb(views[t], grid.targetHeight, grid.targetWidth);
+      pictureFrame = t;
+    }
+    for (int c = 0; c < 3; c++) {
+      for (int y = 0; y < patch; y++) {
+        for (int x = 0; x < patch; x++) {
+          const float v = picture[c].at(in / grid.cols * patch + y, in % grid.cols * patch + x);
+          const float want = (v * normalize.scale - normalize.mean[c]) / normalize.std[c];
+          const size_t at =
+              n * values + (layout == cps::Layout::Nchw ? (size_t(c) * patch + y) * patch + x
+                                                        : (size_t(y) * patch + x) * 3 + c);
+          float got = 0;
+          float tolerance = 0;
+          if (dtype == cps::DType::F32) {
+            std::memcpy(&got, out.get() + at * 4, 4);
+          } else {
+            uint16_t bits;
+            std::memcpy(&bits, out.get() + at * 2, 2);
+            const uint16_t expected =
+                dtype == cps::DType::BF16 ? cps::floatToBf16(want) : cps::floatToF16(want);
+            ASSERT_EQ(expected, bits) << describe(specs[t]) << " patch " << indices[n];
+            continue;
+          }
+          ASSERT_NEAR(want, got, tolerance) << describe(specs[t]) << " patch " << indices[n]
+                                            << " c " << c << " y " << y << " x " << x;
+        }
+      }
+    }
+  }
+}
+
+const cps::Normalize kIdentity{1.0f, {0, 0, 0}, {1, 1, 1}};
+const cps::Normalize kImageNet{1.0f / 255, {0.485f, 0.456f, 0.406f}, {0.229f, 0.224f, 0.225f}};
+
+TEST(OpsGather, EveryFrameKindAgainstNaive) {
+  uint32_t seed = 70;
+  for (const auto& [h, w] :
+       {std::pair{1, 1}, std::pair{3, 5}, std::pair{33, 31}, std::pair{130, 171}}) {
+    for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
+      checkGather({spec}, 5000, 7, cps::DType::F32, cps::Layout::Nchw, kIdentity, seed);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(OpsGather, LargeFramesAndManyOfThem) {
+  for (const auto layout : {naive::PixelLayout::Planar, naive::PixelLayout::SemiPlanar}) {
+    for (const int depth : {8, 10}) {
+      std::vector<naive::FrameSpec> specs;
+      for (int t = 0; t < 4; t++) {
+        naive::FrameSpec s;
+        s.width = 641;
+        s.height = 479;
+        s.layout = layout;
+        s.bitDepth = depth;
+        s.seed = 1000 + t;
+        s.padding = t;
+        specs.push_back(s);
+      }
+      checkGather(specs, 50176, 14, cps::DType::F32, cps::Layout::Nchw, kIdentity, 1);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(OpsGather, DtypesLayoutsAndNormalisation) {
+  naive::FrameSpec spec;
+  spec.width = 173;
+  spec.height = 131;
+  for (const auto dtype : {cps::DType::F32, cps::DType::F16, cps::DType::BF16}) {
+    for (const auto layout : {cps::Layout::Nchw, cps::Layout::Nhwc}) {
+      for (const auto& normalize : {kIdentity, kImageNet}) {
+        for (const int patch : {1, 3, 8, 14, 16, 17, 33}) {
+          checkGather({spec}, 20000, patch, dtype, layout, normalize, 3);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(OpsGather, StopsWhenCancelled) {
+  naive::FrameSpec spec;
+  spec.width = 640;
+  spec.height = 480;
+  const naive::TestFrame frame(spec);
+  auto cancel = std::make_shared<cps::CancelToken>();
+  cancel->cancel();
+  cps::CpuKernelsConfig config;
+  config.cancel = cancel;
+  auto kernels = cps::makeCpuKernels(config);
+  const auto grid = cps::makePatchGrid(480, 640, 50176, 50176, 14);
+  std::vector<int32_t> indices = {0, 1, 2};
+  std::vector<float> out(3 * 14 * 14 * 3);
+  const std::vector<cps::FrameView> views = {frame.view};
+  EXPECT_THROW(
+      kernels->gatherPatches(views, indices, {grid, cps::DType::F32, cps::Layout::Nchw, kIdentity},
+                             out.data()),
+      cps::Error);
+  std::vector<uint8_t> rgb(640 * 480 * 3);
+  EXPECT_THROW(kernels->toRgb(frame.view, 480, 640, rgb.data()), cps::Error);
+}
+
+TEST(OpsGather, ThePoolGivesTheSameBytes) {
+  naive::FrameSpec spec;
+  spec.width = 641;
+  spec.height = 483;
+  const naive::TestFrame frame(spec);
+  cps::TaskPool pool(3);
+  cps::CpuKernelsConfig config;
+  config.pool = &pool;
+  config.maxThreads = 3;
+  auto alone = makeKernels(), many = cps::makeCpuKernels(config);
+  std::vector<uint8_t> a(641 * 483 * 3), b(a.size(), 1);
+  alone->toRgb(frame.view, 483, 641, a.data());
+  many->toRgb(frame.view, 483, 641, b.data());
+  EXPECT_EQ(a, b);
+  const auto grid = cps::makePatchGrid(483, 641, 50176, 50176, 14);
+  std::vector<int32_t> indices(grid.perFrame());
+  for (size_t i = 0; i < indices.size(); i++) indices[i] = int32_t(i);
+  std::vector<uint16_t> c(indices.size() * 588), d(c.size(), 1);
+  const std::vector<cps::FrameView> views = {frame.view};
+  const cps::GatherSpec gather{grid, cps::DType::BF16, cps::Layout::Nchw, kIdentity};
+  alone->gatherPatches(views, indices, gather, c.data());
+  many->gatherPatches(views, indices, gather, d.data());
+  EXPECT_EQ(c, d);
+}
+
+// Nearest float16 by search over all of them, ties to even.
+TEST(OpsCast, Float16AgainstItsDefinition) {
+  const auto value = [](int bits) {
+    const int exponent = bits >> 10 & 31, mantissa = bits & 1023;
+    return exponent == 0 ? std::ldexp(double(mantissa), -24)
+                         : std::ldexp(double(mantissa + 1024), exponent - 25);
+  };
+  for (int bits = 0; bits < 0x7c00; bits++) {
+    const double a = value(bits), b = bits == 0x7bff ? 65536.0 : value(bits + 1);
+    ASSERT_EQ(bits, cps::floatToF16(float(a)));
+    ASSERT_EQ(bits | 0x8000, cps::floatToF16(-float(a)));
+    const float middle = float((a + b) / 2);  // exact in float32
+    ASSERT_EQ((bits + 1) & ~1, cps::floatToF16(middle)) << "tie above " << bits;
+    ASSERT_EQ(bits, cps::floatToF16(std::nextafterf(middle, 0)));
+    ASSERT_EQ(bits + 1, cps::floatToF16(std::nextafterf(middle, INFINITY)));
+  }
+  EXPECT_EQ(0x7c00, cps::floatToF16(INFINITY));
+  EXPECT_EQ(0x7c00, cps::floatToF16(3e38f));
+}
+
+TEST(OpsCast, Bfloat16AgainstItsDefinition) {
+  const auto value = [](uint32_t bits) {
+    const uint32_t wide = bits << 16;
+    float v;
+    std::memcpy(&v, &wide, 4);
+    return double(v);
+  };
+  for (uint32_t bits = 0; bits < 0x7f80; bits++) {
+    const double a = value(bits), b = bits == 0x7f7f ? std::ldexp(1.0, 128) : value(bits + 1);
+    ASSERT_EQ(bits, cps::floatToBf16(float(a)));
+    ASSERT_EQ(bits | 0x8000, cps::floatToBf16(-float(a)));
+    const float middle = float((a + b) / 2);
+    ASSERT_EQ((bits + 1) & ~1u, cps::floatToBf16(middle));
+    ASSERT_EQ(bits, cps::floatToBf16(std::nextafterf(middle, 0)));
+    ASSERT_EQ(bits + 1, cps::floatToBf16(std::nextafterf(middle, INFINITY)));
+  }
+  EXPECT_TRUE(std::isnan(value(cps::floatToBf16(std::nanf("")))));
+  const uint32_t nanBits = 0x7f800001;  // payload only in the bits that are cut off
+  float nan;
+  std::memcpy(&nan, &nanBits, 4);
+  EXPECT_TRUE(std::isnan(value(cps::floatToBf16(nan))));
+}
+
+#if defined(__x86_64__)
+__attribute__((target("f16c"))) uint16_t hardwareF16(float v) {
+  return static_cast<uint16_t>(_cvtss_sh(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+TEST(OpsCast, Float16EqualsTheProcessors) {
+  if (!__builtin_cpu_supports("f16c")) GTEST_SKIP() << "no F16C here";
+  // Every sign and exponent with a dense set of mantissas (all that decide rounding), 4.2 M values.
+  for (uint32_t high = 0; high < 1u << 16; high++) {
+    for (uint32_t low = 0; low < 64; low++) {
+      const uint32_t bits = high << 16 | (low & 32 ? 0xffffu - (low & 31) * 601 : low * 997);
+      float v;
+      std::memcpy(&v, &bits, 4);
+      ASSERT_EQ(hardwareF16(v), cps::floatToF16(v)) << std::hex << bits;
+    }
+  }
+}
+#endif
+
+TEST(OpsCast, RoundToU8) {
+  for (int i = 0; i <= 255 * 256; i++) {
+    const float v = float(i) / 256;
+    EXPECT_EQ(int(std::floor(double(v) + 0.5)), cps::roundToU8(v));
+  }
+  EXPECT_EQ(0, cps::roundToU8(std::nextafterf(0.5f, 0)));
+}
+
+}  // namespace

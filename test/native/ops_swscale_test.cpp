@@ -1,0 +1,145 @@
+// Colour against FFmpeg's scaler, with the same matrix and range. SWS_POINT with full horizontal
+// chroma makes swscale take the nearest chroma sample, as ours does; SWS_ACCURATE_RND keeps it from
+// the shortcuts of its MMX paths.
+extern "C" {
+#include <libavutil/pixfmt.h>
+#include <libswscale/swscale.h>
+}
+
+#include <cmath>
+#include <cstdlib>
+
+#include "ops_common.h"
+
+namespace {
+
+using namespace ops_test;
+
+struct Case {
+  AVPixelFormat format;
+  naive::PixelLayout layout;
+  int bitDepth, log2ChromaW, log2ChromaH;
+  cps::ColorMatrix matrix;
+};
+
+int swsMatrix(cps::ColorMatrix m) {
+  switch (m) {
+    case cps::ColorMatrix::Bt709:
+      return SWS_CS_ITU709;
+    case cps::ColorMatrix::Bt2020:
+      return SWS_CS_BT2020;
+    case cps::ColorMatrix::Smpte240m:
+      return SWS_CS_SMPTE240M;
+    case cps::ColorMatrix::Fcc:
+      return SWS_CS_FCC;
+    default:
+      return SWS_CS_ITU601;
+  }
+}
+
+// Chroma is kept within a quarter of its range: swscale's full-chroma path overflows its 30 bits on
+// colours far outside the RGB cube (Y, Cb and Cr all 0), and a wrapped value is no yardstick.
+void moderateChroma(const cps::FrameView& f) {
+  if (f.color.matrix == cps::ColorMatrix::Rgb) return;
+  const int width = ((f.width - 1) >> f.log2ChromaW) + 1;
+  const int height = ((f.height - 1) >> f.log2ChromaH) + 1;
+  const int half = 1 << (f.bitDepth - 1);
+  for (const int p : {1, 2}) {
+    const cps::PlaneView& plane = f.plane[p];
+    for (int y = 0; y < height; y++) {
+      for (int x = 0; x < width; x++) {
+        auto* at = const_cast<uint8_t*>(plane.data) + y * plane.stride + x * plane.step;
+        int v = (f.bitDepth == 8 ? at[0] : (at[0] | at[1] << 8) >> plane.shift);
+        v = (half + (v - half) / 4) << plane.shift;
+        at[0] = static_cast<uint8_t>(v);
+        if (f.bitDepth > 8) at[1] = static_cast<uint8_t>(v >> 8);
+      }
+    }
+  }
+}
+
+void check(const Case& c, bool full, naive::Fill fill, int width, int height) {
+  naive::FrameSpec spec;
+  spec.width = width;
+  spec.height = height;
+  spec.layout = c.layout;
+  spec.bitDepth = c.bitDepth;
+  spec.log2ChromaW = c.log2ChromaW;
+  spec.log2ChromaH = c.log2ChromaH;
+  spec.color = {c.matrix, full};
+  spec.fill = fill;
+  spec.padding = 64;
+  const naive::TestFrame frame(spec);
+  const cps::FrameView& f = frame.view;
+  moderateChroma(f);
+
+  const std::unique_ptr<SwsContext, void (*)(SwsContext*)> sws(
+      sws_getContext(width, height, c.format, width, height, AV_PIX_FMT_RGB24,
+                     SWS_POINT | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT, nullptr, nullptr, nullptr),
+      sws_freeContext);
+  ASSERT_TRUE(sws);
+  const int* table = sws_getCoefficients(swsMatrix(c.matrix));
+  ASSERT_GE(sws_setColorspaceDetails(sws.get(), table, full, table, 1, 0, 1 << 16, 1 << 16), 0);
+  std::vector<uint8_t> expected(size_t(width) * height * 3 + 64), got(expected.size());
+  const bool semi = c.layout == naive::PixelLayout::SemiPlanar;
+  const bool packed = c.layout == naive::PixelLayout::Yuyv;
+  const uint8_t* planes[4] = {f.plane[0].data, packed ? nullptr : f.plane[1].data,
+                              packed || semi ? nullptr : f.plane[2].data, nullptr};
+  if (c.matrix == cps::ColorMatrix::Rgb) {  // FFmpeg's order is G, B, R
+    planes[0] = f.plane[1].data;
+    planes[1] = f.plane[2].data;
+    planes[2] = f.plane[0].data;
+  }
+  const int strides[4] = {int(f.plane[0].stride), int(f.plane[1].stride), int(f.plane[2].stride)};
+  uint8_t* out[4] = {expected.data()};
+  const int outStrides[4] = {width * 3};
+  ASSERT_EQ(height, sws_scale(sws.get(), planes, strides, 0, height, out, outStrides));
+  makeKernels()->toRgb(f, height, width, got.data());
+  int worst = 0;
+  double sum = 0;
+  const int n = width * height * 3;
+  for (int i = 0; i < n; i++) {
+    const int d = std::abs(int(expected[i]) - int(got[i]));
+    worst = std::max(worst, d);
+    sum += d;
+  }
+  EXPECT_LE(worst, 2) << naive::describe(spec) << " mean " << sum / n;
+  EXPECT_LT(sum / n, 0.5) << naive::describe(spec);
+}
+
+TEST(OpsSwscale, MatrixRangeAndDepth) {
+  using M = cps::ColorMatrix;
+  using L = naive::PixelLayout;
+  for (const M m : {M::Bt601, M::Bt709, M::Bt2020, M::Smpte240m, M::Fcc}) {
+    for (const bool full : {false, true}) {
+      for (const naive::Fill fill : {naive::Fill::Random, naive::Fill::Smooth, naive::Fill::Zero,
+                                     naive::Fill::Max, naive::Fill::TwoValues}) {
+        for (const auto& [w, h] : {std::pair{96, 64}, std::pair{98, 34}}) {
+          check({AV_PIX_FMT_YUV420P, L::Planar, 8, 1, 1, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUV422P, L::Planar, 8, 1, 0, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUV444P, L::Planar, 8, 0, 0, m}, full, fill, w, h);
+          check({AV_PIX_FMT_NV12, L::SemiPlanar, 8, 1, 1, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUV420P10LE, L::Planar, 10, 1, 1, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUV422P10LE, L::Planar, 10, 1, 0, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUV444P12LE, L::Planar, 12, 0, 0, m}, full, fill, w, h);
+          check({AV_PIX_FMT_P010LE, L::SemiPlanar, 10, 1, 1, m}, full, fill, w, h);
+          // Where 4 does not divide the width swscale stretches the chroma plane.
+          if (w % 4 == 0) check({AV_PIX_FMT_YUV410P, L::Planar, 8, 2, 2, m}, full, fill, w, h);
+          check({AV_PIX_FMT_YUYV422, L::Yuyv, 8, 1, 0, m}, full, fill, w, h);
+          if (HasFatalFailure()) return;
+        }
+      }
+    }
+  }
+}
+
+TEST(OpsSwscale, RgbPlanes) {
+  for (const naive::Fill fill : {naive::Fill::Random, naive::Fill::Max, naive::Fill::Zero}) {
+    check({AV_PIX_FMT_GBRP, naive::PixelLayout::Planar, 8, 0, 0, cps::ColorMatrix::Rgb}, true, fill,
+          96, 64);
+    check({AV_PIX_FMT_GBRP10LE, naive::PixelLayout::Planar, 10, 0, 0, cps::ColorMatrix::Rgb}, true,
+          fill, 96, 64);
+  }
+}
+
+}  // namespace

@@ -235,6 +235,7 @@ class CpuKernels final : public Kernels {
     });
   }
 
+  void fillZero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }
   void download(void* host, const void* device, size_t bytes) override {
     std::memcpy(host, device, bytes);
   }

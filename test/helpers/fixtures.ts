@@ -59,7 +59,8 @@ export function badFixtures(...features: string[]): BadFixture[] {
 
 export function fixture(name: string): Fixture {
   const found = load().clips.find((clip) => clip.name === name);
-  if (!found) throw new Error(`Expected a fixture of test/fixtures/recipes.mjs but received ${name}`);
+  if (!found)
+    throw new Error(`Expected a fixture of test/fixtures/recipes.mjs but received ${name}`);
   return found;
 }
 

@@ -1,0 +1,191 @@
+#!/usr/bin/env node
+/**
+ * The direction of dependencies, for C++ includes and TypeScript imports. ARCHITECTURE.md says why;
+ * this file is what holds it.
+ *
+ *   node scripts/check-layers.mjs               checks the tree
+ *   node scripts/check-layers.mjs --self-test   checks that each rule catches a violation
+ */
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { root } from './lib/shell.mjs';
+
+/** Which layers a layer may include besides itself. */
+const mayInclude = {
+  core: [],
+  ffmpeg: ['core'],
+  ops: ['core'],
+  // The frame view is the value that decode hands to the operations; nothing else of ops is seen here.
+  media: ['core', 'ffmpeg', 'ops/frame_view.h'],
+  pipeline: ['core', 'ffmpeg', 'media', 'ops'],
+  cuda: ['core', 'ffmpeg', 'media', 'ops'],
+  napi: ['core', 'ffmpeg', 'media', 'ops', 'pipeline', 'cuda'],
+};
+const layers = Object.keys(mayInclude);
+const foreign = [
+  {
+    what: 'Node-API',
+    header: /^(napi\.h|napi-inl\.h|node_api\w*\.h|js_native_api\w*\.h|node\.h|uv\.h|v8\.h)$/,
+    layers: ['napi'],
+  },
+  { what: 'FFmpeg', header: /^lib(av\w+|sw\w+|postproc)\//, layers: ['ffmpeg', 'media', 'cuda'] },
+  {
+    what: 'CUDA',
+    header:
+      /^(cuda\w*\.h$|cuda_fp\w+\.h|cu\w+\.h|nv\w*\.h|ffnvcodec\/|cub\/|thrust\/|nvToolsExt|device_launch)/,
+    layers: ['cuda'],
+  },
+];
+
+const layerOf = (file) => (file.startsWith('cuda/') ? 'cuda' : file.match(/^native\/(\w+)\//)?.[1]);
+
+/** Violations of one C++ file, as texts. `exists` tells whether native/<path> is a file. */
+export function checkNative(file, text, exists) {
+  const own = layerOf(file);
+  if (!own || !layers.includes(own)) return [`${file}: is in no layer (${layers.join(', ')})`];
+  const bad = [];
+  for (const [, quoted, angled] of text.matchAll(
+    /^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)/gm,
+  )) {
+    const name = quoted ?? angled;
+    const outside = foreign.find(({ header }) => header.test(name));
+    if (outside && !(quoted && exists(name))) {
+      if (!outside.layers.includes(own))
+        bad.push(`${file}: ${own} must not include ${outside.what} (${name})`);
+      continue;
+    }
+    if (!quoted) continue;
+    const target = name.startsWith('cuda/') ? 'cuda' : name.split('/')[0];
+    if (name.includes('..') || !name.includes('/')) {
+      bad.push(`${file}: write "${name}" relative to native/ ("core/error.h")`);
+    } else if (!layers.includes(target)) {
+      bad.push(`${file}: "${name}" is in no layer`);
+    } else if (target !== own && ![target, name].some((t) => mayInclude[own].includes(t))) {
+      bad.push(`${file}: ${own} must not include ${target} ("${name}")`);
+    }
+  }
+  return bad;
+}
+
+/** What adapters may name of src, always as `import type`. */
+const publicModules = ['index'];
+/** The only modules that talk to the addon. */
+const addonModules = ['src/binding.ts', 'src/load-binding.ts'];
+
+export function checkTypeScript(file, text) {
+  const bad = [];
+  const imports = text.matchAll(
+    /(?:^|\n)\s*(import|export)\s+(type\s+)?(?:[^'";]*?\sfrom\s+)?['"]([^'"]+)['"]|(?:import|require)\(\s*['"]([^'"]+)['"]\s*\)/g,
+  );
+  for (const [, , typeOnly, from, dynamic] of imports) {
+    const name = from ?? dynamic;
+    const target = name.startsWith('.')
+      ? path.posix.join(path.posix.dirname(file), name).replace(/\.js$/, '')
+      : name;
+    if (file.startsWith('adapters/')) {
+      if (/(^|\/)src\//.test(target)) {
+        const module = target.replace(/^.*src\//, '');
+        if (!publicModules.includes(module))
+          bad.push(`${file}: adapters see only src/index, not ${name}`);
+        else if (!typeOnly)
+          bad.push(`${file}: adapters import only types of src (import type … from '${name}')`);
+      }
+    } else if (file.startsWith('src/')) {
+      if (target.startsWith('adapters/'))
+        bad.push(`${file}: src must not import an adapter (${name})`);
+      if (
+        file.startsWith('src/cli/') &&
+        target.startsWith('src/') &&
+        !target.startsWith('src/cli/') &&
+        target !== 'src/index'
+      ) {
+        bad.push(`${file}: the command uses only the public API, not ${name}`);
+      }
+      const loads = /\.node$|load-binding$/.test(target);
+      if (loads && !addonModules.includes(file))
+        bad.push(`${file}: only ${addonModules.join(' and ')} load the addon`);
+    }
+  }
+  return bad;
+}
+
+function checkTree() {
+  const list = execFileSync(
+    'git',
+    ['ls-files', '-co', '--exclude-standard', '--', 'native', 'cuda', 'src', 'adapters'],
+    {
+      cwd: root,
+      encoding: 'utf8',
+    },
+  );
+  const files = list
+    .split('\n')
+    .filter((f) => /\.(h|hpp|cpp|cc|cu|cuh|ts)$/.test(f) && fs.existsSync(path.join(root, f)));
+  const exists = (name) =>
+    fs.existsSync(path.join(root, 'native', name)) || fs.existsSync(path.join(root, name));
+  const bad = files.flatMap((file) => {
+    const text = fs.readFileSync(path.join(root, file), 'utf8');
+    return file.endsWith('.ts') ? checkTypeScript(file, text) : checkNative(file, text, exists);
+  });
+  bad.forEach((line) => console.error(line));
+  console.log(`layers: ${files.length} files, ${bad.length} violations`);
+  return bad.length === 0 && files.length > 0;
+}
+
+function selfTest() {
+  const native = (file, line) =>
+    checkNative(file, `${line}\n`, (n) => /^(core|ops|media|ffmpeg|pipeline|napi)\//.test(n));
+  const cases = [
+    [0, native('native/core/a.cpp', '#include "core/a.h"')],
+    [1, native('native/core/a.cpp', '#include "media/a.h"')],
+    [1, native('native/core/a.cpp', '#include <libavutil/frame.h>')],
+    [1, native('native/ops/a.cpp', '#include "media/a.h"')],
+    [0, native('native/media/a.cpp', '#include "ops/frame_view.h"')],
+    [1, native('native/media/a.cpp', '#include "ops/kernels.h"')],
+    [0, native('native/media/a.cpp', '#include <libavcodec/avcodec.h>')],
+    [1, native('native/pipeline/a.cpp', '#include <libavcodec/avcodec.h>')],
+    [1, native('native/pipeline/a.cpp', '  #  include <napi.h>')],
+    [1, native('native/pipeline/a.cpp', '#include "napi/call.h"')],
+    [1, native('native/media/a.cpp', '#include <cuda_runtime.h>')],
+    [0, native('cuda/a.cu', '#include <cuda_runtime.h>')],
+    [1, native('cuda/a.cu', '#include "napi/call.h"')],
+    [1, native('native/core/a.cpp', '#include "../media/a.h"')],
+    [0, native('native/napi/a.cpp', '#include "cuda/device.h"')],
+    [1, native('native/pipeline/a.cpp', '#include "cuda/device.h"')],
+    [
+      0,
+      checkTypeScript(
+        'adapters/tfjs/a.ts',
+        "import type { PatchTensor } from '../../src/index.js';",
+      ),
+    ],
+    [1, checkTypeScript('adapters/tfjs/a.ts', "import { patchStream } from '../../src/index.js';")],
+    [1, checkTypeScript('adapters/tfjs/a.ts', "import type { X } from '../../src/tensor.js';")],
+    [1, checkTypeScript('src/stream.ts', "import { loadBinding } from './load-binding.js';")],
+    [
+      1,
+      checkTypeScript(
+        'src/stream.ts',
+        "const a = require('../build/Release/codec_patch_stream.node');",
+      ),
+    ],
+    [0, checkTypeScript('src/binding.ts', "import { loadBinding } from './load-binding.js';")],
+    [1, checkTypeScript('src/cli/main.ts', "import { native } from '../binding.js';")],
+    [
+      0,
+      checkTypeScript(
+        'src/cli/main.ts',
+        "import { patchStream } from '../index.js';\nimport { x } from './table.js';",
+      ),
+    ],
+  ];
+  const wrong = cases.filter(([count, found]) => found.length !== count);
+  wrong.forEach(([count, found], i) =>
+    console.error(`self-test ${i}: expected ${count}, found`, found),
+  );
+  return wrong.length === 0;
+}
+
+const ok = selfTest() && (process.argv.includes('--self-test') || checkTree());
+process.exitCode = ok ? 0 : 1;

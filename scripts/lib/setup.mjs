@@ -1,0 +1,76 @@
+/** npm packages, native build and TypeScript build, each skipped when nothing changed. */
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { bin, must, root, run, runQuiet, step, Stop } from './shell.mjs';
+
+const at = (...parts) => path.join(root, ...parts);
+const read = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined);
+const digest = (...texts) => createHash('sha256').update(texts.join('\0')).digest('hex');
+
+export function checkNode() {
+  const major = Number(process.versions.node.split('.')[0]);
+  if (major < 20) throw new Stop(`Expected Node.js 20 or newer but this is ${process.version}`);
+}
+
+/** npm ci, exactly as the lock file says. No package's install script runs: some download. */
+export async function ensurePackages() {
+  const folder = at('node_modules');
+  const stat = fs.lstatSync(folder, { throwIfNoEntry: false });
+  // A link belongs to another checkout; npm ci would empty that one's folder.
+  if (stat?.isSymbolicLink()) return;
+  const stamp = at('node_modules', '.installed-from');
+  const wanted = digest(read(at('package-lock.json')), process.version, process.arch);
+  if (read(stamp) === wanted) return;
+  step('npm ci');
+  await must(runQuiet('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']), 'npm ci');
+  fs.writeFileSync(stamp, wanted);
+}
+
+/** cmake-js wherever npm put it: beside this package or inside it. */
+function cmakeJs() {
+  const manifest = createRequire(at('package.json')).resolve('cmake-js/package.json');
+  return path.join(path.dirname(manifest), 'bin', 'cmake-js');
+}
+
+/**
+ * One build folder for the addon and the native tests, so the core is compiled once. Once a run has
+ * asked for the tests they stay configured; `npm run demo` still builds only the addon.
+ */
+export async function buildNative({ tests = false, target = undefined } = {}) {
+  const dir = at('build');
+  const stamp = path.join(dir, 'configured-with');
+  const cache = read(path.join(dir, 'CMakeCache.txt'));
+  const withTests = tests || /CPS_BUILD_TESTS:\w+=ON/.test(cache ?? '');
+  const args = ['--directory', root, '--out', dir, '--CDCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
+  args.push(`--CDCPS_BUILD_TESTS=${withTests ? 'ON' : 'OFF'}`);
+  // Include paths come out of the npm packages: another lock file, another configuration.
+  const wanted = digest(read(at('package-lock.json')), process.version, ...args);
+  if (!cache || read(stamp) !== wanted) {
+    step('configuring the native build');
+    await must(
+      runQuiet(process.execPath, [cmakeJs(), 'configure', ...args]),
+      'Configuring the native build',
+    );
+    fs.writeFileSync(stamp, wanted);
+  }
+  const what = [`--parallel=${os.availableParallelism()}`, ...(target ? ['--target', target] : [])];
+  if (!fs.existsSync(path.join(dir, 'Release', 'codec_patch_stream.node'))) {
+    step('building the native core (a minute or two, once)');
+  }
+  await must(
+    runQuiet(process.execPath, [cmakeJs(), 'build', ...args, ...what]),
+    'The native build',
+  );
+}
+
+/** tsc into dist/, incremental. */
+export async function buildTypeScript() {
+  if (!fs.existsSync(at('dist', 'src', 'index.js'))) {
+    fs.rmSync(at('build', 'tsbuildinfo'), { force: true });
+  }
+  await must(run(bin('tsc'), ['-p', root]), 'The TypeScript build');
+  fs.chmodSync(at('dist', 'src', 'cli', 'main.js'), 0o755);
+}

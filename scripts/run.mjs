@@ -1,0 +1,91 @@
+#!/usr/bin/env node
+/**
+ * The commands of package.json. Each does all that it needs, from system packages to builds, and
+ * does only what changed since the last time.
+ *
+ *   npm run demo [-- VIDEO --frames 16 …]    the demo on a video (assets/sample.mp4 without one)
+ *   npm test [-- JEST ARGUMENTS]             everything; with arguments, jest with these
+ *   npm run build | lint | format | bench
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { root, run, Stop } from './lib/shell.mjs';
+import { buildNeeds, ensureSystem, formatNeeds, lintNeeds, testNeeds } from './lib/system.mjs';
+import { buildNative, buildTypeScript, checkNode, ensurePackages } from './lib/setup.mjs';
+
+async function build() {
+  await ensureSystem(buildNeeds);
+  await ensurePackages();
+  await buildNative({ target: 'cps_addon' });
+  await buildTypeScript();
+}
+
+const commands = {
+  build,
+  async demo(args) {
+    await build();
+    const given = args.length > 0 ? args : [path.join(root, 'assets', 'sample.mp4')];
+    const needsVideo = given.every((arg) => arg.startsWith('-')) && !given.includes('--help');
+    const video = needsVideo ? [path.join(root, 'assets', 'sample.mp4')] : [];
+    const cli = path.join(root, 'dist', 'src', 'cli', 'main.js');
+    return run(process.execPath, [cli, ...video, ...given], { cwd: process.cwd() });
+  },
+  async test(args) {
+    await ensureSystem(testNeeds);
+    await ensurePackages();
+    const { runTests } = await import('./lib/tests.mjs');
+    return runTests(args);
+  },
+  async lint() {
+    await ensureSystem([...testNeeds, ...lintNeeds]);
+    await ensurePackages();
+    const { runLint } = await import('./lib/lint.mjs');
+    return (await runLint()).failed > 0 ? 1 : 0;
+  },
+  async format() {
+    await ensureSystem(formatNeeds);
+    await ensurePackages();
+    const { runFormat } = await import('./lib/lint.mjs');
+    return runFormat();
+  },
+  /** What .ci/run calls: test and lint, and one line that adds both up. */
+  async ci() {
+    const counts = { passed: 0, failed: 0 };
+    try {
+      await ensureSystem([...testNeeds, ...lintNeeds]);
+      await ensurePackages();
+      const { runTests, testReport, total } = await import('./lib/tests.mjs');
+      const { runLint } = await import('./lib/lint.mjs');
+      const code = await runTests([]);
+      const tests = total(testReport());
+      const lint = await runLint();
+      counts.passed = tests.passed + lint.passed;
+      counts.failed = Math.max(tests.failed, code) + lint.failed;
+    } catch (error) {
+      process.stderr.write(`\n${error instanceof Stop ? error.message : error.stack}\n`);
+      counts.failed += 1;
+    }
+    process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
+    return counts.failed > 0 ? 1 : 0;
+  },
+  async bench(args) {
+    await ensureSystem([...buildNeeds, 'ffmpeg']);
+    await build();
+    const script = path.join(root, 'bench', 'run.mjs');
+    if (!fs.existsSync(script)) throw new Stop('There is no bench/run.mjs in this checkout');
+    return run(process.execPath, [script, ...args]);
+  },
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const args = rest[0] === '--' ? rest.slice(1) : rest;
+try {
+  checkNode();
+  const command = commands[name];
+  if (!command)
+    throw new Stop(`Expected one of ${Object.keys(commands).join(', ')} but received ${name}`);
+  process.exitCode = (await command(args)) ?? 0;
+} catch (error) {
+  process.stderr.write(`\n${error instanceof Stop ? error.message : error.stack}\n`);
+  process.exitCode = 1;
+}

@@ -23,7 +23,12 @@ struct GpuBackend {
   std::function<std::unique_ptr<Kernels>(int id, const CancelPtr&)> makeKernels;
   // Moves a decoded picture to the other kind of device (host <-> device id).
   std::function<SourceFrame(const SourceFrame&, Device to)> transfer;
+  // A device buffer in host memory, through pinned staging.
+  std::function<Buffer(const Buffer&)> downloadPinned;
 };
+
+// What 'auto' and 'gpu' say where no GPU backend is built in.
+inline constexpr const char* kNoCudaBuild = "this build of codec-patch-stream has no CUDA";
 
 // Everything calls share. One per process while any addon instance lives (Note [One context]).
 class Context {
@@ -34,7 +39,8 @@ class Context {
   // Thread budget, frame indexes and decoder pools only make sense per process: eight workers with
   // eight budgets would oversubscribe the machine eightfold. Every addon instance holds a
   // reference; the last one to go joins the threads, so that the library can be unloaded safely.
-  static std::shared_ptr<Context> shared();
+  // `configure` runs once, for the instance that creates the context.
+  static std::shared_ptr<Context> shared(const std::function<void(Context&)>& configure);
 
   const MediaServices& media() const { return media_; }
   const GpuBackend* gpu() const { return gpu_ ? gpu_.get() : nullptr; }

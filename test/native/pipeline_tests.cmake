@@ -1,1 +1,1 @@
-# pipeline tests
+cps_test(pipeline_test pipeline_test.cpp)

@@ -1,0 +1,177 @@
+#include <chrono>
+#include <utility>
+
+#include "core/error.h"
+#include "ffmpeg/version.h"
+#include "napi/environment.h"
+#include "napi/native_buffer.h"
+#include "napi/options_reader.h"
+#include "napi/results.h"
+#include "ops/cpu_features.h"
+#include "pipeline/context.h"
+#include "pipeline/pipeline.h"
+
+namespace cps::napi {
+namespace {
+
+// NativeCancel of src/binding.ts.
+class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
+ public:
+  static Napi::FunctionReference define(Napi::Env env) {
+    return Napi::Persistent(
+        DefineClass(env, "NativeCancel", {InstanceMethod<&NativeCancel::cancel>("cancel")}));
+  }
+  explicit NativeCancel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeCancel>(info) {}
+
+  void cancel(const Napi::CallbackInfo&) { token->cancel(); }
+
+  const CancelPtr token = std::make_shared<CancelToken>();
+};
+
+CancelPtr readCancel(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(
+                               Environment::of(value.Env()).cancelConstructor.Value())) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "cancel must come from createCancel()");
+  }
+  return NativeCancel::Unwrap(value.As<Napi::Object>())->token;
+}
+
+double millisSince(Profile::Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Profile::Clock::now() - start).count();
+}
+
+// Runs `work(profile)` as a job: measures its time in the queue and in all, applies timeoutMs from
+// the moment of the call, and turns its result into the promise's value.
+template <typename Result, typename Work>
+Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs, Work work) {
+  struct State {
+    Profile profile;
+    Result result;
+  };
+  auto state = std::make_shared<State>();
+  const auto called = Profile::Clock::now();
+  if (timeoutMs > 0) cancel->setDeadline(called + std::chrono::milliseconds(timeoutMs));
+  return Environment::of(env).run(
+      env, {cancel,
+            [state, cancel, called, work = std::move(work)] {
+              state->profile.set("queueMs", millisSince(called));
+              cancel->check(Stage::Open);
+              state->result = work(state->profile);
+              state->profile.set("totalMs", millisSince(called));
+            },
+            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }});
+}
+
+Napi::Value patchStream(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const CancelPtr cancel = readCancel(info[3]);
+    const DecodeOptions decode = readDecodeOptions(info[1]);
+    Context& context = Environment::of(env).context();
+    return runCall<PatchResult>(
+        env, cancel, decode.timeoutMs,
+        [input = readVideoInput(info[0]), decode, patch = readPatchOptions(info[2]), &context,
+         cancel](Profile& profile) {
+          return runPatchStream(input, decode, patch, context, cancel, profile);
+        });
+  });
+}
+
+Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const CancelPtr cancel = readCancel(info[3]);
+    const DecodeOptions decode = readDecodeOptions(info[1]);
+    Context& context = Environment::of(env).context();
+    return runCall<FramesResult>(
+        env, cancel, decode.timeoutMs,
+        [input = readVideoInput(info[0]), decode, frame = readFrameOptions(info[2]), &context,
+         cancel](Profile& profile) {
+          return runDecodeOnly(input, decode, frame, context, cancel, profile);
+        });
+  });
+}
+
+Napi::Value createCancel(const Napi::CallbackInfo& info) {
+  return Environment::of(info.Env()).cancelConstructor.New({});
+}
+
+Napi::Value stats(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Environment& environment = Environment::of(env);
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("liveBuffers", static_cast<double>(environment.counters()->buffers));
+  out.Set("liveBytes", static_cast<double>(environment.counters()->bytes));
+  out.Set("callsInFlight", environment.callsInFlight());
+  out.Set("threads", environment.context().media().pool->threads());
+  return out;
+}
+
+Napi::Value whyNotGpu(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&]() -> Napi::Value {
+    const GpuBackend* gpu = Environment::of(env).context().gpu();
+    if (gpu == nullptr) return Napi::String::New(env, kNoCudaBuild);
+    const int device = info[1].ToNumber().Int32Value();
+    const bool decode = info[0].ToString().Utf8Value() == "decode";
+    return Napi::String::New(env, decode ? gpu->whyNotDecode(device) : gpu->whyNotProcess(device));
+  });
+}
+
+Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), values[i]);
+  return array;
+}
+
+Napi::Object recordFields(Napi::Env env) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("decode", strings(env, decodeFieldNames()));
+  out.Set("patch", strings(env, patchFieldNames()));
+  out.Set("frame", strings(env, frameFieldNames()));
+  return out;
+}
+
+Napi::Array errorCodes(Napi::Env env) {
+  std::vector<std::string> names;
+  for (int code = 0; code <= static_cast<int>(ErrorCode::Aborted); ++code) {
+    names.emplace_back(errorCodeName(static_cast<ErrorCode>(code)));
+  }
+  return strings(env, names);
+}
+
+Napi::Object build(Napi::Env env, Environment& environment) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("version", CPS_VERSION);
+  out.Set("ffmpeg", ffmpegVersion());
+#ifdef CPS_CUDA_VERSION
+  out.Set("cuda", CPS_CUDA_VERSION);
+#else
+  out.Set("cuda", env.Null());
+#endif
+  out.Set("threads", environment.context().media().pool->threads());
+  out.Set("simd", simdName());
+  return out;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* environment = new Environment(env);
+  env.SetInstanceData(environment);
+  environment->bufferConstructor = NativeBuffer::define(env);
+  environment->cancelConstructor = NativeCancel::define(env);
+  exports.Set("recordFields", recordFields(env));
+  exports.Set("errorCodes", errorCodes(env));
+  exports.Set("build", build(env, *environment));
+  exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
+  exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));
+  exports.Set("createCancel", Napi::Function::New<createCancel>(env, "createCancel"));
+  exports.Set("patchStream", Napi::Function::New<patchStream>(env, "patchStream"));
+  exports.Set("decodeOnly", Napi::Function::New<decodeOnly>(env, "decodeOnly"));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(codec_patch_stream, init)
+
+}  // namespace cps::napi

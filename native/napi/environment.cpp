@@ -1,0 +1,139 @@
+#include "napi/environment.h"
+
+#include <condition_variable>
+#include <list>
+#include <mutex>
+#include <new>
+#include <utility>
+
+#include "napi/gpu_hook.h"
+
+namespace cps::napi {
+
+struct Environment::Job {
+  Job(Napi::Env env, Call c) : call(std::move(c)), deferred(Napi::Promise::Deferred::New(env)) {}
+
+  Call call;
+  Napi::Promise::Deferred deferred;  // used on the JS thread only
+  std::exception_ptr error;
+};
+
+// What jobs share with their environment; outlives it while a dropped job waits in the pool's
+// queue.
+struct Environment::Gate {
+  Napi::ThreadSafeFunction deliver;
+  std::mutex mutex;
+  std::condition_variable idle;
+  bool closing = false;
+  int running = 0;
+  std::list<std::weak_ptr<Job>> jobs;
+};
+
+Environment::Environment(Napi::Env env)
+    : context_(Context::shared(configureGpu)), gate_(std::make_shared<Gate>()) {
+  gate_->deliver = Napi::ThreadSafeFunction::New(
+      env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "codec-patch-stream", 0, 1);
+  // Idle, the addon must not keep the process alive; run() holds a reference per call.
+  gate_->deliver.Unref(env);
+  env.AddCleanupHook([](Environment* self) { self->close(); }, this);
+}
+
+Environment::~Environment() = default;
+
+Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
+
+Napi::Promise Environment::run(Napi::Env env, Call call) {
+  auto job = std::make_shared<Job>(env, std::move(call));
+  const Napi::Promise promise = job->deferred.Promise();
+  {
+    std::lock_guard lock(gate_->mutex);
+    gate_->jobs.remove_if([](const std::weak_ptr<Job>& j) { return j.expired(); });
+    gate_->jobs.push_back(job);
+  }
+  if (callsInFlight_++ == 0) gate_->deliver.Ref(env);
+  context_->media().pool->submit([gate = gate_, job] { perform(gate, job); });
+  return promise;
+}
+
+void Environment::perform(const std::shared_ptr<Gate>& gate, const std::shared_ptr<Job>& job) {
+  {
+    std::lock_guard lock(gate->mutex);
+    if (gate->closing) return;
+    ++gate->running;
+  }
+  try {
+    job->call.work();
+  } catch (...) {
+    job->error = std::current_exception();
+  }
+  job->call.work = nullptr;  // inputs go now, not when the promise settles
+  std::lock_guard lock(gate->mutex);
+  if (!gate->closing) {
+    auto* finished = new std::shared_ptr<Job>(job);
+    const napi_status status = gate->deliver.NonBlockingCall(
+        finished, [](Napi::Env env, Napi::Function, std::shared_ptr<Job>* data) {
+          const std::unique_ptr<std::shared_ptr<Job>> owner(data);
+          // A null environment means it is being torn down: nobody is left to hear of this.
+          if (static_cast<napi_env>(env) != nullptr) Environment::of(env).complete(env, **owner);
+        });
+    if (status != napi_ok) delete finished;
+  }
+  --gate->running;
+  gate->idle.notify_all();
+}
+
+void Environment::complete(Napi::Env env, Job& job) {
+  const Napi::HandleScope scope(env);
+  if (--callsInFlight_ == 0) gate_->deliver.Unref(env);
+  if (job.error) {
+    job.deferred.Reject(toJsError(env, job.error).Value());
+    return;
+  }
+  try {
+    job.deferred.Resolve(job.call.finish(env));
+  } catch (const Napi::Error& error) {
+    job.deferred.Reject(error.Value());
+  } catch (...) {
+    job.deferred.Reject(toJsError(env, std::current_exception()).Value());
+  }
+}
+
+void Environment::close() {
+  std::unique_lock lock(gate_->mutex);
+  gate_->closing = true;
+  for (const auto& weak : gate_->jobs) {
+    if (const auto job = weak.lock()) job->call.cancel->cancel();
+  }
+  gate_->idle.wait(lock, [this] { return gate_->running == 0; });
+  gate_->jobs.clear();
+  lock.unlock();
+  gate_->deliver.Abort();
+  // The last environment of the process joins the pool here, before the library can be unloaded.
+  context_.reset();
+}
+
+namespace {
+
+Napi::Error makeError(Napi::Env env, const char* code, const char* stage, const char* message) {
+  Napi::Error error = Napi::Error::New(env, message);
+  error.Set("code", Napi::String::New(env, code));
+  error.Set("stage", Napi::String::New(env, stage));
+  return error;
+}
+
+}  // namespace
+
+Napi::Error toJsError(Napi::Env env, const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const Error& e) {
+    return makeError(env, errorCodeName(e.code()), stageName(e.stage()), e.what());
+  } catch (const std::bad_alloc&) {
+    return makeError(env, errorCodeName(ErrorCode::OutOfMemory), stageName(Stage::Process),
+                     "Out of memory; sample fewer or smaller frames");
+  } catch (const std::exception& e) {
+    return makeError(env, errorCodeName(ErrorCode::Device), stageName(Stage::Process), e.what());
+  }
+}
+
+}  // namespace cps::napi

@@ -1,0 +1,141 @@
+#include "napi/native_buffer.h"
+
+#include <utility>
+
+namespace cps::napi {
+
+// One block and its place in the statistics; shared by the wrapper and by the ArrayBuffer over it.
+struct NativeBuffer::Shared {
+  Shared(Buffer b, std::shared_ptr<BufferCounters> c)
+      : buffer(std::move(b)), counters(std::move(c)), bytes(static_cast<int64_t>(buffer.bytes())) {
+    ++counters->buffers;
+    counters->bytes += bytes;
+  }
+  ~Shared() {
+    --counters->buffers;
+    counters->bytes -= bytes;
+  }
+
+  Buffer buffer;
+  std::shared_ptr<BufferCounters> counters;
+  int64_t bytes;
+};
+
+namespace {
+
+// The constructor is reachable from JS through any instance; only create() may use it.
+struct Handover {
+  Buffer buffer;
+};
+
+}  // namespace
+
+Napi::FunctionReference NativeBuffer::define(Napi::Env env) {
+  const Napi::Function constructor =
+      DefineClass(env, "NativeBuffer",
+                  {InstanceAccessor<&NativeBuffer::byteLength>("byteLength"),
+                   InstanceAccessor<&NativeBuffer::device>("device"),
+                   InstanceAccessor<&NativeBuffer::address>("address"),
+                   InstanceMethod<&NativeBuffer::arrayBuffer>("arrayBuffer"),
+                   InstanceMethod<&NativeBuffer::toHost>("toHost"),
+                   InstanceMethod<&NativeBuffer::release>("release")});
+  return Napi::Persistent(constructor);
+}
+
+Napi::Object NativeBuffer::create(Napi::Env env, Buffer buffer) {
+  Handover handover{std::move(buffer)};
+  return Environment::of(env).bufferConstructor.New(
+      {Napi::External<Handover>::New(env, &handover)});
+}
+
+NativeBuffer::NativeBuffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeBuffer>(info) {
+  if (info.Length() != 1 || !info[0].IsExternal()) {
+    throw Napi::TypeError::New(info.Env(), "NativeBuffer cannot be constructed");
+  }
+  Buffer buffer = std::move(info[0].As<Napi::External<Handover>>().Data()->buffer);
+  bytes_ = buffer.bytes();
+  device_ = buffer.device().name();
+  shared_ = std::make_shared<Shared>(std::move(buffer), Environment::of(info.Env()).counters());
+  accounted_ = true;
+  Napi::MemoryManagement::AdjustExternalMemory(info.Env(), static_cast<int64_t>(bytes_));
+}
+
+NativeBuffer::~NativeBuffer() {
+  if (accounted_) {
+    Napi::MemoryManagement::AdjustExternalMemory(Env(), -static_cast<int64_t>(bytes_));
+  }
+}
+
+const std::shared_ptr<NativeBuffer::Shared>& NativeBuffer::held(Napi::Env env) const {
+  if (!shared_) {
+    throw toJsError(env, std::make_exception_ptr(Error(ErrorCode::Closed, Stage::Process,
+                                                       "The memory was released by close()")));
+  }
+  return shared_;
+}
+
+Napi::Value NativeBuffer::byteLength(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(bytes_));
+}
+
+Napi::Value NativeBuffer::device(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), device_);
+}
+
+Napi::Value NativeBuffer::address(const Napi::CallbackInfo& info) {
+  const auto value = shared_ ? reinterpret_cast<uintptr_t>(shared_->buffer.data()) : uintptr_t{0};
+  return Napi::BigInt::New(info.Env(), static_cast<uint64_t>(value));
+}
+
+Napi::Value NativeBuffer::arrayBuffer(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto& shared = held(env);
+  if (!shared->buffer.device().isCpu()) {
+    throw Napi::TypeError::New(env, "Memory of " + device_ + " has no ArrayBuffer; use toHost()");
+  }
+  if (!arrayBuffer_.IsEmpty()) return arrayBuffer_.Value();
+  auto* hold = new std::shared_ptr<Shared>(shared);
+  const Napi::ArrayBuffer array = Napi::ArrayBuffer::New(
+      env, shared->buffer.data(), bytes_,
+      [](Napi::Env, void*, std::shared_ptr<Shared>* data) { delete data; }, hold);
+  // From here on the engine counts the bytes itself, with the ArrayBuffer.
+  if (accounted_) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(bytes_));
+    accounted_ = false;
+  }
+  arrayBuffer_ = Napi::Persistent(array.As<Napi::Object>());
+  return array;
+}
+
+Napi::Value NativeBuffer::toHost(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto shared = held(env);
+  if (shared->buffer.device().isCpu()) {
+    const auto deferred = Napi::Promise::Deferred::New(env);
+    deferred.Resolve(arrayBuffer(info));
+    return deferred.Promise();
+  }
+  auto host = std::make_shared<Buffer>();
+  Environment& environment = Environment::of(env);
+  const GpuBackend* gpu = environment.context().gpu();
+  return environment.run(
+      env, {std::make_shared<CancelToken>(),
+            [shared, host, gpu] { *host = gpu->downloadPinned(shared->buffer); },
+            [host](Napi::Env e) -> Napi::Value {
+              const Napi::Object wrapper = create(e, std::move(*host));
+              return wrapper.Get("arrayBuffer").As<Napi::Function>().Call(wrapper, {});
+            }});
+}
+
+void NativeBuffer::release(const Napi::CallbackInfo& info) { drop(info.Env()); }
+
+void NativeBuffer::drop(Napi::Env env) {
+  arrayBuffer_.Reset();
+  shared_.reset();
+  if (accounted_) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(bytes_));
+    accounted_ = false;
+  }
+}
+
+}  // namespace cps::napi

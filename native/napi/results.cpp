@@ -1,0 +1,78 @@
+#include "napi/results.h"
+
+#include <utility>
+
+#include "napi/native_buffer.h"
+
+namespace cps::napi {
+namespace {
+
+template <typename T>
+Napi::Array numbers(Napi::Env env, const std::vector<T>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
+  }
+  return array;
+}
+
+Napi::Array flags(Napi::Env env, const std::vector<uint8_t>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    array.Set(static_cast<uint32_t>(i), Napi::Boolean::New(env, values[i] != 0));
+  }
+  return array;
+}
+
+Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& profile) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("sampledFrameIds", numbers(env, sample.frameIds));
+  out.Set("timestampsSec", numbers(env, sample.timestampsSec));
+  out.Set("isKeyFrame", flags(env, sample.isKeyFrame));
+  out.Set("fps", sample.video.fps);
+  out.Set("durationSec", sample.video.durationSec);
+  out.Set("width", sample.video.width);
+  out.Set("height", sample.video.height);
+  out.Set("totalFrames", static_cast<double>(sample.video.totalFrames));
+  out.Set("codec", sample.video.codec);
+  out.Set("format", sample.video.format);
+  Napi::Object backend = Napi::Object::New(env);
+  backend.Set("decode", sample.decodeBackend);
+  backend.Set("process", sample.processBackend);
+  out.Set("backend", backend);
+  out.Set("fallbackReason", sample.fallbackReason);
+  Napi::Object timings = Napi::Object::New(env);
+  for (const auto& [key, value] : profile.values()) timings.Set(key, value);
+  out.Set("timings", timings);
+  return out;
+}
+
+}  // namespace
+
+Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
+  Napi::Object out = sampleToJs(env, result.sample, profile);
+  out.Set("patches", NativeBuffer::create(env, std::move(result.patches)));
+  out.Set("count", static_cast<double>(result.count));
+  out.Set("fields", NativeBuffer::create(env, std::move(result.fields)));
+  out.Set("scores", NativeBuffer::create(env, std::move(result.scores)));
+  out.Set("frameScores", NativeBuffer::create(env, std::move(result.frameScores)));
+  out.Set("isI", flags(env, result.isI));
+  Napi::Object grid = Napi::Object::New(env);
+  grid.Set("t", static_cast<double>(result.isI.size()));
+  grid.Set("h", result.grid.rows);
+  grid.Set("w", result.grid.cols);
+  out.Set("grid", grid);
+  out.Set("targetWidth", result.grid.targetWidth);
+  out.Set("targetHeight", result.grid.targetHeight);
+  return out;
+}
+
+Napi::Value toJs(Napi::Env env, FramesResult& result, const Profile& profile) {
+  Napi::Object out = sampleToJs(env, result.sample, profile);
+  out.Set("frames", NativeBuffer::create(env, std::move(result.frames)));
+  out.Set("framesWidth", result.width);
+  out.Set("framesHeight", result.height);
+  return out;
+}
+
+}  // namespace cps::napi

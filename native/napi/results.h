@@ -1,0 +1,13 @@
+#pragma once
+
+#include "core/profile.h"
+#include "napi/environment.h"
+#include "pipeline/pipeline.h"
+
+namespace cps::napi {
+
+// Results as src/binding.ts describes them (NativePatchResult, NativeFramesResult).
+Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile);
+Napi::Value toJs(Napi::Env env, FramesResult& result, const Profile& profile);
+
+}  // namespace cps::napi

@@ -1,0 +1,70 @@
+#include "pipeline/backends.h"
+
+#include <utility>
+
+namespace cps {
+namespace {
+
+[[noreturn]] void throwUnavailable(const char* option, const std::string& why) {
+  throw Error(ErrorCode::BackendUnavailable, Stage::Open,
+              std::string(option) + " 'gpu' is not available: " + why +
+                  "; use 'cpu', or 'auto' to take the GPU only where it works");
+}
+
+std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallContext& call,
+                                        Context& context, std::string& fallbackReason) {
+  const DecodeOptions& options = call.options;
+  if (options.decodeBackend != Backend::Cpu) {
+    const bool required = options.decodeBackend == Backend::Gpu;
+    const GpuBackend* gpu = context.gpu();
+    std::string why = gpu ? gpu->whyNotDecode(options.decodeDeviceId) : kNoCudaBuild;
+    if (why.empty()) {
+      try {
+        return gpu->openSource(input, call, context.media());
+      } catch (const Error& error) {
+        if (error.code() != ErrorCode::BackendUnavailable) throw;
+        why = error.what();
+      }
+    }
+    if (required) throwUnavailable("decodeBackend", why);
+    fallbackReason = "decode on the CPU: " + why;
+  }
+  return openCpuSource(input, call, context.media());
+}
+
+std::unique_ptr<Kernels> makeKernels(const CallContext& call, Context& context,
+                                     std::string& fallbackReason) {
+  const DecodeOptions& options = call.options;
+  if (options.processBackend != Backend::Cpu) {
+    const GpuBackend* gpu = context.gpu();
+    const std::string why = gpu ? gpu->whyNotProcess(options.processDeviceId) : kNoCudaBuild;
+    if (why.empty()) return gpu->makeKernels(options.processDeviceId, call.cancel);
+    if (options.processBackend == Backend::Gpu) throwUnavailable("processBackend", why);
+    if (!fallbackReason.empty()) fallbackReason += "; ";
+    fallbackReason += "process on the CPU: " + why;
+  }
+  return makeCpuKernels({context.media().pool.get(), context.media().pool->threads(), call.cancel});
+}
+
+}  // namespace
+
+Backends openBackends(const VideoInput& input, const CallContext& call, Context& context) {
+  Backends backends;
+  // Kernels first: an explicit device that is missing is said before a file is touched.
+  backends.kernels = makeKernels(call, context, backends.fallbackReason);
+  std::string decodeReason;
+  backends.source = openSource(input, call, context, decodeReason);
+  if (!decodeReason.empty()) {
+    backends.fallbackReason = backends.fallbackReason.empty()
+                                  ? decodeReason
+                                  : decodeReason + "; " + backends.fallbackReason;
+  }
+  return backends;
+}
+
+SourceFrame onDevice(SourceFrame frame, const Device& device, Context& context) {
+  if (frame.device == device) return frame;
+  return context.gpu()->transfer(frame, device);
+}
+
+}  // namespace cps

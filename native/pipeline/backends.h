@@ -1,0 +1,26 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "media/frame_source.h"
+#include "ops/kernels.h"
+#include "pipeline/context.h"
+
+namespace cps {
+
+// The two stages of a call, each on its device.
+struct Backends {
+  std::unique_ptr<FrameSource> source;
+  std::unique_ptr<Kernels> kernels;
+  std::string fallbackReason;  // why an 'auto' stage is on the CPU; empty when none is
+};
+
+// 'auto' takes the GPU where it works for this stream, else the CPU and says why. An explicit 'gpu'
+// that is missing throws Error(BackendUnavailable) with what is missing.
+Backends openBackends(const VideoInput& input, const CallContext& call, Context& context);
+
+// The frame on `device`: itself, or a copy made by the GPU backend's transfer.
+SourceFrame onDevice(SourceFrame frame, const Device& device, Context& context);
+
+}  // namespace cps

@@ -1,0 +1,257 @@
+#include "pipeline/pipeline.h"
+
+#include <algorithm>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include "pipeline/backends.h"
+#include "pipeline/context.h"
+#include "pipeline/energy_stage.h"
+#include "pipeline/sampling.h"
+#include "pipeline/selection.h"
+
+namespace cps {
+namespace {
+
+using Clock = Profile::Clock;
+
+double millisSince(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// Checked before the result is allocated: the sizes come from the file's own word.
+void checkResultBytes(double bytes, const DecodeOptions& options, const VideoInput& input) {
+  if (bytes > static_cast<double>(options.maxMemoryBytes)) {
+    throw Error(ErrorCode::Unsupported, Stage::Open,
+                "The result for " + input.describe() + " would take " +
+                    std::to_string(static_cast<int64_t>(bytes / 1e6)) +
+                    " MB, more than maxMemoryBytes allows; lower sequenceLength or kKeep, or raise "
+                    "maxMemoryBytes");
+  }
+}
+
+// What is kept of every distinct picture, and when the last one came.
+class Collector : public FrameSink {
+ public:
+  Collector(const DistinctFrames& distinct, Kernels& kernels, Context& context)
+      : distinct_(distinct), kernels_(kernels), context_(context) {
+    timestamps_.resize(distinct.ids.size());
+    keyFlags_.resize(distinct.ids.size());
+  }
+
+  void onFrame(SourceFrame frame) final {
+    const Clock::time_point arrived = Clock::now();
+    const auto it =
+        std::lower_bound(distinct_.ids.begin(), distinct_.ids.end(), frame.displayIndex);
+    const auto d = static_cast<size_t>(it - distinct_.ids.begin());
+    timestamps_[d] = frame.timestampSec;
+    keyFlags_[d] = frame.isKeyFrame ? 1 : 0;
+    {
+      std::lock_guard lock(mutex_);
+      lastArrival_ = std::max(lastArrival_, arrived);
+    }
+    accept(d, onDevice(std::move(frame), kernels_.device(), context_));
+  }
+
+  Clock::time_point lastArrival() const { return lastArrival_; }
+
+  void describe(SampleInfo& sample) const {
+    for (const int32_t d : distinct_.ofPosition) {
+      sample.timestampsSec.push_back(timestamps_[static_cast<size_t>(d)]);
+      sample.isKeyFrame.push_back(keyFlags_[static_cast<size_t>(d)]);
+    }
+  }
+
+ protected:
+  virtual void accept(size_t distinct, SourceFrame frame) = 0;
+
+  const DistinctFrames& distinct_;
+  Kernels& kernels_;
+
+ private:
+  Context& context_;
+  std::vector<double> timestamps_;
+  std::vector<uint8_t> keyFlags_;
+  std::mutex mutex_;
+  Clock::time_point lastArrival_ = Clock::time_point::min();
+};
+
+// patchStream: keeps the pictures in their own planes and feeds the energy.
+class PatchCollector final : public Collector {
+ public:
+  PatchCollector(const DistinctFrames& distinct, Kernels& kernels, Context& context,
+                 EnergyStage& energy)
+      : Collector(distinct, kernels, context), energy_(energy), frames_(distinct.ids.size()) {}
+
+  std::vector<FrameView> views() const {
+    std::vector<FrameView> out;
+    for (const int32_t d : distinct_.ofPosition) {
+      out.push_back(frames_[static_cast<size_t>(d)].view);
+    }
+    return out;
+  }
+
+ private:
+  void accept(size_t d, SourceFrame frame) override {
+    frames_[d] = std::move(frame);
+    energy_.addFrame(static_cast<int32_t>(d), frames_[d].view);
+  }
+
+  EnergyStage& energy_;
+  std::vector<SourceFrame> frames_;
+};
+
+// decodeOnly: converts every picture straight into its place in the result.
+class RgbCollector final : public Collector {
+ public:
+  RgbCollector(const DistinctFrames& distinct, Kernels& kernels, Context& context,
+               FramesResult& result, Profile& profile)
+      : Collector(distinct, kernels, context), result_(result), profile_(profile) {}
+
+ private:
+  void accept(size_t d, SourceFrame frame) override {
+    const Profile::Scope scope(profile_, "convertMs");
+    const size_t bytes =
+        size_t{3} * static_cast<size_t>(result_.width) * static_cast<size_t>(result_.height);
+    for (size_t t = 0; t < distinct_.ofPosition.size(); ++t) {
+      if (static_cast<size_t>(distinct_.ofPosition[t]) != d) continue;
+      kernels_.toRgb(frame.view, result_.height, result_.width,
+                     result_.frames.as<uint8_t>() + t * bytes);
+    }
+    // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
+    if (!kernels_.device().isCpu()) kernels_.synchronize();
+  }
+
+  FramesResult& result_;
+  Profile& profile_;
+};
+
+// The part both calls share: sampling, decoding, bookkeeping.
+struct Sampling {
+  std::vector<int64_t> ids;
+  DistinctFrames distinct;
+};
+
+Sampling sample(const FrameSource& source, const DecodeOptions& options) {
+  Sampling s;
+  s.ids = sampleFrameIds(source.info().totalFrames, options.sequenceLength);
+  s.distinct = distinctFrames(s.ids);
+  return s;
+}
+
+void fillSample(SampleInfo& sample, const Backends& backends, const Sampling& sampling,
+                const Collector& collector) {
+  sample.video = backends.source->info();
+  sample.frameIds = sampling.ids;
+  sample.decodeBackend = backends.source->device().name();
+  sample.processBackend = backends.kernels->device().name();
+  sample.fallbackReason = backends.fallbackReason;
+  collector.describe(sample);
+}
+
+void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
+                  std::span<const int64_t> frameIds) {
+  const PatchGrid& grid = result.grid;
+  result.fields = Buffer::allocate(hostMemory(), indices.size() * 6 * sizeof(int32_t));
+  result.scores = Buffer::allocate(hostMemory(), indices.size() * sizeof(float));
+  int32_t* field = result.fields.as<int32_t>();
+  const float* all = result.frameScores.as<float>();
+  for (size_t i = 0; i < indices.size(); ++i, field += 6) {
+    const int32_t frame = indices[i] / grid.perFrame();
+    const int32_t inFrame = indices[i] % grid.perFrame();
+    field[0] = frame;
+    field[1] = static_cast<int32_t>(frameIds[static_cast<size_t>(frame)]);
+    field[2] = result.isI[static_cast<size_t>(frame)];
+    field[3] = indices[i];
+    field[4] = inFrame / grid.cols;
+    field[5] = inFrame % grid.cols;
+    result.scores.as<float>()[i] = all[indices[i]];
+  }
+}
+
+}  // namespace
+
+PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
+                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
+                           Profile& profile) {
+  const CallContext call{decode, cancel, profile};
+  Backends backends = openBackends(input, call, context);
+  Kernels& kernels = *backends.kernels;
+  const VideoInfo& info = backends.source->info();
+  Sampling sampling = sample(*backends.source, decode);
+
+  PatchResult result;
+  result.grid =
+      makePatchGrid(info.height, info.width, patch.minPixels, patch.maxPixels, patch.patchSize);
+  const int64_t allPatches = int64_t{result.grid.perFrame()} * decode.sequenceLength;
+  if (allPatches > std::numeric_limits<int32_t>::max()) {
+    throw Error(ErrorCode::Unsupported, Stage::Options,
+                "sequenceLength, maxPixels and patchSize give " + std::to_string(allPatches) +
+                    " patches for " + input.describe() + ", more than an index can count");
+  }
+  const size_t patchValues =
+      size_t{3} * static_cast<size_t>(patch.patchSize) * static_cast<size_t>(patch.patchSize);
+  const int64_t count = std::min<int64_t>(patch.kKeep, allPatches);
+  checkResultBytes(static_cast<double>(count) * static_cast<double>(patchValues) *
+                           static_cast<double>(dtypeSize(patch.outputDtype)) +
+                       static_cast<double>(allPatches) * sizeof(float) * 2,
+                   decode, input);
+
+  auto energy = makeEnergyStage(patch, result.grid, sampling.distinct.ofPosition, kernels, profile);
+  PatchCollector collector(sampling.distinct, kernels, context, *energy);
+  backends.source->decode(sampling.distinct.ids, collector);
+  cancel->check(Stage::Process);
+  fillSample(result.sample, backends, sampling, collector);
+  result.isI = withFirstFrameRule(result.sample.isKeyFrame);
+
+  result.frameScores =
+      Buffer::allocate(hostMemory(), static_cast<size_t>(allPatches) * sizeof(float));
+  kernels.download(result.frameScores.data(), energy->scores(), result.frameScores.bytes());
+  std::vector<int32_t> indices;
+  {
+    const Profile::Scope scope(profile, "selectMs");
+    indices = selectPatches({energy->scores(), result.isI, result.grid}, patch, kernels);
+  }
+  cancel->check(Stage::Process);
+  result.count = static_cast<int64_t>(indices.size());
+  result.patches = Buffer::allocate(kernels.memory(),
+                                    indices.size() * patchValues * dtypeSize(patch.outputDtype));
+  {
+    const Profile::Scope scope(profile, "gatherMs");
+    kernels.gatherPatches(collector.views(), indices,
+                          {result.grid, patch.outputDtype, patch.layout, patch.normalize},
+                          result.patches.data());
+    kernels.synchronize();
+  }
+  fillMetadata(result, indices, result.sample.frameIds);
+  profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
+  return result;
+}
+
+FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
+                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
+                           Profile& profile) {
+  const CallContext call{decode, cancel, profile};
+  Backends backends = openBackends(input, call, context);
+  const VideoInfo& info = backends.source->info();
+  Sampling sampling = sample(*backends.source, decode);
+
+  FramesResult result;
+  result.width = frame.outputWidth > 0 ? frame.outputWidth : info.width;
+  result.height = frame.outputHeight > 0 ? frame.outputHeight : info.height;
+  const double bytes =
+      3.0 * result.width * result.height * static_cast<double>(sampling.ids.size());
+  checkResultBytes(bytes, decode, input);
+  result.frames = Buffer::allocate(backends.kernels->memory(), static_cast<size_t>(bytes));
+
+  RgbCollector collector(sampling.distinct, *backends.kernels, context, result, profile);
+  backends.source->decode(sampling.distinct.ids, collector);
+  cancel->check(Stage::Process);
+  backends.kernels->synchronize();
+  fillSample(result.sample, backends, sampling, collector);
+  profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
+  return result;
+}
+
+}  // namespace cps

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/options.h"
+
+namespace cps {
+
+// What makes a file the same file as before: cached indexes are valid only for an equal identity.
+struct FileIdentity {
+  std::string path;
+  int64_t size = 0;
+  int64_t mtimeNs = 0;
+  uint64_t inode = 0;
+  uint64_t deviceId = 0;
+  bool operator==(const FileIdentity&) const = default;
+};
+
+// Random access to the bytes of one video. All reading goes through here: FFmpeg never sees a name
+// it could open. Thread-safe: several demuxers read the same source at once.
+class ByteSource {
+ public:
+  virtual ~ByteSource() = default;
+  virtual int64_t size() const = 0;
+  // Reads at most n bytes at `offset` and returns how many; 0 only at the end. Throws
+  // Error(Corrupt) when reading fails.
+  virtual size_t readAt(int64_t offset, uint8_t* dst, size_t n) = 0;
+  // For messages: the path, or "<memory, N bytes>".
+  virtual std::string describe() const = 0;
+  // Empty when the bytes have no identity that lasts (memory).
+  virtual std::optional<FileIdentity> identity() const { return std::nullopt; }
+};
+
+// A regular file. Throws Error(NotFound) for a missing one, Error(InvalidArgument) for directories,
+// pipes, devices and files without read permission, Error(NoVideo) for an empty one.
+std::shared_ptr<ByteSource> openFileSource(const std::string& path);
+std::shared_ptr<ByteSource> openMemorySource(std::shared_ptr<const std::vector<uint8_t>> bytes);
+std::shared_ptr<ByteSource> openByteSource(const VideoInput& input);
+
+}  // namespace cps

@@ -1,0 +1,95 @@
+#include "media/color.h"
+
+#include <cstdlib>
+
+#include "core/error.h"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace cps {
+namespace {
+
+bool isFullRangeFormat(AVPixelFormat format) {
+  switch (format) {
+    case AV_PIX_FMT_YUVJ420P:
+    case AV_PIX_FMT_YUVJ422P:
+    case AV_PIX_FMT_YUVJ444P:
+    case AV_PIX_FMT_YUVJ440P:
+    case AV_PIX_FMT_YUVJ411P:
+      return true;
+    default:
+      return false;
+  }
+}
+
+ColorMatrix taggedMatrix(AVColorSpace space, const std::string& where) {
+  switch (space) {
+    case AVCOL_SPC_BT709:
+      return ColorMatrix::Bt709;
+    case AVCOL_SPC_FCC:
+      return ColorMatrix::Fcc;
+    case AVCOL_SPC_SMPTE240M:
+      return ColorMatrix::Smpte240m;
+    case AVCOL_SPC_BT2020_NCL:
+    case AVCOL_SPC_BT2020_CL:
+      return ColorMatrix::Bt2020;
+    case AVCOL_SPC_RGB:  // on YUV planes: a tag that cannot be meant
+    case AVCOL_SPC_UNSPECIFIED:
+    case AVCOL_SPC_RESERVED:
+    case AVCOL_SPC_BT470BG:
+    case AVCOL_SPC_SMPTE170M:
+      return ColorMatrix::Bt601;
+    default: {
+      const char* name = av_color_space_name(space);
+      throw Error(ErrorCode::Unsupported, Stage::Decode,
+                  where + ": colour matrix '" + (name ? name : std::to_string(space).c_str()) +
+                      "' is not supported; set colorMatrix to override the tag.");
+    }
+  }
+}
+
+}  // namespace
+
+ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std::string& where) {
+  const auto format = static_cast<AVPixelFormat>(frame.format);
+  const AVPixFmtDescriptor* descriptor = av_pix_fmt_desc_get(format);
+  ColorSpec spec;
+  if (descriptor && (descriptor->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL))) {
+    spec.matrix = ColorMatrix::Rgb;
+    spec.fullRange = true;
+    return spec;
+  }
+  const bool gray = descriptor && descriptor->nb_components <= 2;
+  spec.fullRange = frame.color_range == AVCOL_RANGE_JPEG || isFullRangeFormat(format) ||
+                   (gray && frame.color_range == AVCOL_RANGE_UNSPECIFIED);
+  switch (option) {
+    case ColorMatrixOption::Auto:
+      spec.matrix = taggedMatrix(frame.colorspace, where);
+      break;
+    case ColorMatrixOption::Bt601:
+      spec.matrix = ColorMatrix::Bt601;
+      break;
+    case ColorMatrixOption::Bt709:
+      spec.matrix = ColorMatrix::Bt709;
+      break;
+    case ColorMatrixOption::Bt2020:
+      spec.matrix = ColorMatrix::Bt2020;
+      break;
+  }
+  return spec;
+}
+
+Orientation orientationFromMatrix(const int32_t* matrix) {
+  // Row-vector convention of libavutil/display.h: x' = a x + c y, y' = b x + d y.
+  Orientation orientation;
+  if (!matrix) return orientation;
+  const int64_t a = matrix[0], b = matrix[1], c = matrix[3], d = matrix[4];
+  orientation.swapXY = std::llabs(b) + std::llabs(c) > std::llabs(a) + std::llabs(d);
+  orientation.flipX = (orientation.swapXY ? b : a) < 0;
+  orientation.flipY = (orientation.swapXY ? c : d) < 0;
+  return orientation;
+}
+
+}  // namespace cps

@@ -1,0 +1,95 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "media/cpu_source.h"
+#include "media/frame_index.h"
+#include "media/packet_decoder.h"
+#include "media/packet_reader.h"
+
+namespace cps {
+namespace {
+
+// Whether decoding may start in the middle once it is known which packets make pictures. MPEG-4 in
+// AVI may pack two pictures into a packet and carry one over to the next.
+bool mayJump(const FrameIndex& index) {
+  switch (index.parameters->codec_id) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+      return true;
+    case AV_CODEC_ID_MPEG4:
+      return index.info.format.compare(0, 4, "mov,") == 0;
+    default: {
+      const AVCodecDescriptor* d = avcodec_descriptor_get(index.parameters->codec_id);
+      return d && (d->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+    }
+  }
+}
+
+}  // namespace
+
+void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
+                   const CallContext& call, const MediaServices& services) {
+  const Profile::Scope scope(call.profile, "countMs");
+  const int wanted =
+      call.options.decodeThreads > 0 ? call.options.decodeThreads : services.budget->total();
+  const ThreadBudget::Lease lease = services.budget->acquire(wanted);
+  DecoderConfig config;
+  config.threads = lease.count();
+  config.threadType = call.options.decodeThreadType;
+  // Without trusted timestamps nothing tells the depth: the largest never loses a picture.
+  constexpr int kMaxH264Depth = 16;
+  config.reorderDepth = index.parameters->codec_id == AV_CODEC_ID_H264 ? kMaxH264Depth : 0;
+  PacketDecoder decoder(*index.parameters, config);
+  PacketReader reader(source, call.cancel, index);
+
+  const auto count = static_cast<int64_t>(index.packets.size());
+  std::vector<int32_t> shown;
+  std::vector<uint8_t> pictures(index.packets.size(), 0);
+  bool onePerPacket = true;
+  const PacketDecoder::Output output = [&](AVFrame* frame, int) {
+    if (!frame) return;
+    const int64_t number = packetNumber(*frame);
+    if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
+      onePerPacket = false;
+    }
+    shown.push_back(static_cast<int32_t>(std::clamp<int64_t>(number, 0, count - 1)));
+    if (static_cast<int64_t>(shown.size()) > call.options.maxFrames) {
+      throw Error(ErrorCode::Unsupported, Stage::Index,
+                  "'" + source->describe() + "' has more frames than maxFrames = " +
+                      std::to_string(call.options.maxFrames) + " allows.");
+    }
+  };
+  UniqueAVPacket packet = makePacket(Stage::Index);
+  try {
+    while (reader.read(*packet)) decoder.decode(*packet, reader.next() - 1, output);
+  } catch (const SeekMismatch&) {
+    throw Error(ErrorCode::Corrupt, Stage::Index,
+                "Reading '" + source->describe() +
+                    "' a second time gave other packets: the file changed or is damaged.");
+  }
+  decoder.drain(output);
+
+  index.display = std::move(shown);
+  index.trust = onePerPacket ? IndexTrust::Counted : IndexTrust::Sequential;
+  for (PacketEntry& entry : index.packets) {
+    entry.order = kNoOrder;
+    entry.displayIndex = -1;
+  }
+  if (onePerPacket) {
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
+      entry.displayIndex = static_cast<int32_t>(d);
+      entry.order = static_cast<int64_t>(d);
+    }
+    index.measureReordering();
+  }
+  index.reorderDepth = std::max(index.reorderDepth, config.reorderDepth);
+  if (!onePerPacket || !mayJump(index)) index.setSeekBroken();
+}
+
+}  // namespace cps

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <list>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "media/packet_decoder.h"
+
+namespace cps {
+
+// Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
+// codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
+// A decoder that saw an error never comes back here.
+class DecoderPool {
+ public:
+  explicit DecoderPool(size_t capacity) : capacity_(capacity) {}
+
+  // A decoder as good as new: an idle one or a fresh one.
+  std::unique_ptr<PacketDecoder> take(const AVCodecParameters& parameters,
+                                      const DecoderConfig& config);
+  void giveBack(std::unique_ptr<PacketDecoder> decoder, const AVCodecParameters& parameters,
+                const DecoderConfig& config);
+  size_t idle() const;
+
+ private:
+  struct Key {
+    AVCodecID codec;
+    uint32_t tag;
+    int format, width, height, profile, level, threads, reorderDepth;
+    ThreadType threadType;
+    bool strict;
+    std::vector<uint8_t> extradata;
+    bool operator==(const Key&) const = default;
+  };
+  struct Idle {
+    Key key;
+    int64_t bytes;
+    std::unique_ptr<PacketDecoder> decoder;
+  };
+  static Key keyOf(const AVCodecParameters& parameters, const DecoderConfig& config);
+
+  const size_t capacity_;
+  mutable std::mutex mutex_;
+  std::list<Idle> idle_;  // the most recently used first
+};
+
+}  // namespace cps

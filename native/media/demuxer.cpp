@@ -1,0 +1,195 @@
+#include "media/demuxer.h"
+
+#include <cstring>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+
+namespace cps {
+namespace {
+
+constexpr unsigned kProbeBytes = 1 << 20;
+constexpr int64_t kStreamInfoBytes = 5'000'000;
+constexpr int64_t kStreamInfoUs = 5 * int64_t{AV_TIME_BASE};
+constexpr int kMaxEmptyReads = 1000;
+
+int denyOpen(AVFormatContext*, AVIOContext** io, const char*, int, AVDictionary**) {
+  *io = nullptr;
+  return AVERROR(EACCES);
+}
+
+int interrupted(void* cancel) {
+  const auto& token = *static_cast<CancelToken*>(cancel);
+  return token.cancelled() || token.expired();
+}
+
+bool startsWith(const char* name, const char* prefix) {
+  return std::strncmp(name, prefix, std::strlen(prefix)) == 0;
+}
+
+// Larger is better: a decoder, the container's default, area, position.
+struct StreamRank {
+  bool decodable, isDefault;
+  int64_t area;
+  bool operator<(const StreamRank& o) const {
+    if (decodable != o.decodable) return o.decodable;
+    if (isDefault != o.isDefault) return o.isDefault;
+    return area < o.area;
+  }
+};
+
+}  // namespace
+
+Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint)
+    : source_(std::move(source)),
+      cancel_(std::move(cancel)),
+      io_(std::make_unique<AvioReader>(source_, cancel_)) {
+  open();
+  const char* name = context_->iformat->name;
+  // These two say everything about a packet themselves; no parser needs to look at it.
+  plain_ = startsWith(name, "mov,") || startsWith(name, "matroska");
+  if (hint && hint->streamIndex < static_cast<int>(context_->nb_streams) &&
+      context_->streams[hint->streamIndex]->codecpar->codec_id == hint->codec) {
+    stream_ = context_->streams[hint->streamIndex];
+  } else {
+    if (!plain_) findStreamInfo();
+    chooseStream();
+    const AVCodecParameters& par = *stream_->codecpar;
+    if (plain_ && (par.width <= 0 || par.height <= 0)) findStreamInfo();
+  }
+  for (unsigned i = 0; i < context_->nb_streams; ++i) {
+    AVStream* s = context_->streams[i];
+    s->discard = s == stream_ ? AVDISCARD_NONE : AVDISCARD_ALL;
+  }
+  if (plain_) context_->flags |= AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+}
+
+Demuxer::~Demuxer() = default;
+
+void Demuxer::open() {
+  const std::string where = "'" + source_->describe() + "'";
+  const AVInputFormat* format = nullptr;
+  const int score = av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
+  io_->rethrow();
+  if (score == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Open);
+  if (score < 0 || !format) {
+    throw Error(ErrorCode::NoVideo, Stage::Open,
+                where + " is not a video file: its content matches no known container format.");
+  }
+  if (isPlaylistFormat(format->name)) {
+    throw Error(ErrorCode::Unsupported, Stage::Open,
+                where + " is a playlist or manifest ('" + format->name +
+                    "') that points at other files; pass the path of the video file itself.");
+  }
+  if (!isContainerFormat(format->name)) {
+    throw Error(ErrorCode::NoVideo, Stage::Open,
+                where + " is not a video container (its content looks like '" + format->name +
+                    "').");
+  }
+  AVFormatContext* context = checkAlloc(avformat_alloc_context(), Stage::Open);
+  context->pb = io_->get();
+  context->flags |= AVFMT_FLAG_CUSTOM_IO;
+  context->io_open = denyOpen;
+  context->protocol_whitelist = av_strdup("");
+  context->interrupt_callback = {interrupted, cancel_.get()};
+  if (!cancel_) context->interrupt_callback = {nullptr, nullptr};
+  context->probesize = kStreamInfoBytes;
+  context->max_analyze_duration = kStreamInfoUs;
+  context->skip_estimate_duration_from_pts = 1;
+  const int status = avformat_open_input(&context, "", format, nullptr);
+  if (status < 0) {  // avformat_open_input has freed the context
+    io_->rethrow();
+    if (cancel_) cancel_->check(Stage::Open);
+    const ErrorCode code = status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Corrupt;
+    throw Error(code, Stage::Open,
+                "Cannot read the headers of " + where + " ('" + format->name +
+                    "'): " + avErrorText(status) + ". The file is damaged or incomplete.");
+  }
+  context_.reset(context);
+  io_->rethrow();
+}
+
+void Demuxer::findStreamInfo() {
+  const int status = avformat_find_stream_info(context_.get(), nullptr);
+  io_->rethrow();
+  if (cancel_) cancel_->check(Stage::Open);
+  if (status < 0) {
+    throw Error(ErrorCode::Corrupt, Stage::Open,
+                "Cannot find out what the streams of '" + source_->describe() +
+                    "' hold: " + avErrorText(status) + ".");
+  }
+}
+
+void Demuxer::chooseStream() {
+  bool coverArt = false;
+  StreamRank best = {};
+  for (unsigned i = 0; i < context_->nb_streams; ++i) {
+    AVStream* s = context_->streams[i];
+    if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (s->disposition & AV_DISPOSITION_ATTACHED_PIC) {
+      coverArt = true;
+      continue;
+    }
+    const StreamRank rank = {avcodec_find_decoder(s->codecpar->codec_id) != nullptr,
+                             (s->disposition & AV_DISPOSITION_DEFAULT) != 0,
+                             int64_t{s->codecpar->width} * s->codecpar->height};
+    if (!stream_ || best < rank) {
+      stream_ = s;
+      best = rank;
+    }
+  }
+  if (!stream_) {
+    throw Error(ErrorCode::NoVideo, Stage::Open,
+                "'" + source_->describe() + "' (" + context_->iformat->name + ", " +
+                    std::to_string(context_->nb_streams) + " streams) has no video stream" +
+                    (coverArt ? ", only a cover picture." : "."));
+  }
+  if (!best.decodable) {
+    throw Error(ErrorCode::Unsupported, Stage::Open,
+                "No decoder for the video stream of '" + source_->describe() + "' (codec " +
+                    codecName(stream_->codecpar->codec_id) + ") in this build of FFmpeg.");
+  }
+}
+
+SeekKind Demuxer::seekKind() const {
+  const char* name = context_->iformat->name;
+  if (startsWith(name, "mov,")) return SeekKind::Dts;
+  if (startsWith(name, "matroska")) return SeekKind::Pts;
+  const int flags = context_->iformat->flags;
+  const bool byBytes = startsWith(name, "mpegts") || startsWith(name, "mpeg") ||
+                       (flags & AVFMT_NOTIMESTAMPS) != 0;
+  if (byBytes && !(flags & AVFMT_NO_BYTE_SEEK)) return SeekKind::Byte;
+  return SeekKind::Dts;
+}
+
+bool Demuxer::read(AVPacket& packet) {
+  int emptyReads = 0;
+  for (;;) {
+    if (cancel_) cancel_->check(Stage::Decode);
+    av_packet_unref(&packet);
+    const int status = av_read_frame(context_.get(), &packet);
+    io_->rethrow();
+    if (status == AVERROR_EOF) return false;
+    if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
+    if (status < 0) {
+      if (cancel_) cancel_->check(Stage::Decode);
+      const ErrorCode code =
+          status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Corrupt;
+      throw Error(code, Stage::Decode,
+                  "Reading '" + source_->describe() + "' stopped near byte " +
+                      std::to_string(avio_tell(io_->get())) + ": " + avErrorText(status) +
+                      ". The file is damaged or incomplete.");
+    }
+    if (packet.stream_index == stream_->index) return true;
+  }
+}
+
+bool Demuxer::seek(SeekKind kind, int64_t target) {
+  const int flags = kind == SeekKind::Byte ? AVSEEK_FLAG_BYTE : AVSEEK_FLAG_BACKWARD;
+  const int status = av_seek_frame(context_.get(), stream_->index, target, flags);
+  io_->rethrow();
+  if (cancel_) cancel_->check(Stage::Decode);
+  return status >= 0;
+}
+
+}  // namespace cps

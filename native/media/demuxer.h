@@ -1,0 +1,70 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "core/cancel.h"
+#include "ffmpeg/handles.h"
+#include "media/avio.h"
+#include "media/byte_source.h"
+
+namespace cps {
+
+// How to come back to a packet that was seen before.
+enum class SeekKind { Dts, Pts, Byte };
+
+// The stream an earlier Demuxer of the same source chose.
+struct StreamHint {
+  int streamIndex = -1;
+  AVCodecID codec = AV_CODEC_ID_NONE;
+};
+
+// One container opened for reading the packets of its main video stream, nothing else.
+//
+// Note [What is opened]
+// FFmpeg gets no URL and no protocol: bytes come from AvioReader, formats come from a list of
+// containers (container_formats.cpp), and opening any other file is refused. So no playlist,
+// manifest or external data reference in a file can make us read anything but the file itself.
+class Demuxer {
+ public:
+  // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a container
+  // or codec that is not decoded), Corrupt (headers that cannot be read).
+  Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr);
+  ~Demuxer();
+  Demuxer(const Demuxer&) = delete;
+  Demuxer& operator=(const Demuxer&) = delete;
+
+  const AVStream& stream() const { return *stream_; }
+  const AVCodecParameters& parameters() const { return *stream_->codecpar; }
+  std::string formatName() const { return context_->iformat->name; }
+  StreamHint hint() const { return {stream_->index, stream_->codecpar->codec_id}; }
+  SeekKind seekKind() const;
+  // Packets come as the container stores them; their timestamps are the container's own.
+  bool plain() const { return plain_; }
+
+  // The next packet of the stream; false at the end. Throws Error(Corrupt) when reading stops early.
+  bool read(AVPacket& packet);
+  // False when the container cannot go there. What the next packet is, only reading it tells.
+  bool seek(SeekKind kind, int64_t target);
+
+  AvioReader& io() { return *io_; }
+
+ private:
+  void open();
+  void chooseStream();
+  void findStreamInfo();
+
+  std::shared_ptr<ByteSource> source_;
+  CancelPtr cancel_;
+  std::unique_ptr<AvioReader> io_;
+  UniqueAVFormatContext context_;
+  AVStream* stream_ = nullptr;
+  bool plain_ = false;
+};
+
+// Whether a demuxer reads containers of video data, and nothing but the file it is given.
+bool isContainerFormat(const char* formatName);
+// Whether it is one that names other files (playlists, manifests, image sequences).
+bool isPlaylistFormat(const char* formatName);
+
+}  // namespace cps

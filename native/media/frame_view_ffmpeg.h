@@ -1,0 +1,27 @@
+#pragma once
+
+#include <string>
+
+#include "core/options.h"
+#include "ffmpeg/handles.h"
+#include "media/frame_source.h"
+
+namespace cps {
+
+// A decoded picture with what keeps its planes alive.
+struct ViewedFrame {
+  std::shared_ptr<const void> owner;
+  FrameView view;
+};
+
+// Maps a decoded picture's planes without copying them. Formats whose samples are not whole
+// little-endian bytes or 16-bit words (palette, bitstream mono, big endian, float, RGB565 ...) are
+// unpacked once into 8- or 16-bit planes. Throws Error(Unsupported) for what holds no pixels
+// (hardware surfaces) or is neither YUV, gray nor RGB (Bayer, XYZ).
+ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
+                   const std::string& where);
+
+// Bytes of one decoded picture; an estimate when the format is not known beforehand (< 0).
+int64_t pictureBytes(int format, int64_t width, int64_t height);
+
+}  // namespace cps

@@ -1,0 +1,338 @@
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+#include "media/color.h"
+#include "media/frame_index.h"
+
+namespace cps {
+namespace {
+
+std::span<const uint8_t> bytesOf(const AVPacket& packet) {
+  return {packet.data, packet.size > 0 ? static_cast<size_t>(packet.size) : 0};
+}
+
+// Codecs whose every packet is exactly one picture in any container that keeps packets whole.
+bool onePicturePerPacket(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_H264:  // when there are no field pictures, see below
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_PRORES:
+    case AV_CODEC_ID_DNXHD:
+    case AV_CODEC_ID_FFV1:
+    case AV_CODEC_ID_HUFFYUV:
+    case AV_CODEC_ID_FFVHUFF:
+    case AV_CODEC_ID_RAWVIDEO:
+    case AV_CODEC_ID_UTVIDEO:
+    case AV_CODEC_ID_CFHD:
+    case AV_CODEC_ID_JPEG2000:
+      return true;
+    default:
+      return false;
+  }
+}
+
+void checkFrameLimit(const CallContext& call, const ByteSource& source, int64_t width,
+                     int64_t height) {
+  if (width <= 0 || height <= 0) {
+    throw Error(ErrorCode::Corrupt, Stage::Index,
+                "The headers of '" + source.describe() + "' give no frame size.");
+  }
+  if (width * height > call.options.maxFramePixels) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "Frames of '" + source.describe() + "' have " + std::to_string(width) + "x" +
+                    std::to_string(height) + " pixels, more than maxFramePixels = " +
+                    std::to_string(call.options.maxFramePixels) + " allows.");
+  }
+}
+
+// The frame size that the bitstream's own headers give, which is what the decoder will produce;
+// containers are sometimes wrong about it.
+void sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
+  UniqueAVParser parser(av_parser_init(index.parameters->codec_id));
+  if (!parser) return;
+  UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(nullptr), Stage::Index));
+  if (avcodec_parameters_to_context(context.get(), index.parameters.get()) < 0) return;
+  parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+  uint8_t* out = nullptr;
+  int outSize = 0;
+  av_parser_parse2(parser.get(), context.get(), &out, &outSize, packet.data, packet.size,
+                   packet.pts, packet.dts, packet.pos);
+  if (parser->width > 0 && parser->height > 0) {
+    index.storedWidth = parser->width;
+    index.storedHeight = parser->height;
+  }
+}
+
+std::vector<ByteRange> payloadRanges(AVStream& stream) {
+  std::vector<ByteRange> ranges;
+  const int count = avformat_index_get_entries_count(&stream);
+  ranges.reserve(static_cast<size_t>(std::max(count, 0)));
+  for (int i = 0; i < count; ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    if (entry->size > 0 && entry->pos >= 0) {
+      ranges.push_back({entry->pos, entry->pos + entry->size});
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
+  size_t kept = 0;
+  for (const ByteRange& range : ranges) {
+    if (kept > 0 && range.begin <= ranges[kept - 1].end) {
+      ranges[kept - 1].end = std::max(ranges[kept - 1].end, range.end);
+    } else {
+      ranges[kept++] = range;
+    }
+  }
+  ranges.resize(kept);
+  return ranges;
+}
+
+class IndexBuilder {
+ public:
+  IndexBuilder(const std::shared_ptr<ByteSource>& source, const CallContext& call)
+      : source_(source),
+        call_(call),
+        demuxer_(source, call.cancel),
+        index_(std::make_shared<FrameIndex>()) {}
+
+  std::shared_ptr<FrameIndex> build(const MediaServices& services) {
+    readHeaders();
+    readPackets();
+    if (index_->packets.empty()) {
+      throw Error(ErrorCode::NoVideo, Stage::Index,
+                  "The video stream of '" + source_->describe() + "' has no frames.");
+    }
+    collectKeys();
+    if (!trusted() || !orderByTimestamps()) {
+      index_->seal();
+      countPictures(*index_, source_, call_, services);
+    }
+    if (index_->display.empty()) {
+      throw Error(ErrorCode::Corrupt, Stage::Index,
+                  "No frame of '" + source_->describe() + "' can be decoded.");
+    }
+    fillInfo();
+    index_->seal();
+    if (firstIsEntry_) index_->setStart(0, true);
+    return index_;
+  }
+
+ private:
+  void readHeaders() {
+    FrameIndex& index = *index_;
+    index.parameters = copyParameters(demuxer_.parameters(), Stage::Index);
+    index.bitstream = bitstreamFormat(*index.parameters);
+    index.stream = demuxer_.hint();
+    index.seekKind = demuxer_.seekKind();
+    index.plain = demuxer_.plain();
+    index.timeBase = demuxer_.stream().time_base;
+    index.orientation = orientationFromMatrix(streamDisplayMatrix(demuxer_.stream()));
+    index.storedWidth = index.parameters->width;
+    index.storedHeight = index.parameters->height;
+    index.info.codec = codecName(index.parameters->codec_id);
+    index.info.format = demuxer_.formatName();
+    if (index.timeBase.num <= 0 || index.timeBase.den <= 0) {
+      throw Error(ErrorCode::Corrupt, Stage::Index,
+                  "The headers of '" + source_->describe() + "' give no valid time base.");
+    }
+  }
+
+  void readPackets() {
+    FrameIndex& index = *index_;
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    AVStream& stream = const_cast<AVStream&>(demuxer_.stream());
+    const AVCodecID codec = index.parameters->codec_id;
+    const bool looksInside = codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9;
+    const bool tables = index.info.format.compare(0, 4, "mov,") == 0 && !looksInside;
+    const int declared = tables ? avformat_index_get_entries_count(&stream) : 0;
+    if (declared > call_.options.maxFrames) tooManyFrames(declared);
+    index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
+    int known = -1;
+    while (demuxer_.read(*packet)) {
+      if (index.packets.empty()) {
+        lookAtFirst(*packet);
+        checkFrameLimit(call_, *source_, index.storedWidth, index.storedHeight);
+      }
+      addPacket(*packet, looksInside);
+      if (tables && avformat_index_get_entries_count(&stream) != known) {
+        known = avformat_index_get_entries_count(&stream);
+        demuxer_.io().skipPayload(payloadRanges(stream));
+      }
+    }
+    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_) {
+      throw Error(ErrorCode::Corrupt, Stage::Index,
+                  "'" + source_->describe() + "' is truncated: its data ends in frame " +
+                      std::to_string(index.packets.size()) +
+                      (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    }
+  }
+
+  void lookAtFirst(const AVPacket& packet) {
+    FrameIndex& index = *index_;
+    sizeFromBitstream(packet, index);
+    firstIsEntry_ = isEntryPoint(bytesOf(packet), index.bitstream);
+    if (index.parameters->codec_id == AV_CODEC_ID_H264) {
+      const AVCodecParameters& par = *index.parameters;
+      framesOnly_ = h264FramesOnly({par.extradata, static_cast<size_t>(par.extradata_size)},
+                                   bytesOf(packet), index.bitstream)
+                        .value_or(false);
+    }
+  }
+
+  void addPacket(const AVPacket& packet, bool looksInside) {
+    PacketEntry entry;
+    entry.pts = packet.pts;
+    entry.dts = packet.dts;
+    entry.pos = packet.pos;
+    entry.duration = packet.duration;
+    entry.size = packet.size;
+    entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+    entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
+    const int shown =
+        looksInside ? shownPictures(bytesOf(packet), index_->parameters->codec_id) : packet.size > 0;
+    if (shown > 1) severalShown_ = true;
+    // Until the order is known this only marks which packets show a picture.
+    entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
+    index_->packets.push_back(entry);
+    if (static_cast<int64_t>(index_->packets.size()) > call_.options.maxFrames) {
+      tooManyFrames(static_cast<int64_t>(index_->packets.size()));
+    }
+  }
+
+  [[noreturn]] void tooManyFrames(int64_t count) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + source_->describe() + "' has " + std::to_string(count) +
+                    " frames or more; maxFrames = " + std::to_string(call_.options.maxFrames) +
+                    ".");
+  }
+
+  void collectKeys() {
+    for (size_t i = 0; i < index_->packets.size(); ++i) {
+      if (index_->packets[i].key) index_->keys.push_back(static_cast<int32_t>(i));
+    }
+  }
+
+  // Note [Trust] in frame_index.h.
+  bool trusted() const {
+    const FrameIndex& index = *index_;
+    const AVCodecID codec = index.parameters->codec_id;
+    if (!onePicturePerPacket(codec) || severalShown_) return false;
+    if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
+    const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
+    const bool intraOnly = descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
+    if (index.info.format == "avi" && !intraOnly) return false;
+    const PacketEntry& first = index.packets.front();
+    if (!intraOnly && (!first.key || !firstIsEntry_)) return false;
+    if (first.pts == AV_NOPTS_VALUE) return false;
+    bool shownBefore = false, discardAfterShown = false;
+    for (const PacketEntry& entry : index.packets) {
+      if (entry.displayIndex < 0) {
+        discardAfterShown = discardAfterShown || (shownBefore && entry.discard);
+        continue;
+      }
+      // A second edit begins after a cut: the decoder's order decides, not the timeline.
+      if (discardAfterShown) return false;
+      shownBefore = true;
+      if (entry.pts == AV_NOPTS_VALUE) return false;
+      if (!intraOnly && entry.pts < first.pts) return false;
+    }
+    return true;
+  }
+
+  // False when two pictures have the same timestamp.
+  bool orderByTimestamps() {
+    FrameIndex& index = *index_;
+    auto& packets = index.packets;
+    for (size_t i = 0; i < packets.size(); ++i) {
+      if (packets[i].displayIndex >= 0) index.display.push_back(static_cast<int32_t>(i));
+      if (packets[i].pts != AV_NOPTS_VALUE) packets[i].order = packets[i].pts;
+    }
+    std::sort(index.display.begin(), index.display.end(), [&](int32_t a, int32_t b) {
+      return packets[static_cast<size_t>(a)].pts < packets[static_cast<size_t>(b)].pts;
+    });
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      PacketEntry& entry = packets[static_cast<size_t>(index.display[d])];
+      if (d > 0 && entry.pts == packets[static_cast<size_t>(index.display[d - 1])].pts) return false;
+      entry.displayIndex = static_cast<int32_t>(d);
+    }
+    index.measureReordering();
+    return true;
+  }
+
+  void fillInfo() {
+    FrameIndex& index = *index_;
+    VideoInfo& info = index.info;
+    const bool turned = index.orientation.swapXY;
+    info.width = turned ? index.storedHeight : index.storedWidth;
+    info.height = turned ? index.storedWidth : index.storedHeight;
+    info.totalFrames = static_cast<int64_t>(index.display.size());
+    const AVRational declared = demuxer_.stream().avg_frame_rate;
+    // Where the container declares a rate it is what other tools report; transport streams and raw
+    // streams only have FFmpeg's guess.
+    const bool declares = index.plain && declared.num > 0 && declared.den > 0;
+    const double tick = av_q2d(index.timeBase);
+    fillTimestamps(tick, declared.num > 0 && declared.den > 0 ? av_q2d(declared) : 25.0);
+    const double first = index.timestampsSec.front();
+    const double last = index.timestampsSec.back();
+    if (declares) {
+      info.fps = av_q2d(declared);
+    } else if (last > first) {
+      info.fps = static_cast<double>(info.totalFrames - 1) / (last - first);
+    } else {
+      info.fps = declared.num > 0 && declared.den > 0 ? av_q2d(declared) : 0;
+    }
+    const PacketEntry& lastEntry = index.packets[static_cast<size_t>(index.display.back())];
+    double lastDuration = static_cast<double>(lastEntry.duration) * tick;
+    if (lastDuration <= 0) lastDuration = info.fps > 0 ? 1 / info.fps : 0;
+    info.durationSec = last - first + lastDuration;
+  }
+
+  // Seconds of every picture: its pts; where some lack one, the decode timestamps in order; where
+  // there are none, the frame rate.
+  void fillTimestamps(double tick, double fallbackRate) {
+    FrameIndex& index = *index_;
+    index.timestampsSec.resize(index.display.size());
+    bool allPts = true, allDts = true;
+    for (const int32_t ordinal : index.display) {
+      const PacketEntry& entry = index.packets[static_cast<size_t>(ordinal)];
+      allPts = allPts && entry.pts != AV_NOPTS_VALUE;
+      allDts = allDts && entry.dts != AV_NOPTS_VALUE;
+    }
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      const PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
+      index.timestampsSec[d] = allPts   ? static_cast<double>(entry.pts) * tick
+                               : allDts ? static_cast<double>(entry.dts) * tick
+                                        : static_cast<double>(d) / fallbackRate;
+    }
+    if (index.trust != IndexTrust::Timestamps) {
+      std::sort(index.timestampsSec.begin(), index.timestampsSec.end());
+    }
+  }
+
+  std::shared_ptr<ByteSource> source_;
+  const CallContext& call_;
+  Demuxer demuxer_;
+  std::shared_ptr<FrameIndex> index_;
+  bool firstIsEntry_ = false;
+  bool framesOnly_ = true;
+  bool severalShown_ = false;
+  bool truncated_ = false;
+};
+
+}  // namespace
+
+FrameIndexPtr buildFrameIndex(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                              const MediaServices& services) {
+  return IndexBuilder(source, call).build(services);
+}
+
+}  // namespace cps

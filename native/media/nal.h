@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "ffmpeg/handles.h"
+
+namespace cps {
+
+// How the packets of a stream carry their units, from its codec parameters.
+struct BitstreamFormat {
+  AVCodecID codec = AV_CODEC_ID_NONE;
+  int lengthBytes = 0;     // H.264 and HEVC: bytes of the length prefix; 0: Annex B start codes
+  int hevcSubLayers = 0;   // temporal sub-layers as declared; 0: not known
+};
+BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
+
+// Whether a decoder that starts at this packet decodes every later picture in display order right:
+// H.264 IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra (open GOP;
+// intra refresh has a larger count and is no entry); HEVC IRAP. Other codecs: the container's key
+// flag says it, so true.
+bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
+// Whether no other picture refers to this one, so that leaving the packet out changes nothing but
+// this picture: H.264 with nal_ref_idc 0 in every slice, HEVC sub-layer non-reference pictures of
+// the highest sub-layer, MPEG-1/2 B pictures. False when in doubt.
+bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
+// Pictures that a packet shows, where its header tells: VP8 and VP9 may carry hidden ones only.
+int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);
+
+// Whether every picture of an H.264 stream is a whole frame, from the parameter sets in extradata or
+// in the first packet; nullopt when there are none.
+std::optional<bool> h264FramesOnly(std::span<const uint8_t> extradata,
+                                   std::span<const uint8_t> firstPacket,
+                                   const BitstreamFormat& format);
+
+}  // namespace cps

@@ -1,0 +1,110 @@
+#include "media/packet_decoder.h"
+
+#include <algorithm>
+#include <string>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+
+namespace cps {
+namespace {
+
+// More receive errors in a row than any packet can cause: the decoder makes no progress.
+constexpr int kMaxErrorsInARow = 64;
+
+}  // namespace
+
+PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config)
+    : frame_(makeFrame(Stage::Decode)) {
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  if (!codec) {
+    throw Error(ErrorCode::Unsupported, Stage::Decode,
+                "No decoder for codec " + codecName(parameters.codec_id) +
+                    " in this build of FFmpeg.");
+  }
+  context_.reset(checkAlloc(avcodec_alloc_context3(codec), Stage::Decode));
+  if (avcodec_parameters_to_context(context_.get(), &parameters) < 0) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Decode, "Out of memory opening a decoder");
+  }
+  context_->thread_count = std::max(1, config.threads);
+  switch (config.threadType) {
+    case ThreadType::Auto:
+      context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
+      break;
+    case ThreadType::Frame:
+      context_->thread_type = FF_THREAD_FRAME;
+      break;
+    case ThreadType::Slice:
+      context_->thread_type = FF_THREAD_SLICE;
+      break;
+  }
+  if (config.strict) context_->err_recognition |= AV_EF_EXPLODE;
+  // Cropping to the exact sample even where that leaves planes unaligned.
+  context_->flags |= AV_CODEC_FLAG_UNALIGNED;
+  // Known from the index beforehand: a decoder that learns it late would leave pictures out.
+  context_->has_b_frames = std::max(context_->has_b_frames, config.reorderDepth);
+  const int status = avcodec_open2(context_.get(), codec, nullptr);
+  if (status < 0) {
+    const ErrorCode code =
+        status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Unsupported;
+    throw Error(code, Stage::Decode,
+                "Cannot open FFmpeg's decoder '" + std::string(codec->name) +
+                    "' for this stream: " + avErrorText(status) + ".");
+  }
+}
+
+void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
+  packet.pts = number;
+  packet.dts = AV_NOPTS_VALUE;
+  if (packet.side_data_elems > 0 &&
+      (av_packet_get_side_data(&packet, AV_PKT_DATA_NEW_EXTRADATA, nullptr) ||
+       av_packet_get_side_data(&packet, AV_PKT_DATA_PARAM_CHANGE, nullptr))) {
+    tainted_ = true;  // it holds other parameters now than a later user expects
+  }
+  for (;;) {
+    const int status = avcodec_send_packet(context_.get(), &packet);
+    if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
+    if (status == AVERROR(EAGAIN)) {
+      receive(output);
+      continue;
+    }
+    if (status < 0) {
+      tainted_ = true;
+      output(nullptr, status);
+    }
+    break;
+  }
+  receive(output);
+}
+
+void PacketDecoder::drain(const Output& output) {
+  avcodec_send_packet(context_.get(), nullptr);
+  receive(output);
+}
+
+void PacketDecoder::flush() { avcodec_flush_buffers(context_.get()); }
+
+void PacketDecoder::receive(const Output& output) {
+  for (int errors = 0; errors < kMaxErrorsInARow;) {
+    const int status = avcodec_receive_frame(context_.get(), frame_.get());
+    if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return;
+    if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
+    if (status < 0) {
+      tainted_ = true;
+      ++errors;
+      output(nullptr, status);
+      continue;
+    }
+    errors = 0;
+    output(frame_.get(), 0);
+    av_frame_unref(frame_.get());
+  }
+}
+
+int64_t packetNumber(const AVFrame& frame) { return frame.pts; }
+
+bool isDamaged(const AVFrame& frame) {
+  return frame.decode_error_flags != 0 || (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0;
+}
+
+}  // namespace cps

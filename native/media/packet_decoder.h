@@ -1,0 +1,54 @@
+#pragma once
+
+#include <functional>
+
+#include "core/options.h"
+#include "ffmpeg/handles.h"
+
+namespace cps {
+
+struct DecoderConfig {
+  int threads = 1;
+  ThreadType threadType = ThreadType::Auto;
+  int reorderDepth = 0;
+  // Note [Strict]
+  // With frame threads a picture can be given out before the decoder knows that it is damaged, and
+  // errors do not say which packet they belong to. Strict decoders (AV_EF_EXPLODE) turn everything
+  // suspicious into an error; the segment is then decoded again by one lenient thread, which knows.
+  bool strict = false;
+};
+
+// One opened decoder. Packets are numbered by the caller (their position in the frame index); the
+// number travels through the decoder as the timestamp, so every picture says which packet it is.
+class PacketDecoder {
+ public:
+  PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config);
+
+  // Takes the picture of one packet, or a decode error (< 0) with a null frame. The frame is only
+  // valid during the call; reference it to keep it.
+  using Output = std::function<void(AVFrame* frame, int error)>;
+  void decode(AVPacket& packet, int64_t number, const Output& output);
+  // Takes what the decoder still holds. Only flush() may follow.
+  void drain(const Output& output);
+  // Ready for packets from anywhere else.
+  void flush();
+
+  int threads() const { return context_->thread_count; }
+  // Something happened that a later use could notice.
+  bool tainted() const { return tainted_; }
+  const char* name() const { return context_->codec->name; }
+
+ private:
+  void receive(const Output& output);
+
+  UniqueAVCodecContext context_;
+  UniqueAVFrame frame_;
+  bool tainted_ = false;
+};
+
+// The number of the packet that a picture came from.
+int64_t packetNumber(const AVFrame& frame);
+// Whether the decoder says that this picture is not what the encoder made.
+bool isDamaged(const AVFrame& frame);
+
+}  // namespace cps

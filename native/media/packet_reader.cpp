@@ -1,0 +1,95 @@
+#include "media/packet_reader.h"
+
+namespace cps {
+namespace {
+
+// Reading over this many packets costs less than a seek and what it makes the container do.
+constexpr int32_t kReadOver = 8;
+
+}  // namespace
+
+PacketReader::PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel,
+                           const FrameIndex& index)
+    : index_(index),
+      demuxer_(std::move(source), std::move(cancel), &index.stream),
+      ahead_(makePacket(Stage::Decode)) {}
+
+bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  if (packet.size != entry.size) return false;
+  // Parsed streams: timestamps are filled in from what was read before, so only places compare.
+  const bool byPlace = packet.pos >= 0 && entry.pos >= 0;
+  if (byPlace && packet.pos != entry.pos) return false;
+  if (byPlace && !index_.plain) return true;
+  return packet.pts == entry.pts && packet.dts == entry.dts;
+}
+
+bool PacketReader::readRaw(AVPacket& packet) {
+  if (hasAhead_) {
+    hasAhead_ = false;
+    av_packet_unref(&packet);
+    av_packet_move_ref(&packet, ahead_.get());
+    return true;
+  }
+  if (!demuxer_.read(packet)) return false;
+  ++packetsRead_;
+  return true;
+}
+
+bool PacketReader::read(AVPacket& packet) {
+  if (next_ >= static_cast<int32_t>(index_.packets.size())) return false;
+  if (!readRaw(packet)) throw SeekMismatch();
+  if (!matches(packet, next_)) throw SeekMismatch();
+  ++next_;
+  return true;
+}
+
+bool PacketReader::seekTo(int32_t ordinal) {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  int64_t target = entry.pts;
+  if (index_.seekKind == SeekKind::Byte) {
+    target = entry.pos;
+    if (target < 0) return false;
+  } else {
+    if (index_.seekKind == SeekKind::Dts && entry.dts != AV_NOPTS_VALUE) target = entry.dts;
+    if (target == AV_NOPTS_VALUE) target = entry.dts;
+    if (target == AV_NOPTS_VALUE) return false;
+  }
+  hasAhead_ = false;
+  ++seeks_;
+  sought_ = true;
+  if (!demuxer_.seek(index_.seekKind, target)) return false;
+  if (!demuxer_.read(*ahead_)) return false;
+  ++packetsRead_;
+  // At the packet itself, or before it: at a key packet as a rule.
+  for (int32_t at = ordinal; at >= 0; --at) {
+    if (matches(*ahead_, at)) {
+      hasAhead_ = true;
+      next_ = at;
+      return true;
+    }
+  }
+  return false;
+}
+
+void PacketReader::moveTo(int32_t ordinal) {
+  if (next_ > ordinal || ordinal - next_ > kReadOver) {
+    if (!index_.seekable() || !seekTo(ordinal)) throw SeekMismatch();
+  }
+  while (next_ < ordinal) {
+    if (hasAhead_) {
+      // Already compared by seekTo.
+      hasAhead_ = false;
+      av_packet_unref(ahead_.get());
+      ++next_;
+      continue;
+    }
+    if (!demuxer_.read(*ahead_)) throw SeekMismatch();
+    ++packetsRead_;
+    if (!matches(*ahead_, next_)) throw SeekMismatch();
+    av_packet_unref(ahead_.get());
+    ++next_;
+  }
+}
+
+}  // namespace cps

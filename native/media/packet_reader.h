@@ -1,0 +1,43 @@
+#pragma once
+
+#include "media/demuxer.h"
+#include "media/frame_index.h"
+
+namespace cps {
+
+// A packet read from the container is not the one the index has there.
+class SeekMismatch : public std::exception {
+ public:
+  const char* what() const noexcept override { return "a packet differs from the frame index"; }
+};
+
+// Reads packets of an indexed stream by ordinal. Every packet is compared with its index entry, so
+// that a container that cannot come back to the same place is noticed (SeekMismatch), never trusted.
+class PacketReader {
+ public:
+  PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel, const FrameIndex& index);
+
+  // The next read() gives packet `ordinal`. Reads over packets where that is shorter than seeking.
+  void moveTo(int32_t ordinal);
+  // Reads the packet `next()` and steps on; false at the end of the stream.
+  bool read(AVPacket& packet);
+  int32_t next() const { return next_; }
+  int64_t packetsRead() const { return packetsRead_; }
+  int64_t seeks() const { return seeks_; }
+
+ private:
+  bool matches(const AVPacket& packet, int32_t ordinal) const;
+  bool seekTo(int32_t ordinal);
+  bool readRaw(AVPacket& packet);
+
+  const FrameIndex& index_;
+  Demuxer demuxer_;
+  UniqueAVPacket ahead_;  // read while looking where a seek ended
+  bool hasAhead_ = false;
+  bool sought_ = false;
+  int32_t next_ = 0;
+  int64_t packetsRead_ = 0;
+  int64_t seeks_ = 0;
+};
+
+}  // namespace cps

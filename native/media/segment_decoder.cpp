@@ -1,0 +1,126 @@
+#include "media/segment_decoder.h"
+
+#include <algorithm>
+
+#include "ffmpeg/util.h"
+
+namespace cps {
+namespace {
+
+// A picture that has not come out this many packets later never will.
+constexpr int32_t kLostAfter = 96;
+
+}  // namespace
+
+bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
+  // Where pictures were counted, a packet without references may be half of a picture.
+  if (index_.trust != IndexTrust::Timestamps) return false;
+  if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
+  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, index_.bitstream);
+}
+
+void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
+  targets_ = targets;
+  inside_.clear();
+  damaged_.clear();
+  held_.clear();
+  given_ = 0;
+  const PacketDecoder::Output output = [this](AVFrame* frame, int error) {
+    takeOutput(frame, error);
+  };
+  UniqueAVPacket packet = makePacket(Stage::Decode);
+  reader_.moveTo(first);
+  while (reader_.next() <= last && reader_.read(*packet)) {
+    current_ = reader_.next() - 1;
+    if (mayDrop(*packet, current_)) {
+      ++counters_.packetsDropped;
+      continue;
+    }
+    // Pictures that an edit list cuts out come out too: damage in them must be seen.
+    packet->flags &= ~AV_PKT_FLAG_DISCARD;
+    const bool corrupt = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    if (corrupt) damaged_.push_back(current_);
+    const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
+    if (entry.displayIndex >= 0) inside_.insert(current_);
+    ++counters_.packetsDecoded;
+    decoder_.decode(*packet, current_, output);
+    forgetLost(current_);
+    giveOutHeld();
+    if (given_ == targets_.size()) return;
+  }
+  decoder_.drain(output);
+  inside_.clear();
+  giveOutHeld();
+  if (given_ == targets_.size()) return;
+  for (const int32_t target : targets_) {
+    const bool failed = std::find(damaged_.begin(), damaged_.end(), target) != damaged_.end();
+    if (failed || isSpoilt(target)) throw DamagedPicture{target, "its data cannot be decoded"};
+  }
+  throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
+}
+
+void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
+  if (!frame) {
+    if (strict_) throw StrictFailure();
+    // One thread decodes a packet before it takes the next: the error is of this one.
+    damaged_.push_back(current_);
+    inside_.erase(current_);
+    return;
+  }
+  const auto ordinal = static_cast<int32_t>(packetNumber(*frame));
+  const bool damagedNow = isDamaged(*frame);
+  if (damagedNow) {
+    if (strict_) throw StrictFailure();
+    damaged_.push_back(ordinal);
+  }
+  const bool wanted = std::binary_search(targets_.begin(), targets_.end(), ordinal);
+  if (wanted) {
+    UniqueAVFrame kept = makeFrame(Stage::Decode);
+    if (av_frame_ref(kept.get(), frame) < 0) checkAlloc<void>(nullptr, Stage::Decode);
+    held_.push_back({ordinal, std::move(kept)});
+  }
+  inside_.erase(ordinal);
+  giveOutHeld();
+}
+
+void SegmentDecoder::forgetLost(int32_t newest) {
+  while (!inside_.empty() && *inside_.begin() < newest - kLostAfter) {
+    damaged_.push_back(*inside_.begin());
+    inside_.erase(inside_.begin());
+  }
+}
+
+void SegmentDecoder::giveOutHeld() {
+  for (size_t i = 0; i < held_.size();) {
+    const int32_t ordinal = held_[i].ordinal;
+    if (!inside_.empty() && *inside_.begin() < ordinal) {
+      ++i;
+      continue;
+    }
+    if (isSpoilt(ordinal)) {
+      const bool itself = isDamaged(*held_[i].frame);
+      throw DamagedPicture{ordinal, itself ? "it is damaged"
+                                           : "a picture that it depends on is damaged"};
+    }
+    const UniqueAVFrame frame = std::move(held_[i].frame);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    ++given_;
+    give_(ordinal, *frame);
+  }
+}
+
+bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
+  if (damaged_.empty()) return false;
+  const int32_t start = index_.startFor(ordinal);
+  const int64_t startOrder = index_.packets[static_cast<size_t>(start)].order;
+  for (const int32_t bad : damaged_) {
+    if (bad < start || bad > ordinal) continue;
+    const PacketEntry& entry = index_.packets[static_cast<size_t>(bad)];
+    // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
+    const bool leading = entry.order != kNoOrder && entry.order < startOrder;
+    if (bad == ordinal || !leading) return true;
+  }
+  return false;
+}
+
+}  // namespace cps

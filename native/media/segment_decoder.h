@@ -1,0 +1,83 @@
+#pragma once
+
+#include <functional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "media/decode_plan.h"
+#include "media/packet_decoder.h"
+#include "media/packet_reader.h"
+
+namespace cps {
+
+struct DecodeCounters {
+  int64_t packetsDecoded = 0;
+  int64_t packetsDropped = 0;
+};
+
+// A strict decoder met something; decode the segment again with a lenient single thread.
+class StrictFailure : public std::exception {
+ public:
+  const char* what() const noexcept override { return "decode error in a strict decoder"; }
+};
+
+// A wanted picture did not come out undamaged.
+struct DamagedPicture {
+  int32_t ordinal = 0;
+  std::string reason;
+};
+
+// Decodes one segment and gives its wanted pictures out as soon as they are known to be good.
+//
+// Note [Damage]
+// Decoders conceal errors and go on, so a picture may be wrong though nothing is reported for it: it
+// copied from a damaged one. A wanted picture is good only if no packet between its entry point and
+// itself failed and no picture of those came out damaged. Because pictures come out in display
+// order, a picture is held until everything decoded before it has come out (the reorder depth at
+// most).
+class SegmentDecoder {
+ public:
+  using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
+
+  SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
+                 Give give)
+      : index_(index),
+        reader_(reader),
+        decoder_(decoder),
+        strict_(strict),
+        give_(std::move(give)) {}
+
+  // Decodes packets [first, last] for these targets. Throws DamagedPicture, StrictFailure,
+  // SeekMismatch; whatever was given out before stays given out.
+  void run(int32_t first, int32_t last, std::span<const int32_t> targets);
+  const DecodeCounters& counters() const { return counters_; }
+
+ private:
+  struct Held {
+    int32_t ordinal;
+    UniqueAVFrame frame;
+  };
+
+  void takeOutput(AVFrame* frame, int error);
+  void giveOutHeld();
+  bool isSpoilt(int32_t ordinal) const;
+  void forgetLost(int32_t newest);
+  bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
+
+  const FrameIndex& index_;
+  PacketReader& reader_;
+  PacketDecoder& decoder_;
+  const bool strict_;
+  Give give_;
+  DecodeCounters counters_;
+
+  std::span<const int32_t> targets_;
+  int32_t current_ = 0;
+  std::set<int32_t> inside_;      // fed, shown, not out yet
+  std::vector<int32_t> damaged_;  // packets that failed or whose picture is damaged
+  std::vector<Held> held_;
+  size_t given_ = 0;
+};
+
+}  // namespace cps

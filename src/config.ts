@@ -155,8 +155,12 @@ export interface PatchStreamConfig extends DecodeConfig {
    * Default: 95.
    */
   readonly energyPct?: number | undefined;
-  /** Element type of the patches; rounded to nearest even. Default: 'bf16'. */
-  readonly outputDtype?: 'bfloat16' | 'float16' | 'float32' | 'bf16' | 'fp16' | 'fp32' | undefined;
+  /**
+   * Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with
+   * normalize 'none'. Default: 'bf16'.
+   */
+  readonly outputDtype?:
+    'bfloat16' | 'float16' | 'float32' | 'uint8' | 'bf16' | 'fp16' | 'fp32' | undefined;
   /** Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3]. Default: 'nchw'. */
   readonly layout?: 'nchw' | 'nhwc' | undefined;
   /**

@@ -12,6 +12,7 @@ export type {
 export { decodeOnly, DecodedFrames } from './decoded-frames.js';
 export type { ResolvedBackend } from './sample-info.js';
 export type { DecodeConfig, DecodeOnlyConfig, PatchStreamConfig } from './config.js';
+export { checkDecodeOnlyOptions, checkPatchStreamOptions } from './records.js';
 export { Tensor } from './tensor.js';
 export type { DType, TensorDataMap } from './tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './errors.js';

@@ -288,13 +288,15 @@ export const OPTIONS = {
     doc: 'Percentile that motion and residual are divided by; clamped to [1, 100].',
     impact: 'Lower values saturate more patches.',
   }),
-  outputDtype: oneOf(['bfloat16', 'float16', 'float32'], {
+  outputDtype: oneOf(['bfloat16', 'float16', 'float32', 'uint8'], {
     apis: PATCHES,
     default: 'bfloat16',
     defaultText: "'bf16'",
     aliases: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
-    doc: 'Element type of the patches; rounded to nearest even.',
-    impact: 'float32 doubles the memory of the result.',
+    doc:
+      "Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with " +
+      "normalize 'none'.",
+    impact: 'float32 doubles the memory of the result, uint8 halves it.',
   }),
   layout: oneOf(['nchw', 'nhwc'], {
     apis: PATCHES,

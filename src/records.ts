@@ -47,7 +47,7 @@ export interface PatchRecord {
   readonly staticRelThresh: number;
   readonly staticUniformFrames: number;
   readonly energyPct: number;
-  readonly outputDtype: 'bfloat16' | 'float16' | 'float32';
+  readonly outputDtype: 'bfloat16' | 'float16' | 'float32' | 'uint8';
   readonly layout: 'nchw' | 'nhwc';
   readonly normalize: NormalizeRecord;
 }
@@ -135,6 +135,9 @@ function decodeRecord(v: Values): DecodeRecord {
   });
 }
 
+const isIdentity = ({ scale, mean, std }: NormalizeRecord): boolean =>
+  scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
+
 function patchRecord(v: Values): PatchRecord {
   const area = v.inputSize * v.inputSize;
   const maxPixels = v.maxPixels ?? area;
@@ -143,6 +146,9 @@ function patchRecord(v: Values): PatchRecord {
   }
   if (v.selectionUnit === 'block2x2' && v.kKeep % 4 !== 0) {
     throw invalid('kKeep', "a multiple of 4 (selectionUnit is 'block2x2')", v.kKeep);
+  }
+  if (v.outputDtype === 'uint8' && !isIdentity(v.normalize)) {
+    throw invalid('normalize', "'none' (outputDtype is 'uint8')", v.normalize);
   }
   return Object.freeze({
     energy: v.energy,

@@ -34,8 +34,10 @@ constexpr Names<Energy> kEnergies = {{"block", Energy::Block}, {"reference", Ene
 constexpr Names<SelectionUnit> kUnits = {{"patch", SelectionUnit::Patch},
                                          {"block2x2", SelectionUnit::Block2x2}};
 constexpr Names<Layout> kLayouts = {{"nchw", Layout::Nchw}, {"nhwc", Layout::Nhwc}};
-constexpr Names<DType> kDTypes = {
-    {"bf16", DType::BF16}, {"fp16", DType::F16}, {"fp32", DType::F32}, {"uint8", DType::U8}};
+constexpr Names<DType> kDTypes = {{"bfloat16", DType::BF16},
+                                  {"float16", DType::F16},
+                                  {"float32", DType::F32},
+                                  {"uint8", DType::U8}};
 
 // Visits every field of a record; the same visit functions read values and list names.
 class Reader {

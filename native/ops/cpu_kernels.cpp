@@ -29,6 +29,9 @@ float floatPercentile(const float* values, int64_t n, double pct) {
 
 void storeValue(DType dtype, void* out, int64_t i, float v) {
   switch (dtype) {
+    case DType::U8:
+      static_cast<uint8_t*>(out)[i] = floatToU8(v);
+      return;
     case DType::F16:
       static_cast<uint16_t*>(out)[i] = floatToF16(v);
       return;

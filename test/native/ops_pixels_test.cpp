@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -114,6 +115,10 @@ void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int pat
           float tolerance = 0;
           if (dtype == cps::DType::F32) {
             std::memcpy(&got, out.get() + at * 4, 4);
+          } else if (dtype == cps::DType::U8) {
+            const float expected = std::clamp(std::round(want), 0.0f, 255.0f);
+            ASSERT_EQ(expected, out[at]) << describe(specs[t]) << " patch " << indices[n];
+            continue;
           } else {
             uint16_t bits;
             std::memcpy(&bits, out.get() + at * 2, 2);
@@ -168,7 +173,7 @@ TEST(OpsGather, DtypesLayoutsAndNormalisation) {
   naive::FrameSpec spec;
   spec.width = 173;
   spec.height = 131;
-  for (const auto dtype : {cps::DType::F32, cps::DType::F16, cps::DType::BF16}) {
+  for (const auto dtype : {cps::DType::F32, cps::DType::F16, cps::DType::BF16, cps::DType::U8}) {
     for (const auto layout : {cps::Layout::Nchw, cps::Layout::Nhwc}) {
       for (const auto& normalize : {kIdentity, kImageNet}) {
         for (const int patch : {1, 3, 8, 14, 16, 17, 33}) {

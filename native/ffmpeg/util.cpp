@@ -18,9 +18,9 @@ std::string codecName(AVCodecID id) { return avcodec_get_name(id); }
 
 const int32_t* streamDisplayMatrix(const AVStream& stream) {
 #if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
-  const AVPacketSideData* data = av_packet_side_data_get(
-      stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
-      AV_PKT_DATA_DISPLAYMATRIX);
+  const AVPacketSideData* data =
+      av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
+                              AV_PKT_DATA_DISPLAYMATRIX);
   if (!data || data->size < 9 * sizeof(int32_t)) return nullptr;
   return reinterpret_cast<const int32_t*>(data->data);
 #else

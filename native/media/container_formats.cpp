@@ -8,17 +8,29 @@ namespace cps {
 namespace {
 
 constexpr std::array<std::string_view, 54> kContainers = {
-    "mov",       "mp4",      "matroska", "webm",  "avi",        "mpegts",  "mpegtsraw", "mpeg",
-    "mpegvideo", "h264",     "hevc",     "vvc",   "av1",        "obu",     "ivf",       "flv",
-    "live_flv",  "kux",      "asf",      "asf_o", "ogg",        "mxf",     "nut",       "gif",
-    "apng",      "m4v",      "mjpeg",    "dv",    "rm",         "wtv",     "h261",      "h263",
-    "vc1",       "vc1test",  "avs2",     "avs3",  "cavsvideo",  "dirac",   "dnxhd",     "swf",
-    "gxf",       "pva",      "ty",       "nsv",   "film_cpk",   "bink",    "smk",       "roq",
-    "r3d",       "mjpeg_2000", "yuv4mpegpipe", "rawvideo", "mpjpeg", "ipmovie"};
+    "mov",        "mp4",          "matroska", "webm",   "avi",    "mpegts",  "mpegtsraw",
+    "mpeg",       "mpegvideo",    "h264",     "hevc",   "vvc",    "av1",     "obu",
+    "ivf",        "flv",          "live_flv", "kux",    "asf",    "asf_o",   "ogg",
+    "mxf",        "nut",          "gif",      "apng",   "m4v",    "mjpeg",   "dv",
+    "rm",         "wtv",          "h261",     "h263",   "vc1",    "vc1test", "avs2",
+    "avs3",       "cavsvideo",    "dirac",    "dnxhd",  "swf",    "gxf",     "pva",
+    "ty",         "nsv",          "film_cpk", "bink",   "smk",    "roq",     "r3d",
+    "mjpeg_2000", "yuv4mpegpipe", "rawvideo", "mpjpeg", "ipmovie"};
 
-constexpr std::array<std::string_view, 14> kPlaylists = {
-    "hls",  "applehttp", "concat", "concatf", "dash", "imf",  "sdp",
-    "rtsp", "rtp",       "sap",    "image2",  "tee",  "webm_dash_manifest", "lavfi"};
+constexpr std::array<std::string_view, 14> kPlaylists = {"hls",
+                                                         "applehttp",
+                                                         "concat",
+                                                         "concatf",
+                                                         "dash",
+                                                         "imf",
+                                                         "sdp",
+                                                         "rtsp",
+                                                         "rtp",
+                                                         "sap",
+                                                         "image2",
+                                                         "tee",
+                                                         "webm_dash_manifest",
+                                                         "lavfi"};
 
 // A demuxer's name is a comma-separated list of aliases.
 template <size_t N>

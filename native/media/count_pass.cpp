@@ -30,6 +30,20 @@ bool mayJump(const FrameIndex& index) {
   }
 }
 
+// The reorder depth where every packet has its pts; else 0, and the decoder starts with what FFmpeg
+// found out when it opened the stream. (The largest possible depth would be no safe choice: an
+// H.264 decoder that looks further ahead gives out pictures from before the first entry point.)
+int depthByTimestamps(const FrameIndex& index) {
+  FrameIndex timed;
+  for (const PacketEntry& entry : index.packets) {
+    if (entry.pts == AV_NOPTS_VALUE) return 0;
+    timed.packets.push_back(entry);
+    timed.packets.back().order = entry.pts;
+  }
+  timed.measureReordering();
+  return timed.reorderDepth;
+}
+
 }  // namespace
 
 void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
@@ -41,9 +55,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   DecoderConfig config;
   config.threads = lease.count();
   config.threadType = call.options.decodeThreadType;
-  // Without trusted timestamps nothing tells the depth: the largest never loses a picture.
-  constexpr int kMaxH264Depth = 16;
-  config.reorderDepth = index.parameters->codec_id == AV_CODEC_ID_H264 ? kMaxH264Depth : 0;
+  config.reorderDepth = depthByTimestamps(index);
   PacketDecoder decoder(*index.parameters, config);
   PacketReader reader(source, call.cancel, index);
 

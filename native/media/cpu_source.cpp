@@ -84,9 +84,9 @@ void CpuSource::checkTargets(std::span<const int64_t> displayIndices) const {
     }
     previous = d;
   }
-  const int64_t bytes = pictureBytes(index_->parameters->format, index_->storedWidth,
-                                     index_->storedHeight) *
-                        static_cast<int64_t>(displayIndices.size());
+  const int64_t bytes =
+      pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
+      static_cast<int64_t>(displayIndices.size());
   if (bytes > options_.maxMemoryBytes) {
     throw Error(ErrorCode::Unsupported, Stage::Decode,
                 std::to_string(displayIndices.size()) + " frames of '" + bytes_->describe() +
@@ -217,7 +217,11 @@ void CpuSource::finish(Worker& worker) {
 
 void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink) {
   openReader(worker);
-  if (!worker.decoder) {
+  // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
+  // of a group shows what a new one makes of it.
+  if (!index_->startIsGood(segment.first)) {
+    worker.decoder = std::make_unique<PacketDecoder>(*index_->parameters, worker.config);
+  } else if (!worker.decoder) {
     worker.decoder = takeDecoder(worker.config);
   } else {
     worker.decoder->flush();
@@ -251,14 +255,14 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
 void CpuSource::attempt(Worker& worker, int32_t first, int32_t last, std::vector<int32_t>& open,
                         FrameSink& sink) {
   const std::vector<int32_t> targets = open;
-  SegmentDecoder decoder(
-      *index_, *worker.reader, *worker.decoder, worker.config.strict,
-      [&](int32_t ordinal, const AVFrame& frame) {
-        const int64_t d = index_->packets[static_cast<size_t>(ordinal)].displayIndex;
-        given_[static_cast<size_t>(d)].store(1);
-        std::erase(open, ordinal);
-        give(ordinal, d, frame, sink);
-      });
+  SegmentDecoder decoder(*index_, *worker.reader, *worker.decoder, worker.config.strict,
+                         [&](int32_t ordinal, const AVFrame& frame) {
+                           const int64_t d =
+                               index_->packets[static_cast<size_t>(ordinal)].displayIndex;
+                           given_[static_cast<size_t>(d)].store(1);
+                           std::erase(open, ordinal);
+                           give(ordinal, d, frame, sink);
+                         });
   const auto count = [&] {
     totals_.decoded += decoder.counters().packetsDecoded;
     totals_.dropped += decoder.counters().packetsDropped;
@@ -295,8 +299,8 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
       return;
     }
     const int64_t d = count++;
-    const auto ordinal = static_cast<size_t>(index_->display[static_cast<size_t>(
-        std::min<int64_t>(d, index_->info.totalFrames - 1))]);
+    const auto ordinal = static_cast<size_t>(
+        index_->display[static_cast<size_t>(std::min<int64_t>(d, index_->info.totalFrames - 1))]);
     failed = (failed && !index_->packets[ordinal].key) || isDamaged(*frame);
     if (next == displayIndices.size() || displayIndices[next] != d) return;
     if (failed) throw damaged(d);
@@ -320,8 +324,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   profile_.set("packetsDecoded", static_cast<double>(decoded));
 }
 
-void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
-                     FrameSink& sink) {
+void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink) {
   if (frame.width != index_->storedWidth || frame.height != index_->storedHeight) {
     throw Error(ErrorCode::Unsupported, Stage::Decode,
                 nameOf(displayIndex) + " is " + std::to_string(frame.width) + "x" +
@@ -363,9 +366,8 @@ std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallCo
   const auto build = [&] { return buildFrameIndex(bytes, call, services); };
   const std::optional<FileIdentity> identity = bytes->identity();
   FrameIndexPtr index =
-      identity
-          ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
-          : build();
+      identity ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
+               : build();
   return std::make_unique<CpuSource>(std::move(bytes), std::move(index), call, services);
 }
 

@@ -10,17 +10,25 @@ namespace {
 int32_t lastPacketOf(const FrameIndex& index, int32_t ordinal) {
   if (index.trust == IndexTrust::Timestamps) return ordinal;
   const auto count = static_cast<int32_t>(index.packets.size());
-  while (ordinal + 1 < count &&
-         index.packets[static_cast<size_t>(ordinal + 1)].displayIndex < 0) {
+  while (ordinal + 1 < count && index.packets[static_cast<size_t>(ordinal + 1)].displayIndex < 0) {
     ++ordinal;
   }
   return ordinal;
 }
 
+// Where a stream that begins in the middle of a group begins to show pictures, if it can be begun
+// there. What comes before is of no use, and can keep a decoder from giving its last pictures out.
+int32_t firstUseful(const FrameIndex& index) {
+  if (index.packets.front().order != kNoOrder || index.display.empty()) return 0;
+  const int32_t first = index.display.front();
+  return index.startFor(first) == first ? first : 0;
+}
+
 DecodePlan streamPlan(const FrameIndex& index, const std::vector<int32_t>& targets) {
   DecodePlan plan;
   if (targets.empty()) return plan;
-  plan.segments.push_back({0, lastPacketOf(index, targets.back()), targets});
+  const int32_t first = std::min(firstUseful(index), targets.front());
+  plan.segments.push_back({first, lastPacketOf(index, targets.back()), targets});
   return plan;
 }
 

@@ -32,11 +32,11 @@ struct PlanOptions {
 
 // Note [Plan]
 // A picture needs the packets from the entry point before it (FrameIndex::startFor) to its own. Per
-// target these ranges overlap or leave gaps: ranges that overlap become one segment, gaps are what a
-// jump saves. Segments start at entry points and depend on nothing outside them, so they are also
+// target these ranges overlap or leave gaps: ranges that overlap become one segment, gaps are what
+// a jump saves. Segments start at entry points and depend on nothing outside them, so they are also
 // what is decoded in parallel; segments that touch are kept apart for that, at no packet's cost.
-// 'stream' is one segment from the first packet to the last target's. 'auto' takes whichever decodes
-// fewer packets.
+// 'stream' is one segment from the first packet to the last target's. 'auto' takes whichever
+// decodes fewer packets.
 DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayIndices,
                       const PlanOptions& options);
 

@@ -82,9 +82,9 @@ void Demuxer::open() {
                     "') that points at other files; pass the path of the video file itself.");
   }
   if (!isContainerFormat(format->name)) {
-    throw Error(ErrorCode::NoVideo, Stage::Open,
-                where + " is not a video container (its content looks like '" + format->name +
-                    "').");
+    throw Error(
+        ErrorCode::NoVideo, Stage::Open,
+        where + " is not a video container (its content looks like '" + format->name + "').");
   }
   AVFormatContext* context = checkAlloc(avformat_alloc_context(), Stage::Open);
   context->pb = io_->get();
@@ -156,8 +156,8 @@ SeekKind Demuxer::seekKind() const {
   if (startsWith(name, "mov,")) return SeekKind::Dts;
   if (startsWith(name, "matroska")) return SeekKind::Pts;
   const int flags = context_->iformat->flags;
-  const bool byBytes = startsWith(name, "mpegts") || startsWith(name, "mpeg") ||
-                       (flags & AVFMT_NOTIMESTAMPS) != 0;
+  const bool byBytes =
+      startsWith(name, "mpegts") || startsWith(name, "mpeg") || (flags & AVFMT_NOTIMESTAMPS) != 0;
   if (byBytes && !(flags & AVFMT_NO_BYTE_SEEK)) return SeekKind::Byte;
   return SeekKind::Dts;
 }

@@ -27,8 +27,8 @@ struct StreamHint {
 // manifest or external data reference in a file can make us read anything but the file itself.
 class Demuxer {
  public:
-  // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a container
-  // or codec that is not decoded), Corrupt (headers that cannot be read).
+  // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a
+  // container or codec that is not decoded), Corrupt (headers that cannot be read).
   Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr);
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
@@ -42,7 +42,8 @@ class Demuxer {
   // Packets come as the container stores them; their timestamps are the container's own.
   bool plain() const { return plain_; }
 
-  // The next packet of the stream; false at the end. Throws Error(Corrupt) when reading stops early.
+  // The next packet of the stream; false at the end. Throws Error(Corrupt) when reading stops
+  // early.
   bool read(AVPacket& packet);
   // False when the container cannot go there. What the next packet is, only reading it tells.
   bool seek(SeekKind kind, int64_t target);

@@ -32,13 +32,14 @@ struct PacketEntry {
 };
 
 // Note [Trust]
-// The index says which packet holds the picture with display index d without decoding anything. That
-// holds only where one packet is one picture and its timestamp is its place: the container gives
-// every shown packet a pts, all are distinct, decoding can start at the first packet and nothing is
-// shown before it. It does not hold for field pictures in packets of their own, MPEG-4 with packed
-// B-frames, raw streams without timestamps, AVI (decode timestamps only) or streams cut in mid-GOP.
-// There the whole stream is decoded once (count_pass.cpp) and the list of pictures that came out is
-// kept in the index: `Counted` knows the packet of each picture, `Sequential` only how many there are.
+// The index says which packet holds the picture with display index d without decoding anything.
+// That holds only where one packet is one picture and its timestamp is its place: the container
+// gives every shown packet a pts, all are distinct, decoding can start at the first packet and
+// nothing is shown before it. It does not hold for field pictures in packets of their own, MPEG-4
+// with packed B-frames, raw streams without timestamps, AVI (decode timestamps only) or streams cut
+// in mid-GOP. There the whole stream is decoded once (count_pass.cpp) and the list of pictures that
+// came out is kept in the index: `Counted` knows the packet of each picture, `Sequential` only how
+// many there are.
 enum class IndexTrust { Timestamps, Counted, Sequential };
 
 // What decoding a stream needs to know, and which packets make which picture. Immutable after
@@ -55,15 +56,16 @@ class FrameIndex {
   AVRational timeBase = {0, 1};
   Orientation orientation;
   int32_t storedWidth = 0, storedHeight = 0;
-  int reorderDepth = 0;  // pictures that can be decoded before one that is shown first
-  std::vector<PacketEntry> packets;  // in decode order; "ordinal" is a position in it
-  std::vector<int32_t> display;      // [totalFrames] ordinal of each picture
-  std::vector<int32_t> keys;         // ordinals of packets with the key flag
+  int reorderDepth = 0;               // pictures that can be decoded before one that is shown first
+  std::vector<PacketEntry> packets;   // in decode order; "ordinal" is a position in it
+  std::vector<int32_t> display;       // [totalFrames] ordinal of each picture
+  std::vector<int32_t> keys;          // ordinals of packets with the key flag
   std::vector<double> timestampsSec;  // [totalFrames]
 
   // Whether decoding may start at this packet, as far as is known.
   bool canStart(int32_t ordinal) const;
   bool startVerified(int32_t ordinal) const { return state(ordinal) != kUnknown; }
+  bool startIsGood(int32_t ordinal) const { return state(ordinal) == kGood; }
   void setStart(int32_t ordinal, bool good) const;
   // The latest packet <= ordinal that decoding may start at, so that the picture of `ordinal` and
   // all that it depends on come after it; -1 when there is none.

@@ -31,7 +31,7 @@ struct SourceFrame {
   FrameView view;
   Device device;
   int64_t displayIndex = 0;
-  double timestampSec = 0;  // from the first displayed frame's pts on: pts * time base
+  double timestampSec = 0;  // the container's own: pts * time base
   bool isKeyFrame = false;  // the container's key flag of this frame's packet
 };
 

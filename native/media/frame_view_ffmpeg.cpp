@@ -143,8 +143,7 @@ ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMa
     throw Error(ErrorCode::Unsupported, Stage::Decode,
                 where + ": pixel format '" + (d ? d->name : "unknown") + "' is not supported.");
   }
-  ViewedFrame out =
-      mapsDirectly(*d, wantedComponents(*d)) ? map(frame, *d) : unpack(frame, *d);
+  ViewedFrame out = mapsDirectly(*d, wantedComponents(*d)) ? map(frame, *d) : unpack(frame, *d);
   FrameView& view = out.view;
   view.width = frame.width;
   view.height = frame.height;

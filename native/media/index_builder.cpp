@@ -33,6 +33,8 @@ bool onePicturePerPacket(AVCodecID codec) {
     case AV_CODEC_ID_UTVIDEO:
     case AV_CODEC_ID_CFHD:
     case AV_CODEC_ID_JPEG2000:
+    case AV_CODEC_ID_DVVIDEO:
+    case AV_CODEC_ID_PNG:
       return true;
     default:
       return false;
@@ -137,6 +139,8 @@ class IndexBuilder {
     index.orientation = orientationFromMatrix(streamDisplayMatrix(demuxer_.stream()));
     index.storedWidth = index.parameters->width;
     index.storedHeight = index.parameters->height;
+    const AVCodecDescriptor* descriptor = avcodec_descriptor_get(index.parameters->codec_id);
+    reorders_ = !descriptor || (descriptor->props & AV_CODEC_PROP_REORDER) != 0;
     index.info.codec = codecName(index.parameters->codec_id);
     index.info.format = demuxer_.formatName();
     if (index.timeBase.num <= 0 || index.timeBase.den <= 0) {
@@ -197,8 +201,8 @@ class IndexBuilder {
     entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
     truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
-    const int shown =
-        looksInside ? shownPictures(bytesOf(packet), index_->parameters->codec_id) : packet.size > 0;
+    const int shown = looksInside ? shownPictures(bytesOf(packet), index_->parameters->codec_id)
+                                  : packet.size > 0;
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
     entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
@@ -221,29 +225,32 @@ class IndexBuilder {
     }
   }
 
+  // When a packet's picture is shown. Codecs without reordering show pictures as they decode them;
+  // some containers give those decode timestamps only.
+  int64_t timeOf(const PacketEntry& entry) const {
+    return entry.pts == AV_NOPTS_VALUE && !reorders_ ? entry.dts : entry.pts;
+  }
+
   // Note [Trust] in frame_index.h.
   bool trusted() const {
     const FrameIndex& index = *index_;
     const AVCodecID codec = index.parameters->codec_id;
     if (!onePicturePerPacket(codec) || severalShown_) return false;
     if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
-    const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
-    const bool intraOnly = descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY);
-    if (index.info.format == "avi" && !intraOnly) return false;
+    if (index.info.format == "avi" && reorders_) return false;
     const PacketEntry& first = index.packets.front();
-    if (!intraOnly && (!first.key || !firstIsEntry_)) return false;
-    if (first.pts == AV_NOPTS_VALUE) return false;
-    bool shownBefore = false, discardAfterShown = false;
+    if (reorders_ && (!first.key || !firstIsEntry_)) return false;
+    if (timeOf(first) == AV_NOPTS_VALUE) return false;
+    bool shownBefore = false;
     for (const PacketEntry& entry : index.packets) {
       if (entry.displayIndex < 0) {
-        discardAfterShown = discardAfterShown || (shownBefore && entry.discard);
+        // A second edit that begins at a cut: the decoder's order decides, not the timeline.
+        if (shownBefore && entry.discard && entry.key) return false;
         continue;
       }
-      // A second edit begins after a cut: the decoder's order decides, not the timeline.
-      if (discardAfterShown) return false;
       shownBefore = true;
-      if (entry.pts == AV_NOPTS_VALUE) return false;
-      if (!intraOnly && entry.pts < first.pts) return false;
+      if (timeOf(entry) == AV_NOPTS_VALUE) return false;
+      if (reorders_ && entry.pts < first.pts) return false;
     }
     return true;
   }
@@ -254,14 +261,17 @@ class IndexBuilder {
     auto& packets = index.packets;
     for (size_t i = 0; i < packets.size(); ++i) {
       if (packets[i].displayIndex >= 0) index.display.push_back(static_cast<int32_t>(i));
-      if (packets[i].pts != AV_NOPTS_VALUE) packets[i].order = packets[i].pts;
+      if (timeOf(packets[i]) != AV_NOPTS_VALUE) packets[i].order = timeOf(packets[i]);
     }
     std::sort(index.display.begin(), index.display.end(), [&](int32_t a, int32_t b) {
-      return packets[static_cast<size_t>(a)].pts < packets[static_cast<size_t>(b)].pts;
+      return packets[static_cast<size_t>(a)].order < packets[static_cast<size_t>(b)].order;
     });
     for (size_t d = 0; d < index.display.size(); ++d) {
       PacketEntry& entry = packets[static_cast<size_t>(index.display[d])];
-      if (d > 0 && entry.pts == packets[static_cast<size_t>(index.display[d - 1])].pts) return false;
+      if (d > 0 && entry.order == packets[static_cast<size_t>(index.display[d - 1])].order) {
+        index.display.clear();
+        return false;
+      }
       entry.displayIndex = static_cast<int32_t>(d);
     }
     index.measureReordering();
@@ -278,7 +288,8 @@ class IndexBuilder {
     const AVRational declared = demuxer_.stream().avg_frame_rate;
     // Where the container declares a rate it is what other tools report; transport streams and raw
     // streams only have FFmpeg's guess.
-    const bool declares = index.plain && declared.num > 0 && declared.den > 0;
+    const bool declares =
+        (index.plain || index.info.format == "avi") && declared.num > 0 && declared.den > 0;
     const double tick = av_q2d(index.timeBase);
     fillTimestamps(tick, declared.num > 0 && declared.den > 0 ? av_q2d(declared) : 25.0);
     const double first = index.timestampsSec.front();
@@ -301,15 +312,17 @@ class IndexBuilder {
   void fillTimestamps(double tick, double fallbackRate) {
     FrameIndex& index = *index_;
     index.timestampsSec.resize(index.display.size());
-    bool allPts = true, allDts = true;
+    // What AVI has as pts for streams with B-frames is FFmpeg's guess.
+    bool allPts = index.trust == IndexTrust::Timestamps || index.info.format != "avi";
+    bool allDts = true;
     for (const int32_t ordinal : index.display) {
       const PacketEntry& entry = index.packets[static_cast<size_t>(ordinal)];
-      allPts = allPts && entry.pts != AV_NOPTS_VALUE;
+      allPts = allPts && timeOf(entry) != AV_NOPTS_VALUE;
       allDts = allDts && entry.dts != AV_NOPTS_VALUE;
     }
     for (size_t d = 0; d < index.display.size(); ++d) {
       const PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
-      index.timestampsSec[d] = allPts   ? static_cast<double>(entry.pts) * tick
+      index.timestampsSec[d] = allPts   ? static_cast<double>(timeOf(entry)) * tick
                                : allDts ? static_cast<double>(entry.dts) * tick
                                         : static_cast<double>(d) / fallbackRate;
     }
@@ -322,6 +335,7 @@ class IndexBuilder {
   const CallContext& call_;
   Demuxer demuxer_;
   std::shared_ptr<FrameIndex> index_;
+  bool reorders_ = false;
   bool firstIsEntry_ = false;
   bool framesOnly_ = true;
   bool severalShown_ = false;

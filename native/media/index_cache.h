@@ -19,9 +19,9 @@ class IndexCache {
  public:
   using Build = std::function<FrameIndexPtr()>;
 
-  // The cached index or the one that `build` makes; keeps at most `capacity` (<= 0: none, nothing is
-  // looked up either). A waiting caller stops with Error(Aborted) when `cancel` says so. Errors of
-  // `build` go to the caller that ran it; a waiting caller then builds itself.
+  // The cached index or the one that `build` makes; keeps at most `capacity` (<= 0: none, nothing
+  // is looked up either). A waiting caller stops with Error(Aborted) when `cancel` says so. Errors
+  // of `build` go to the caller that ran it; a waiting caller then builds itself.
   FrameIndexPtr get(const FileIdentity& identity, int64_t capacity, const CancelPtr& cancel,
                     const Build& build);
   size_t size() const;

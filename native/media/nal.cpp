@@ -211,7 +211,8 @@ int hevcSubLayers(std::span<const uint8_t> extra, int lengthBytes) {
   int layers = 0;
   forEachNal(extra, 0, [&](std::span<const uint8_t> nal) {
     constexpr int kSps = 33;
-    if (nal.size() > 2 && ((nal[0] >> 1) & 63) == kSps) layers = std::max(layers, ((nal[2] >> 1) & 7) + 1);
+    if (nal.size() > 2 && ((nal[0] >> 1) & 63) == kSps)
+      layers = std::max(layers, ((nal[2] >> 1) & 7) + 1);
     return true;
   });
   return layers;
@@ -222,7 +223,8 @@ bool spsFramesOnly(std::span<const uint8_t> nal) {
   const uint32_t profile = r.bits(8);
   r.bits(16);  // constraints, level
   r.ue();      // id
-  static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135};
+  static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44,  83, 86,
+                                       118, 128, 138, 139, 134, 135};
   if (std::find(std::begin(kHigh), std::end(kHigh), profile) != std::end(kHigh)) {
     const uint32_t chroma = r.ue();
     if (chroma == 3) r.bit();

@@ -11,8 +11,8 @@ namespace cps {
 // How the packets of a stream carry their units, from its codec parameters.
 struct BitstreamFormat {
   AVCodecID codec = AV_CODEC_ID_NONE;
-  int lengthBytes = 0;     // H.264 and HEVC: bytes of the length prefix; 0: Annex B start codes
-  int hevcSubLayers = 0;   // temporal sub-layers as declared; 0: not known
+  int lengthBytes = 0;    // H.264 and HEVC: bytes of the length prefix; 0: Annex B start codes
+  int hevcSubLayers = 0;  // temporal sub-layers as declared; 0: not known
 };
 BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
 
@@ -30,8 +30,8 @@ bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format)
 // Pictures that a packet shows, where its header tells: VP8 and VP9 may carry hidden ones only.
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);
 
-// Whether every picture of an H.264 stream is a whole frame, from the parameter sets in extradata or
-// in the first packet; nullopt when there are none.
+// Whether every picture of an H.264 stream is a whole frame, from the parameter sets in extradata
+// or in the first packet; nullopt when there are none.
 std::optional<bool> h264FramesOnly(std::span<const uint8_t> extradata,
                                    std::span<const uint8_t> firstPacket,
                                    const BitstreamFormat& format);

@@ -18,9 +18,9 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
     : frame_(makeFrame(Stage::Decode)) {
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   if (!codec) {
-    throw Error(ErrorCode::Unsupported, Stage::Decode,
-                "No decoder for codec " + codecName(parameters.codec_id) +
-                    " in this build of FFmpeg.");
+    throw Error(
+        ErrorCode::Unsupported, Stage::Decode,
+        "No decoder for codec " + codecName(parameters.codec_id) + " in this build of FFmpeg.");
   }
   context_.reset(checkAlloc(avcodec_alloc_context3(codec), Stage::Decode));
   if (avcodec_parameters_to_context(context_.get(), &parameters) < 0) {

@@ -57,7 +57,6 @@ bool PacketReader::seekTo(int32_t ordinal) {
   }
   hasAhead_ = false;
   ++seeks_;
-  sought_ = true;
   if (!demuxer_.seek(index_.seekKind, target)) return false;
   if (!demuxer_.read(*ahead_)) return false;
   ++packetsRead_;
@@ -73,7 +72,8 @@ bool PacketReader::seekTo(int32_t ordinal) {
 }
 
 void PacketReader::moveTo(int32_t ordinal) {
-  if (next_ > ordinal || ordinal - next_ > kReadOver) {
+  const bool ahead = next_ <= ordinal;
+  if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
     if (!index_.seekable() || !seekTo(ordinal)) throw SeekMismatch();
   }
   while (next_ < ordinal) {

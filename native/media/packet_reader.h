@@ -12,7 +12,8 @@ class SeekMismatch : public std::exception {
 };
 
 // Reads packets of an indexed stream by ordinal. Every packet is compared with its index entry, so
-// that a container that cannot come back to the same place is noticed (SeekMismatch), never trusted.
+// that a container that cannot come back to the same place is noticed (SeekMismatch), never
+// trusted.
 class PacketReader {
  public:
   PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel, const FrameIndex& index);
@@ -34,7 +35,6 @@ class PacketReader {
   Demuxer demuxer_;
   UniqueAVPacket ahead_;  // read while looking where a seek ended
   bool hasAhead_ = false;
-  bool sought_ = false;
   int32_t next_ = 0;
   int64_t packetsRead_ = 0;
   int64_t seeks_ = 0;

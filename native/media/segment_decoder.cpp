@@ -99,8 +99,8 @@ void SegmentDecoder::giveOutHeld() {
     }
     if (isSpoilt(ordinal)) {
       const bool itself = isDamaged(*held_[i].frame);
-      throw DamagedPicture{ordinal, itself ? "it is damaged"
-                                           : "a picture that it depends on is damaged"};
+      throw DamagedPicture{ordinal,
+                           itself ? "it is damaged" : "a picture that it depends on is damaged"};
     }
     const UniqueAVFrame frame = std::move(held_[i].frame);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));

@@ -31,9 +31,9 @@ struct DamagedPicture {
 // Decodes one segment and gives its wanted pictures out as soon as they are known to be good.
 //
 // Note [Damage]
-// Decoders conceal errors and go on, so a picture may be wrong though nothing is reported for it: it
-// copied from a damaged one. A wanted picture is good only if no packet between its entry point and
-// itself failed and no picture of those came out damaged. Because pictures come out in display
+// Decoders conceal errors and go on, so a picture may be wrong though nothing is reported for it:
+// it copied from a damaged one. A wanted picture is good only if no packet between its entry point
+// and itself failed and no picture of those came out damaged. Because pictures come out in display
 // order, a picture is held until everything decoded before it has come out (the reorder depth at
 // most).
 class SegmentDecoder {

@@ -1,0 +1,210 @@
+#include "media_common.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <stdexcept>
+
+#include "ffmpeg/handles.h"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace media_test {
+namespace {
+
+class Hash {
+ public:
+  void add(uint32_t v) { value_ = (value_ ^ v) * 1099511628211ull; }
+  uint64_t value() const { return value_; }
+
+ private:
+  uint64_t value_ = 14695981039346656037ull;
+};
+
+uint64_t hashOfFrame(const AVFrame& frame) {
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  const bool palette = d->flags & AV_PIX_FMT_FLAG_PAL;
+  const bool rgb = palette || (d->flags & AV_PIX_FMT_FLAG_RGB);
+  const int count = palette || d->nb_components >= 3 ? 3 : 1;
+  std::vector<uint16_t> line(static_cast<size_t>(frame.width));
+  Hash hash;
+  for (int c = 0; c < count; ++c) {
+    const bool chroma = c > 0 && !rgb;
+    const int width = chroma ? AV_CEIL_RSHIFT(frame.width, d->log2_chroma_w) : frame.width;
+    const int height = chroma ? AV_CEIL_RSHIFT(frame.height, d->log2_chroma_h) : frame.height;
+    for (int y = 0; y < height; ++y) {
+      av_read_image_line(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, d, 0,
+                         y, c, width, palette);
+      for (int x = 0; x < width; ++x) hash.add(line[static_cast<size_t>(x)]);
+    }
+  }
+  return hash.value();
+}
+
+AVStream* referenceStream(AVFormatContext& context) {
+  AVStream* best = nullptr;
+  const auto rank = [](const AVStream& s) {
+    return std::pair<bool, int64_t>((s.disposition & AV_DISPOSITION_DEFAULT) != 0,
+                                    int64_t{s.codecpar->width} * s.codecpar->height);
+  };
+  for (unsigned i = 0; i < context.nb_streams; ++i) {
+    AVStream* s = context.streams[i];
+    if (s->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (s->disposition & AV_DISPOSITION_ATTACHED_PIC) continue;
+    if (!best || rank(*best) < rank(*s)) best = s;
+  }
+  return best;
+}
+
+}  // namespace
+
+bool Fixture::has(const std::string& feature) const {
+  return std::find(features.begin(), features.end(), feature) != features.end();
+}
+
+std::string Fixture::path() const { return fixturePath(name); }
+
+std::string fixtureDir() {
+  const char* dir = std::getenv("CPS_FIXTURES");
+  if (!dir) throw std::runtime_error("set CPS_FIXTURES to the folder scripts/fixtures.mjs fills");
+  return dir;
+}
+
+std::string fixturePath(const std::string& name) { return fixtureDir() + "/" + name; }
+
+std::vector<Fixture> fixtures(bool bad) {
+  std::ifstream manifest(fixtureDir() + "/manifest.tsv");
+  if (!manifest) throw std::runtime_error("no manifest.tsv in " + fixtureDir());
+  std::vector<Fixture> list;
+  for (std::string line; std::getline(manifest, line);) {
+    Fixture fixture;
+    std::stringstream fields(line);
+    std::string features;
+    std::getline(fields, fixture.name, '\t');
+    std::getline(fields, features);
+    std::stringstream words(features);
+    for (std::string word; std::getline(words, word, ',');) fixture.features.push_back(word);
+    if (fixture.has("bad") == bad) list.push_back(fixture);
+  }
+  return list;
+}
+
+std::vector<ReferenceFrame> decodeSequentially(const std::string& path) {
+  AVFormatContext* opened = nullptr;
+  if (avformat_open_input(&opened, path.c_str(), nullptr, nullptr) < 0) {
+    throw std::runtime_error("reference: cannot open " + path);
+  }
+  cps::UniqueAVFormatContext context(opened);
+  avformat_find_stream_info(opened, nullptr);
+  AVStream* stream = referenceStream(*opened);
+  const AVCodec* codec = avcodec_find_decoder(stream->codecpar->codec_id);
+  cps::UniqueAVCodecContext decoder(avcodec_alloc_context3(codec));
+  avcodec_parameters_to_context(decoder.get(), stream->codecpar);
+  decoder->thread_count = 1;
+  decoder->flags |= AV_CODEC_FLAG_UNALIGNED;
+  if (avcodec_open2(decoder.get(), codec, nullptr) < 0) {
+    throw std::runtime_error("reference: cannot open the decoder for " + path);
+  }
+  cps::UniqueAVPacket packet(av_packet_alloc());
+  cps::UniqueAVFrame frame(av_frame_alloc());
+  std::vector<ReferenceFrame> frames;
+  const auto receive = [&] {
+    while (avcodec_receive_frame(decoder.get(), frame.get()) >= 0) {
+      ReferenceFrame out;
+      out.hash = hashOfFrame(*frame);
+      out.width = frame->width;
+      out.height = frame->height;
+      out.hasTime = frame->pts != AV_NOPTS_VALUE;
+      if (out.hasTime) out.seconds = static_cast<double>(frame->pts) * av_q2d(stream->time_base);
+      frames.push_back(out);
+    }
+  };
+  while (av_read_frame(opened, packet.get()) >= 0) {
+    if (packet->stream_index == stream->index) {
+      while (avcodec_send_packet(decoder.get(), packet.get()) == AVERROR(EAGAIN)) receive();
+      receive();
+    }
+    av_packet_unref(packet.get());
+  }
+  avcodec_send_packet(decoder.get(), nullptr);
+  receive();
+  return frames;
+}
+
+uint64_t hashOf(const cps::FrameView& view) {
+  Hash hash;
+  for (int c = 0; c < view.planes; ++c) {
+    const cps::PlaneView& plane = view.plane[c];
+    const int shiftW = c > 0 ? view.log2ChromaW : 0, shiftH = c > 0 ? view.log2ChromaH : 0;
+    const int width = (view.width + (1 << shiftW) - 1) >> shiftW;
+    const int height = (view.height + (1 << shiftH) - 1) >> shiftH;
+    for (int y = 0; y < height; ++y) {
+      const uint8_t* p = plane.data + y * plane.stride;
+      for (int x = 0; x < width; ++x, p += plane.step) {
+        const uint32_t word = view.bitDepth > 8 ? p[0] | uint32_t{p[1]} << 8 : p[0];
+        hash.add(word >> plane.shift);
+      }
+    }
+  }
+  return hash.value();
+}
+
+cps::DecodeOptions defaultOptions() {
+  cps::DecodeOptions o = {};
+  o.sequenceLength = 16;
+  o.decodeBackend = o.processBackend = cps::Backend::Cpu;
+  o.decodeMode = cps::DecodeMode::Throughput;
+  o.uniformStrategy = cps::UniformStrategy::Auto;
+  o.nvdecSessionPoolSize = 2;
+  o.decodeThreadType = cps::ThreadType::Auto;
+  o.readerCacheSize = 8;
+  o.colorMatrix = cps::ColorMatrixOption::Auto;
+  o.maxFramePixels = int64_t{1} << 28;
+  o.maxFrames = int64_t{1} << 24;
+  o.maxMemoryBytes = int64_t{1} << 33;
+  return o;
+}
+
+void Collector::onFrame(cps::SourceFrame frame) {
+  const Got got = {hashOf(frame.view), frame.timestampSec, frame.isKeyFrame,
+                   frame.view.displayWidth(), frame.view.displayHeight()};
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!frames.emplace(frame.displayIndex, got).second) ++repeats;
+}
+
+Services::Services(int threads)
+    : media(cps::makeMediaServices(std::make_shared<cps::TaskPool>(threads),
+                                   std::make_shared<cps::ThreadBudget>(threads))) {}
+
+void decodeWith(const std::string& path, const cps::DecodeOptions& options, Services& services,
+                const std::vector<int64_t>& indices, Decoded& out) {
+  cps::Profile profile;
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  cps::VideoInput input;
+  input.path = path;
+  const auto source = cps::openCpuSource(input, call, services.media);
+  out.info = source->info();
+  source->decode(indices, out.sink);
+  out.profile = profile.values();
+}
+
+cps::VideoInfo probe(const std::string& path, Services& services) {
+  Decoded out;
+  decodeWith(path, defaultOptions(), services, {}, out);
+  return out.info;
+}
+
+std::vector<int64_t> sampled(int64_t total, int64_t count) {
+  std::vector<int64_t> ids;
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t id = count > 1 ? i * (total - 1) / (count - 1) : 0;
+    if (ids.empty() || ids.back() != id) ids.push_back(id);
+  }
+  return ids;
+}
+
+}  // namespace media_test

@@ -5,27 +5,10 @@
 #include <string>
 
 #include "media/cpu_source.h"
+#include "media/gpu_backend.h"
 #include "ops/kernels.h"
 
 namespace cps {
-
-// What the GPU backend offers the pipeline; filled by cuda/ and handed over by the composition root
-// (native/napi/addon.cpp), so that nothing outside cuda/ sees a CUDA header.
-struct GpuBackend {
-  // Empty when device `id` can process; else what is missing (driver, device), for people.
-  std::function<std::string(int id)> whyNotProcess;
-  // Empty when device `id` can decode at all; the codec is judged by openSource.
-  std::function<std::string(int id)> whyNotDecode;
-  // Throws Error(BackendUnavailable) when the device cannot decode this stream.
-  std::function<std::unique_ptr<FrameSource>(const VideoInput&, const CallContext&,
-                                             const MediaServices&)>
-      openSource;
-  std::function<std::unique_ptr<Kernels>(int id, const CancelPtr&)> makeKernels;
-  // Moves a decoded picture to the other kind of device (host <-> device id).
-  std::function<SourceFrame(const SourceFrame&, Device to)> transfer;
-  // A device buffer in host memory, through pinned staging.
-  std::function<Buffer(const Buffer&)> downloadPinned;
-};
 
 // What 'auto' and 'gpu' say where no GPU backend is built in.
 inline constexpr const char* kNoCudaBuild = "this build of codec-patch-stream has no CUDA";

@@ -14,7 +14,12 @@
 
 namespace ops_test {
 
+// The same tests run over the GPU's programs, emulated on the host (cuda_tests.cmake).
+#ifdef CPS_TEST_EMULATED_CUDA
+std::unique_ptr<cps::Kernels> makeKernels();
+#else
 inline std::unique_ptr<cps::Kernels> makeKernels() { return cps::makeCpuKernels({}); }
+#endif
 
 // Sizes at which edges, tails and vector widths meet.
 inline std::vector<std::pair<int, int>> sizes() {

@@ -1,0 +1,191 @@
+#include "cuda/cuda_kernels.h"
+
+#include <mutex>
+#include <vector>
+
+#include "cuda/ops/block_match_cuda.h"
+#include "cuda/ops/block_scores_cuda.h"
+#include "cuda/ops/cells_cuda.h"
+#include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/select_cuda.h"
+
+namespace cps {
+namespace {
+
+class CudaKernels final : public Kernels {
+ public:
+  CudaKernels(std::shared_ptr<GpuDevice> device, CancelPtr cancel)
+      : gpu_(std::move(device)),
+        cancel_(std::move(cancel)),
+        stream_(std::make_shared<Stream>(gpu_->context)),
+        memory_(streamMemory(stream_)) {}
+
+  Device device() const override { return gpu_->context->device(); }
+  std::shared_ptr<MemoryResource> memory() const override { return memory_; }
+
+  void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) override {
+    const Call call(*this);
+    launch(LumaCells{frame, makeColorCoeffs(frame), grid, out}, stream_->get());
+  }
+
+  void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid, uint8_t* motion2,
+                  uint8_t* residual) override {
+    const Call call(*this);
+    launch(BlockMatch{cur, prev, grid, motion2, residual}, stream_->get());
+  }
+
+  void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
+                   const PatchGrid& grid, double energyPct, float* scores) override {
+    const Call call(*this);
+    // One block of counts serves all frames of the call: the stream keeps them apart.
+    if (!counts_) counts_ = Buffer::allocate(memory_, sizeof(BlockCounts));
+    auto* counts = counts_.as<BlockCounts>();
+    zero(counts, sizeof(BlockCounts));
+    launch(BlockHistogram{motion2, residual, cells, counts}, stream_->get());
+    const int64_t rank = percentileRank(energyPct, cells.cells());
+    launch(BlockScores{motion2, residual, counts, cells, grid, rank, scores}, stream_->get());
+  }
+
+  void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
+    const Call call(*this);
+    launch(ReferenceLuma{frame, makeColorCoeffs(frame), grid, luma}, stream_->get());
+  }
+
+  void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid, float* motion,
+                      float* residual) override {
+    const Call call(*this);
+    launch(ReferenceMatch{cur, prev, grid, motion, residual}, stream_->get());
+  }
+
+  void referenceScores(const float* motion, const float* residual, const ReferenceGrid& cells,
+                       const PatchGrid& grid, double energyPct, float* scores) override {
+    const Call call(*this);
+    const int64_t n = cells.cells();
+    const Buffer percentiles = Buffer::allocate(memory_, 2 * sizeof(float));
+    const Buffer energy = Buffer::allocate(memory_, static_cast<size_t>(n) * sizeof(float));
+    launch(ReferencePercentiles{motion, residual, n, percentileRank(energyPct, n),
+                                percentiles.as<float>()},
+           stream_->get());
+    launch(ReferenceEnergy{motion, residual, percentiles.as<float>(), n, energy.as<float>()},
+           stream_->get());
+    launch(ReferenceScores{energy.as<float>(), cells, grid, scores}, stream_->get());
+  }
+
+  void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
+                      float* unitScores) override {
+    const Call call(*this);
+    launch(UnitScores{scores, grid, frames, unitScores}, stream_->get());
+  }
+
+  void topK(const TopKInput& input, int32_t* indices) override {
+    const Call call(*this);
+    const int64_t units = static_cast<int64_t>(input.frameIsI.size()) * input.unitsPerFrame;
+    if (input.k <= 0 || input.k > units || input.frameBoost.size() != input.frameIsI.size()) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Process,
+                  "Expected 1 to " + std::to_string(units) + " units to select but received " +
+                      std::to_string(input.k));
+    }
+    const Buffer isI = upload(input.frameIsI.data(), input.frameIsI.size_bytes());
+    const Buffer boost = upload(input.frameBoost.data(), input.frameBoost.size_bytes());
+    const size_t bytes = static_cast<size_t>(input.k) * sizeof(int32_t);
+    const Buffer selected = Buffer::allocate(memory_, bytes);
+    launch(TopK{input.unitScores, isI.as<uint8_t>(), boost.as<float>(), input.unitsPerFrame, units,
+                input.k, selected.as<int32_t>()},
+           stream_->get());
+    downloadThrough(gpu_->pinned, *stream_, indices, selected.data(), bytes);
+  }
+
+  void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
+                     const GatherSpec& spec, void* out) override {
+    const Call call(*this);
+    if (indices.empty()) return;
+    std::vector<GatherFrame> table;
+    table.reserve(frames.size());
+    for (const FrameView& frame : frames) {
+      // A frame no patch comes from may have been left out.
+      const bool present = frame.plane[0].data != nullptr;
+      table.push_back({frame, present ? makeColorCoeffs(frame) : ColorCoeffs{}});
+    }
+    const Buffer views = upload(table.data(), table.size() * sizeof(GatherFrame));
+    const Buffer list = upload(indices.data(), indices.size_bytes());
+    GatherPatches program{};
+    program.frames = views.as<GatherFrame>();
+    program.indices = list.as<int32_t>();
+    program.count = static_cast<int64_t>(indices.size());
+    program.grid = spec.grid;
+    program.dtype = spec.dtype;
+    program.nchw = spec.layout == Layout::Nchw;
+    program.scale = spec.normalize.scale;
+    for (int c = 0; c < 3; c++) {
+      program.mean[c] = spec.normalize.mean[c];
+      program.std[c] = spec.normalize.std[c];
+    }
+    program.out = out;
+    launch(program, stream_->get());
+  }
+
+  void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) override {
+    const Call call(*this);
+    launch(ToRgb{frame, makeColorCoeffs(frame), outHeight, outWidth, out}, stream_->get());
+  }
+
+  void fillZero(void* data, size_t bytes) override {
+    const Call call(*this);
+    zero(data, bytes);
+  }
+
+  void download(void* host, const void* data, size_t bytes) override {
+    const Call call(*this);
+    downloadThrough(gpu_->pinned, *stream_, host, data, bytes);
+  }
+
+  void synchronize() override {
+    const Call call(*this);
+    stream_->synchronize(Stage::Process);
+  }
+
+ private:
+  // What every operation starts with: stop if asked to, one caller at a time, context current.
+  class Call {
+   public:
+    explicit Call(CudaKernels& kernels) : lock_(kernels.mutex_), current_(*kernels.gpu_->context) {
+      if (kernels.cancel_) kernels.cancel_->check(Stage::Process);
+    }
+
+   private:
+    std::unique_lock<std::mutex> lock_;
+    DeviceContext::Current current_;
+  };
+
+  void zero(void* data, size_t bytes) {
+    if (bytes == 0) return;
+    gpu_->context->check(
+        gpu_->context->api().memsetD8Async(devicePointer(data), 0, bytes, stream_->get()),
+        "cuMemsetD8Async");
+  }
+
+  // A small table. The copy has left pageable memory when the driver returns.
+  Buffer upload(const void* host, size_t bytes) {
+    Buffer buffer = Buffer::allocate(memory_, bytes);
+    gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(buffer.data()), host,
+                                                              bytes, stream_->get()),
+                         "cuMemcpyHtoDAsync", Stage::Transfer);
+    return buffer;
+  }
+
+  std::shared_ptr<GpuDevice> gpu_;
+  CancelPtr cancel_;
+  std::mutex mutex_;
+  std::shared_ptr<Stream> stream_;
+  std::shared_ptr<MemoryResource> memory_;
+  Buffer counts_;
+};
+
+}  // namespace
+
+std::unique_ptr<Kernels> makeCudaKernels(std::shared_ptr<GpuDevice> device, CancelPtr cancel) {
+  return std::make_unique<CudaKernels>(std::move(device), std::move(cancel));
+}
+
+}  // namespace cps

@@ -1,0 +1,90 @@
+#include "cuda/driver/registry.h"
+
+#include "cuda/runtime_version.h"
+
+namespace cps {
+namespace {
+
+std::string versionText(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+}  // namespace
+
+std::shared_ptr<const DriverApi> GpuRegistry::api() {
+  const std::lock_guard lock(mutex_);
+  if (!api_) api_ = DriverApi::load(paths_);
+  return api_;
+}
+
+std::string GpuRegistry::whyNotDevice(int id) {
+  const auto driver = api();
+  if (!driver->cudaProblem.empty()) return driver->cudaProblem;
+  int count = 0;
+  if (const CUresult result = driver->deviceGetCount(&count); result != CUDA_SUCCESS) {
+    return "cuDeviceGetCount failed with " + driver->describe(result);
+  }
+  if (id < 0 || id >= count) {
+    return "there is no CUDA device " + std::to_string(id) + ": this machine has " +
+           std::to_string(count) + (count == 1 ? " (device 0)" : "");
+  }
+  try {
+    const std::string poison = device(id)->context->poison();
+    if (!poison.empty()) {
+      return "an earlier CUDA error made " + Device::cuda(id).name() +
+             " unusable for this process (" + poison + "); restart the process";
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+std::string GpuRegistry::whyNotProcess(int id) {
+  if (std::string why = whyNotDevice(id); !why.empty()) return why;
+  const auto driver = api();
+  const KernelBuild build = kernelBuild();
+  int version = 0;
+  driver->driverGetVersion(&version);
+  // Within a major version any driver runs any runtime (CUDA's minor version compatibility).
+  if (version / 1000 < build.runtimeVersion / 1000) {
+    return "the NVIDIA driver supports CUDA " + versionText(version) +
+           " but this build's kernels need " + versionText(build.runtimeVersion) +
+           "; update the driver";
+  }
+  int major = 0, minor = 0;
+  CUdevice handle = 0;
+  driver->deviceGet(&handle, id);
+  driver->deviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, handle);
+  driver->deviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, handle);
+  if (major * 10 + minor < build.oldestArch) {
+    return Device::cuda(id).name() + " has compute capability " + std::to_string(major) + "." +
+           std::to_string(minor) + " but this build's kernels start at " +
+           std::to_string(build.oldestArch / 10) + "." + std::to_string(build.oldestArch % 10);
+  }
+  return "";
+}
+
+std::string GpuRegistry::whyNotDecode(int id) {
+  if (std::string why = whyNotDevice(id); !why.empty()) return why;
+  return api()->nvcuvidProblem;
+}
+
+std::shared_ptr<GpuDevice> GpuRegistry::device(int id) {
+  const auto driver = api();
+  if (!driver->cudaProblem.empty()) {
+    throw Error(ErrorCode::BackendUnavailable, Stage::Open,
+                Device::cuda(id).name() + " cannot be used: " + driver->cudaProblem);
+  }
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<GpuDevice>& device = devices_[id];
+  if (!device) {
+    auto opened = std::make_shared<GpuDevice>();
+    opened->context = DeviceContext::create(driver, id);
+    opened->pinned = std::make_shared<PinnedMemory>(opened->context);
+    device = std::move(opened);
+  }
+  return device;
+}
+
+}  // namespace cps

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace cps {
+
+// What the kernels in this build ask of a machine. Defined with the kernels.
+struct KernelBuild {
+  int runtimeVersion;  // of CUDA, e.g. 13000; the driver must support it
+  int oldestArch;      // e.g. 75: lowest compute capability with code in the binary
+};
+KernelBuild kernelBuild();
+
+}  // namespace cps

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "cuda/driver/registry.h"
+#include "media/frame_source.h"
+
+namespace cps {
+
+// A decoded picture on the other kind of device: one copy per plane (interleaved components are one
+// plane), finished when it returns. The view keeps its layout, only addresses and strides change.
+SourceFrame uploadFrame(const SourceFrame& frame, GpuDevice& device);
+SourceFrame downloadFrame(const SourceFrame& frame, GpuDevice& device);
+
+}  // namespace cps

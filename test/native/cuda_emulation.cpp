@@ -1,0 +1,67 @@
+// The launch functions of cuda/ops for tests without a GPU: every block program runs on the host, a
+// thread after another, on the fake driver's streams (Note [Block programs], Note [Fake driver]).
+
+#include <cstring>
+#include <memory>
+
+#include "cuda/ops/block_match_cuda.h"
+#include "cuda/ops/block_scores_cuda.h"
+#include "cuda/ops/cells_cuda.h"
+#include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/select_cuda.h"
+#include "cuda/runtime_version.h"
+#include "fake_driver/fake_driver.h"
+
+namespace cps {
+namespace {
+
+// Odd blocks run their threads backwards: a step whose threads depend on each other then gives
+// other results than the CPU.
+template <int kThreads>
+class HostBlock {
+ public:
+  explicit HostBlock(int64_t index) : index_(index) {}
+  int64_t index() const { return index_; }
+  template <class Fn>
+  void forEach(const Fn& fn) {
+    for (int i = 0; i < kThreads; i++) fn(index_ % 2 == 0 ? i : kThreads - 1 - i);
+  }
+  static void add(int32_t* p, int32_t v) { *p += v; }
+  static void min(int32_t* p, int32_t v) { *p = v < *p ? v : *p; }
+
+ private:
+  int64_t index_;
+};
+
+template <class Program>
+void emulate(const Program& program, CudaStream stream) {
+  fake::enqueue(stream, [program] {
+    const auto memory = std::make_unique<typename Program::Shared>();
+    for (int64_t i = 0; i < program.blocks(); i++) {
+      std::memset(static_cast<void*>(memory.get()), 0xcd, sizeof *memory);  // uninitialised
+      HostBlock<Program::kThreads> block(i);
+      program.run(block, *memory);
+    }
+  });
+}
+
+}  // namespace
+
+void launch(const LumaCells& program, CudaStream stream) { emulate(program, stream); }
+void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
+void launch(const BlockHistogram& program, CudaStream stream) { emulate(program, stream); }
+void launch(const BlockScores& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ReferenceLuma& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ReferenceMatch& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ReferencePercentiles& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ReferenceEnergy& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ReferenceScores& program, CudaStream stream) { emulate(program, stream); }
+void launch(const UnitScores& program, CudaStream stream) { emulate(program, stream); }
+void launch(const TopK& program, CudaStream stream) { emulate(program, stream); }
+void launch(const GatherPatches& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ToRgb& program, CudaStream stream) { emulate(program, stream); }
+
+KernelBuild kernelBuild() { return {13000, 75}; }
+
+}  // namespace cps

@@ -1,0 +1,34 @@
+# The GPU path without a GPU: everything in cuda/ but the launches, over a fake driver and with the
+# kernels' programs emulated. Needs the ffnvcodec headers, not nvcc.
+if(TARGET cps_cuda_host)
+  add_library(cps_fake_driver SHARED fake_driver/fake_cuda.cpp)
+  target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG)
+  target_include_directories(cps_fake_driver PRIVATE
+    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native ${CPS_FFNVCODEC_INCLUDE})
+  set_target_properties(cps_fake_driver PROPERTIES CXX_VISIBILITY_PRESET default)
+
+  add_library(cps_cuda_emulated OBJECT cuda_emulation.cpp)
+  target_link_libraries(cps_cuda_emulated PUBLIC cps_cuda_host cps_fake_driver)
+  target_include_directories(cps_cuda_emulated PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
+  target_compile_definitions(cps_cuda_emulated PUBLIC
+    CPS_FAKE_DRIVER="$<TARGET_FILE:cps_fake_driver>")
+
+  function(cps_cuda_test name)
+    cps_test(${name} ${ARGN})
+    target_link_libraries(${name} PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
+  endfunction()
+
+  cps_cuda_test(cuda_ops_test cuda_ops_kernels.cpp ops_energy_test.cpp ops_pixels_test.cpp
+    ops_select_test.cpp)
+  target_compile_definitions(cuda_ops_test PRIVATE CPS_TEST_EMULATED_CUDA)
+  cps_cuda_test(cuda_equality_test cuda_equality_test.cpp)
+  cps_cuda_test(cuda_lifetime_test cuda_lifetime_test.cpp)
+  cps_cuda_test(cuda_driver_test cuda_driver_test.cpp)
+endif()
+
+# The same comparisons on a real GPU with the real kernels; skipped where there is none.
+if(TARGET cps_cuda)
+  cps_test(gpu_equality_test cuda_equality_test.cpp)
+  target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
+  target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
+endif()

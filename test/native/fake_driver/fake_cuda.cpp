@@ -1,0 +1,397 @@
+// The libcuda half of the fake driver (Note [Fake driver]).
+
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+
+#include "cuda/driver/driver_api.h"
+#include "fake_driver.h"
+
+namespace fake {
+namespace {
+
+struct FakeStream {
+  std::deque<std::function<void()>> work;
+  int64_t done = 0;  // items ever run
+  bool alive = true;
+};
+struct FakeEvent {
+  FakeStream* stream = nullptr;
+  int64_t position = 0;
+};
+
+// One lock for the whole fake: calls may come from any thread, work may call back.
+std::recursive_mutex mutex;
+Control* theControl = new Control;
+Stats* theStats = new Stats;
+std::map<void*, size_t> deviceMemory;
+size_t deviceBytes = 0;
+std::set<void*> pinnedMemory;
+// Never deleted: a handle used after its end must be noticed, not crash.
+std::set<FakeStream*> allStreams;
+thread_local int pushed = 0;
+
+void drain(FakeStream* stream, int64_t until) {
+  while (!stream->work.empty() && stream->done < until) {
+    auto work = std::move(stream->work.front());
+    stream->work.pop_front();
+    stream->done++;
+    work();
+  }
+}
+
+FakeStream* checked(CUstream handle) {
+  auto* stream = reinterpret_cast<FakeStream*>(handle);
+  if (stream == nullptr || !allStreams.count(stream)) {
+    misuse("the default stream or an unknown one was used");
+    return nullptr;
+  }
+  if (!stream->alive) misuse("a destroyed stream was used");
+  return stream;
+}
+
+void needContext(const char* call) {
+  if (pushed <= 0) misuse(std::string(call) + " without a current context");
+}
+
+bool inDeviceMemory(const void* data, size_t bytes) {
+  auto it = deviceMemory.upper_bound(const_cast<void*>(data));
+  if (it == deviceMemory.begin()) return false;
+  --it;
+  const auto* begin = static_cast<const char*>(it->first);
+  const auto* p = static_cast<const char*>(data);
+  return p >= begin && p + bytes <= begin + it->second;
+}
+
+void needDevice(const void* data, size_t bytes, const char* call) {
+  if (!inDeviceMemory(data, bytes)) misuse(std::string(call) + ": not device memory");
+}
+
+}  // namespace
+
+Control& control() { return *theControl; }
+Stats& stats() { return *theStats; }
+
+void reset() {
+  std::lock_guard lock(mutex);
+  *theControl = Control();
+  *theStats = Stats();
+}
+
+void misuse(const std::string& text) {
+  std::lock_guard lock(mutex);
+  theStats->misuses++;
+  if (theStats->misuse.empty()) theStats->misuse = text;
+}
+
+int failing(const char* call) {
+  std::lock_guard lock(mutex);
+  if (theControl->failCall != call) return 0;
+  if (theControl->failAfter-- > 0) return 0;
+  theControl->failCall.clear();
+  return theControl->failResult;
+}
+
+void enqueue(void* handle, std::function<void()> work) {
+  std::lock_guard lock(mutex);
+  FakeStream* stream = checked(static_cast<CUstream>(handle));
+  if (stream == nullptr) return;
+  stream->work.push_back(std::move(work));
+  if (theControl->immediate) drain(stream, INT64_MAX);
+}
+
+void* deviceAllocate(size_t bytes) {
+  std::lock_guard lock(mutex);
+  if (deviceBytes + bytes > theControl->memoryLimit) return nullptr;
+  void* data = std::aligned_alloc(512, (bytes + 511) / 512 * 512);
+  std::memset(data, 0xcd, bytes);
+  deviceMemory[data] = bytes;
+  deviceBytes += bytes;
+  theStats->deviceAllocations++;
+  return data;
+}
+
+void deviceRelease(void* data) {
+  std::lock_guard lock(mutex);
+  const auto it = deviceMemory.find(data);
+  if (it == deviceMemory.end()) return misuse("device memory freed twice or never allocated");
+  std::memset(data, 0xdd, it->second);
+  deviceBytes -= it->second;
+  deviceMemory.erase(it);
+  theStats->deviceAllocations--;
+  std::free(data);
+}
+
+}  // namespace fake
+
+using namespace fake;
+
+#define FAKE_API extern "C" __attribute__((visibility("default"))) CUresult
+#define FAKE_FAIL(name) \
+  if (const int failed = failing(name)) return static_cast<CUresult>(failed)
+#define FAKE_LOCK std::lock_guard lock(mutex)
+
+FAKE_API cuInit(unsigned) { return static_cast<CUresult>(control().initResult); }
+FAKE_API cuDriverGetVersion(int* version) {
+  *version = control().driverVersion;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDeviceGetCount(int* count) {
+  *count = control().devices;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDeviceGet(CUdevice* device, int id) {
+  FAKE_FAIL("cuDeviceGet");
+  *device = id;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDeviceGetName(char* name, int size, CUdevice) {
+  std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
+  *value = attribute == cps::kCuAttributeMemoryPools ? control().pools
+           : attribute == 75                         ? control().computeMajor
+           : attribute == 76                         ? control().computeMinor
+                                                     : 0;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
+  FAKE_FAIL("cuDevicePrimaryCtxRetain");
+  FAKE_LOCK;
+  stats().contexts++;
+  *context = reinterpret_cast<CUcontext>(static_cast<intptr_t>(0x1000 + device));
+  return CUDA_SUCCESS;
+}
+FAKE_API cuDevicePrimaryCtxRelease_v2(CUdevice) {
+  FAKE_LOCK;
+  stats().contexts--;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuCtxPushCurrent_v2(CUcontext) {
+  FAKE_FAIL("cuCtxPushCurrent");
+  FAKE_LOCK;
+  pushed++;
+  stats().contextDepth++;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuCtxPopCurrent_v2(CUcontext*) {
+  FAKE_LOCK;
+  if (pushed <= 0) misuse("context popped more often than pushed");
+  pushed--;
+  stats().contextDepth--;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuCtxSynchronize() {
+  FAKE_FAIL("cuCtxSynchronize");
+  FAKE_LOCK;
+  needContext("cuCtxSynchronize");
+  for (FakeStream* stream : allStreams) drain(stream, INT64_MAX);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuGetErrorName(CUresult result, const char** name) {
+  *name = result == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
+          : result == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+                          : "CUDA_ERROR_FAKE";
+  return CUDA_SUCCESS;
+}
+FAKE_API cuGetErrorString(CUresult, const char** text) {
+  *text = "from the fake driver";
+  return CUDA_SUCCESS;
+}
+FAKE_API cuStreamCreate(CUstream* handle, unsigned flags) {
+  FAKE_FAIL("cuStreamCreate");
+  FAKE_LOCK;
+  needContext("cuStreamCreate");
+  if (flags != cps::kCuStreamNonBlocking) misuse("a stream that waits for the default stream");
+  auto* stream = new FakeStream;
+  allStreams.insert(stream);
+  stats().streams++;
+  *handle = reinterpret_cast<CUstream>(stream);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuStreamDestroy_v2(CUstream handle) {
+  FAKE_LOCK;
+  needContext("cuStreamDestroy");
+  FakeStream* stream = checked(handle);
+  drain(stream, INT64_MAX);
+  stream->alive = false;
+  stats().streams--;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuStreamSynchronize(CUstream handle) {
+  FAKE_FAIL("cuStreamSynchronize");
+  FAKE_LOCK;
+  needContext("cuStreamSynchronize");
+  drain(checked(handle), INT64_MAX);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuStreamWaitEvent(CUstream handle, CUevent event, unsigned) {
+  FAKE_LOCK;
+  const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
+  if (at.stream == nullptr) return CUDA_SUCCESS;
+  enqueue(handle, [at] { drain(at.stream, at.position); });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuEventCreate(CUevent* event, unsigned) {
+  FAKE_FAIL("cuEventCreate");
+  FAKE_LOCK;
+  needContext("cuEventCreate");
+  *event = reinterpret_cast<CUevent>(new FakeEvent);
+  stats().events++;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuEventDestroy_v2(CUevent event) {
+  FAKE_LOCK;
+  delete reinterpret_cast<FakeEvent*>(event);
+  stats().events--;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuEventRecord(CUevent event, CUstream handle) {
+  FAKE_FAIL("cuEventRecord");
+  FAKE_LOCK;
+  FakeStream* stream = checked(handle);
+  *reinterpret_cast<FakeEvent*>(event) = {stream,
+                                          stream->done + static_cast<int64_t>(stream->work.size())};
+  return CUDA_SUCCESS;
+}
+FAKE_API cuEventQuery(CUevent event) {
+  FAKE_LOCK;
+  const auto* at = reinterpret_cast<FakeEvent*>(event);
+  return at->stream == nullptr || at->stream->done >= at->position ? CUDA_SUCCESS
+                                                                   : CUDA_ERROR_NOT_READY;
+}
+FAKE_API cuEventSynchronize(CUevent event) {
+  FAKE_FAIL("cuEventSynchronize");
+  FAKE_LOCK;
+  const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
+  if (at.stream) drain(at.stream, at.position);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemAlloc_v2(CUdeviceptr* data, size_t bytes) {
+  FAKE_FAIL("cuMemAlloc");
+  FAKE_LOCK;
+  needContext("cuMemAlloc");
+  void* memory = deviceAllocate(bytes);
+  *data = reinterpret_cast<CUdeviceptr>(memory);
+  return static_cast<CUresult>(memory ? 0 : 2);
+}
+FAKE_API cuMemFree_v2(CUdeviceptr data) {
+  FAKE_LOCK;
+  for (FakeStream* stream : allStreams) drain(stream, INT64_MAX);
+  deviceRelease(reinterpret_cast<void*>(data));
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemGetInfo_v2(size_t* available, size_t* total) {
+  FAKE_LOCK;
+  *available = control().memoryLimit - deviceBytes;
+  *total = control().memoryLimit;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemHostAlloc(void** data, size_t bytes, unsigned) {
+  FAKE_FAIL("cuMemHostAlloc");
+  FAKE_LOCK;
+  needContext("cuMemHostAlloc");
+  *data = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
+  pinnedMemory.insert(*data);
+  stats().pinnedAllocations++;
+  stats().pinnedMade++;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemFreeHost(void* data) {
+  FAKE_LOCK;
+  if (pinnedMemory.erase(data) == 0) misuse("pinned memory freed twice");
+  stats().pinnedAllocations--;
+  std::free(data);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemsetD8Async(CUdeviceptr data, unsigned char value, size_t bytes, CUstream stream) {
+  FAKE_FAIL("cuMemsetD8Async");
+  auto* p = reinterpret_cast<void*>(data);
+  enqueue(stream, [=] {
+    needDevice(p, bytes, "cuMemsetD8Async");
+    std::memset(p, value, bytes);
+  });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemcpyHtoDAsync_v2(CUdeviceptr target, const void* source, size_t bytes,
+                              CUstream stream) {
+  FAKE_FAIL("cuMemcpyHtoDAsync");
+  needContext("cuMemcpyHtoDAsync");
+  stats().uploads++;
+  // Pageable memory has been read when the call returns.
+  std::string staged(static_cast<const char*>(source), bytes);
+  auto* p = reinterpret_cast<void*>(target);
+  enqueue(stream, [=] {
+    needDevice(p, bytes, "cuMemcpyHtoDAsync");
+    std::memcpy(p, staged.data(), bytes);
+  });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemcpyDtoHAsync_v2(void* target, CUdeviceptr source, size_t bytes, CUstream stream) {
+  FAKE_FAIL("cuMemcpyDtoHAsync");
+  needContext("cuMemcpyDtoHAsync");
+  stats().downloads++;
+  const auto* p = reinterpret_cast<const void*>(source);
+  enqueue(stream, [=] {
+    needDevice(p, bytes, "cuMemcpyDtoHAsync");
+    std::memcpy(target, p, bytes);
+  });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
+  FAKE_FAIL("cuMemcpy2DAsync");
+  needContext("cuMemcpy2DAsync");
+  const CUDA_MEMCPY2D c = *copy;
+  enqueue(stream, [c] {
+    const bool fromDevice = c.srcMemoryType == CU_MEMORYTYPE_DEVICE;
+    const bool toDevice = c.dstMemoryType == CU_MEMORYTYPE_DEVICE;
+    const auto* from = fromDevice ? reinterpret_cast<const char*>(c.srcDevice)
+                                  : static_cast<const char*>(c.srcHost);
+    auto* to = toDevice ? reinterpret_cast<char*>(c.dstDevice) : static_cast<char*>(c.dstHost);
+    const size_t rows = c.Height - 1;
+    if (c.WidthInBytes > c.srcPitch || c.WidthInBytes > c.dstPitch) {
+      misuse("cuMemcpy2DAsync: rows wider than their pitch");
+    }
+    if (fromDevice) needDevice(from, rows * c.srcPitch + c.WidthInBytes, "cuMemcpy2DAsync source");
+    if (toDevice) needDevice(to, rows * c.dstPitch + c.WidthInBytes, "cuMemcpy2DAsync target");
+    for (size_t y = 0; y < c.Height; y++) {
+      std::memcpy(to + y * c.dstPitch, from + y * c.srcPitch, c.WidthInBytes);
+    }
+  });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemPoolCreate(cps::CuMemPool* pool, const cps::CuMemPoolProps* props) {
+  FAKE_FAIL("cuMemPoolCreate");
+  FAKE_LOCK;
+  if (props->allocType != 1 || props->locationType != 1) misuse("unexpected pool properties");
+  stats().pools++;
+  *pool = reinterpret_cast<cps::CuMemPool>(new int);
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemPoolDestroy(cps::CuMemPool pool) {
+  FAKE_LOCK;
+  delete reinterpret_cast<int*>(pool);
+  stats().pools--;
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int, void*) { return CUDA_SUCCESS; }
+FAKE_API cuMemPoolTrimTo(cps::CuMemPool, size_t) { return CUDA_SUCCESS; }
+FAKE_API cuMemAllocFromPoolAsync(CUdeviceptr* data, size_t bytes, cps::CuMemPool, CUstream stream) {
+  FAKE_FAIL("cuMemAllocFromPoolAsync");
+  FAKE_LOCK;
+  needContext("cuMemAllocFromPoolAsync");
+  checked(stream);
+  void* memory = deviceAllocate(bytes);
+  *data = reinterpret_cast<CUdeviceptr>(memory);
+  return static_cast<CUresult>(memory ? 0 : 2);
+}
+FAKE_API cuMemFreeAsync(CUdeviceptr data, CUstream stream) {
+  FAKE_LOCK;
+  needContext("cuMemFreeAsync");
+  enqueue(stream, [=] { deviceRelease(reinterpret_cast<void*>(data)); });
+  return CUDA_SUCCESS;
+}

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+// Note [Fake driver]
+// A shared library with the entry points of libcuda and libnvcuvid that the GPU path uses, over
+// host memory and software decoding. Everything enqueued on a stream waits there until something
+// synchronises with it (or runs at once with `immediate`), so work that is used, freed or
+// overwritten too early shows: freed memory is filled with 0xdd and given back to the allocator,
+// where a sanitizer sees later accesses. Wrong uses are counted as `misuses` with a text.
+namespace fake {
+
+struct Control {
+  // What the machine is like.
+  int initResult = 0;
+  int devices = 1;
+  int driverVersion = 13000;
+  int computeMajor = 9, computeMinor = 0;
+  bool pools = true;
+  size_t memoryLimit = size_t{4} << 30;
+  bool immediate = false;  // run enqueued work at once
+  // Makes one entry point fail: the call numbered `failAfter` (0: the next) returns failResult.
+  std::string failCall;
+  int failAfter = 0;
+  int failResult = 0;
+
+  // NVDEC.
+  bool codecSupported = true;
+  int maxWidth = 8192, maxHeight = 8192;
+  int minWidth = 48, minHeight = 16;
+  int displayDelay = 0;                // pictures the parser holds back
+  int64_t breakTimestamp = INT64_MIN;  // the picture with it decodes with status Error
+  int64_t loseTimestamp = INT64_MIN;   // the picture with it is never displayed
+  // Runs before each cuvidDecodePicture with the number of pictures decoded so far.
+  std::function<void(int)> onDecode;
+};
+
+struct Stats {
+  long deviceAllocations = 0, pinnedAllocations = 0, streams = 0, events = 0, pools = 0;
+  long contexts = 0;      // retains less releases
+  long contextDepth = 0;  // pushes less pops, all threads
+  long decoders = 0, parsers = 0, mapped = 0;
+  long pinnedMade = 0;
+  long uploads = 0, downloads = 0;
+  long decodersMade = 0, reconfigured = 0, pictures = 0, maps = 0;
+  long misuses = 0;
+  std::string misuse;
+};
+
+Control& control();
+Stats& stats();
+// Fresh control and counters (live objects keep counting down, so call it only with none alive).
+void reset();
+// Puts work on a stream; used by the emulated kernels.
+void enqueue(void* stream, std::function<void()> work);
+
+// Internals shared by the two halves.
+int failing(const char* call);
+void misuse(const std::string& text);
+void* deviceAllocate(size_t bytes);
+void deviceRelease(void* data);
+
+}  // namespace fake

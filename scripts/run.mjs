@@ -24,11 +24,11 @@ const commands = {
   build,
   async demo(args) {
     await build();
-    const given = args.length > 0 ? args : [path.join(root, 'assets', 'sample.mp4')];
-    const needsVideo = given.every((arg) => arg.startsWith('-')) && !given.includes('--help');
-    const video = needsVideo ? [path.join(root, 'assets', 'sample.mp4')] : [];
     const cli = path.join(root, 'dist', 'src', 'cli', 'main.js');
-    return run(process.execPath, [cli, ...video, ...given], { cwd: process.cwd() });
+    const sample = ['--default-video', path.join(root, 'assets', 'sample.mp4')];
+    // Paths on the command line are relative to where it was typed; npm itself moves to the root.
+    const cwd = process.env.INIT_CWD ?? process.cwd();
+    return run(process.execPath, [cli, ...sample, ...args], { cwd });
   },
   async test(args) {
     await ensureSystem(testNeeds);

@@ -34,6 +34,8 @@ export interface InspectOptions {
 
 /** Pictures of single frames are about this wide, whole multiples of what a model sees. */
 const SHOWN_WIDTH = 640;
+/** Frames in a row of a sheet. */
+const COLUMNS = 4;
 /** All of them side by side: many frames are shown smaller, or the sheets would not open. */
 const SHOWN_TOTAL = 24_000;
 /** Names of earlier runs' pictures, which would otherwise stay among the new ones. */
@@ -179,17 +181,16 @@ async function draw(
     await writePng(join(outDir, `${name}_patches.png`), own);
     bar.step('patches');
 
-    const energy = heatPicture(selection, t, full, shown.width, shown.height);
+    const rgb = { ...shown, data: await display.frame(t).toHost() };
+    const energy = heatPicture(selection, rgb, t, full);
     files.energy.push(`${name}_energy.png`);
     await writePng(join(outDir, `${name}_energy.png`), energy);
     bar.step('energy');
     heats.push(energy);
-
-    const rgb = await display.frame(t).toHost();
-    dimmed.push(dimUnselected(selection, { ...shown, data: rgb }, t));
+    dimmed.push(dimUnselected(selection, rgb, t));
   }
   display.close();
-  const columns = Math.min(stream.grid.t, Math.max(1, Math.round(2560 / shown.width)));
+  const columns = Math.min(stream.grid.t, COLUMNS);
   const labels = stream.sampledFrameIds.map((id, t) => {
     const time = (stream.timestampsSec[t] ?? 0).toFixed(2);
     return `#${id} ${time}s${stream.isI[t] ? ' I' : ''}`;
@@ -209,15 +210,16 @@ function printed(
 ): string {
   const { grid, targetSize, backend } = stream;
   const all = grid.t * grid.h * grid.w;
-  const device = `decode ${backend.decode}, process ${backend.process}`;
-  const why = stream.fallbackReason ? ` (${stream.fallbackReason})` : '';
   const facts: [string, string][] = [
     [
       'video',
       `${stream.codec}, ${stream.width}x${stream.height}, ${stream.fps.toFixed(3)} fps, ` +
         `${stream.totalFrames} frames, ${stream.durationSec.toFixed(2)} s`,
     ],
-    ['devices', device + why],
+    ['devices', `decode ${backend.decode}, process ${backend.process}`],
+    ...(stream.fallbackReason
+      ? [['no GPU', stream.fallbackReason] satisfies [string, string]]
+      : []),
     ['scaled to', `${targetSize.width}x${targetSize.height}: ${grid.h} x ${grid.w} patches`],
     [
       'selected',
@@ -235,5 +237,6 @@ function printed(
     `Pictures and summary.json are in ${outDir}/ (start with contact_sheet.png)`,
   ]
     .join('\n\n')
+    .replace(/ +$/gm, '')
     .concat('\n');
 }

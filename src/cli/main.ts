@@ -31,7 +31,8 @@ const backends = ['auto', 'gpu', 'cpu'];
 
 const program = new Command('codec-patch-stream')
   .description('Shows which patches of a video are selected: a table, pictures and summary.json.')
-  .argument('<video>', 'path of a video')
+  .argument('[video]', 'path of a video')
+  .addOption(new Option('--default-video <path>').hideHelp())
   .option('--frames <n>', 'uniformly sampled frames', whole, 16)
   .option('--input-size <pixels>', 'side of the square whose area frames are scaled to', whole, 224)
   .option('--patch <pixels>', 'side of a patch', whole, 14)
@@ -67,13 +68,15 @@ const program = new Command('codec-patch-stream')
 
 async function main(): Promise<void> {
   program.parse();
-  const [video = ''] = program.args;
+  const options = program.opts<InspectOptions & { defaultVideo?: string }>();
+  const video = program.args[0] ?? options.defaultVideo;
+  if (video === undefined) return program.error("error: missing required argument 'video'");
   const stop = new AbortController();
   process.once('SIGINT', () => {
     stop.abort();
   });
   try {
-    await inspect(video, program.opts<InspectOptions>(), stop.signal);
+    await inspect(video, options, stop.signal);
   } catch (error) {
     if (error instanceof AbortError) {
       process.exitCode = 130;

@@ -133,14 +133,17 @@ export function heat(value: number): Rgb {
   return [mix(0), mix(1), mix(2)];
 }
 
-/** The energy of every patch of one frame; `full` is the score that gets the brightest colour. */
+/**
+ * The energy of every patch of one frame over a faint grey picture of it, so that one can see what is
+ * hot; `full` is the score that gets the brightest colour.
+ */
 export function heatPicture(
   selection: Selection,
+  picture: Picture,
   frame: number,
   full: number,
-  width: number,
-  height: number,
 ): Picture {
+  const { width, height, data } = picture;
   const out = blank(width, height);
   const patchOf = patchLookup(selection, width, height);
   const size = selection.grid.h * selection.grid.w;
@@ -148,7 +151,11 @@ export function heatPicture(
   const colours = Array.from(scores, (score) => heat(full > 0 ? score / full : 0));
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
-      out.data.set(colours[patchOf(x, y)] ?? [0, 0, 0], (y * width + x) * 3);
+      const at = (y * width + x) * 3;
+      const [r = 0, g = 0, b = 0] = data.subarray(at, at + 3);
+      const grey = 0.299 * r + 0.587 * g + 0.114 * b;
+      const colour = colours[patchOf(x, y)] ?? [0, 0, 0];
+      for (let c = 0; c < 3; c++) out.data[at + c] = 0.25 * grey + 0.75 * (colour[c] ?? 0);
     }
   }
   return out;

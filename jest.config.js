@@ -3,7 +3,12 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Sources are imported as './x.js', as they are named once built.
-  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleNameMapper: {
+    '^(\\.{1,2}/.*)\\.js$': '$1',
+    // The adapters and the examples use the package by its name, as any program does.
+    '^codec-patch-stream$': '<rootDir>/src/index',
+    '^codec-patch-stream/(tfjs|ort)$': '<rootDir>/adapters/$1/index',
+  },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],
   transform: {
     '^.+\\.ts$': [

@@ -1,0 +1,75 @@
+/** Errors of the adapters: the package's own, with the video they are about. */
+import { inspect } from 'node:util';
+import { AbortError, CodecPatchStreamError } from 'codec-patch-stream';
+import type { ErrorCode } from 'codec-patch-stream';
+
+/** A value for a message, short and on one line. */
+export function show(value: unknown): string {
+  if (typeof value === 'function') return 'a function';
+  const text = inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 4 });
+  const oneLine = text.replace(/\s+/g, ' ');
+  const short = oneLine.length > 80 ? `${oneLine.slice(0, 80)}…` : oneLine;
+  return value === undefined || value === null ? short : `${short} of type ${typeof value}`;
+}
+
+/** The error of every wrong argument. */
+export function invalid(
+  name: string,
+  expected: string,
+  received: unknown,
+  hint = '',
+): CodecPatchStreamError {
+  return failure(
+    'ERR_CPS_INVALID_ARGUMENT',
+    `Expected ${expected} for ${name} but received ${show(received)}${hint}`,
+  );
+}
+
+export function failure(code: ErrorCode, message: string, cause?: unknown): CodecPatchStreamError {
+  return new CodecPatchStreamError(
+    code,
+    'options',
+    message,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+export function checkInteger(name: string, value: unknown, min: number, max = Infinity): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    const range = max === Infinity ? `>= ${min}` : `between ${min} and ${max}`;
+    throw invalid(name, `integer ${range}`, value);
+  }
+  return value;
+}
+
+/** What a video is called in messages: its path, or how many bytes it has. */
+export function describeVideo(video: unknown): string {
+  if (typeof video === 'string') return video;
+  if (video instanceof URL) return video.href;
+  const bytes = (video as { byteLength?: unknown } | null)?.byteLength;
+  return typeof bytes === 'number' ? `<memory, ${bytes} bytes>` : show(video);
+}
+
+/** An error that says which video it is about. */
+export interface VideoError extends Error {
+  /** The video as it was given: a path, URL or bytes. */
+  readonly video: unknown;
+  /** Its position among the videos, before any shuffling. */
+  readonly index: number;
+}
+
+/** `error` as an error whose message names the video; `cause` is the original. */
+export function videoError(error: unknown, video: unknown, index: number): Error {
+  const name = describeVideo(video);
+  const message = error instanceof Error ? error.message : String(error);
+  const text = message.includes(name) ? message : `${name}: ${message}`;
+  let named: Error;
+  if (error instanceof CodecPatchStreamError) {
+    named = new CodecPatchStreamError(error.code, error.stage, text, { cause: error });
+  } else if (error instanceof AbortError) {
+    named = error;
+  } else {
+    named = new Error(text, { cause: error });
+  }
+  return Object.assign(named, { video, index });
+}

@@ -1,0 +1,212 @@
+/** A tf.data.Dataset of the sampled frames of videos. */
+import { checkDecodeOnlyOptions, checkPatchStreamOptions, decodeOnly } from 'codec-patch-stream';
+import type { DecodedFrames, DecodeOnlyConfig, PatchStreamConfig } from 'codec-patch-stream';
+import { checkInteger, failure, invalid, videoError } from '../common/errors.js';
+import { VideoFeed } from '../common/feed.js';
+import { END, item, SerialIterator } from '../common/iterators.js';
+import { batchCount, parseFlow } from '../common/options.js';
+import type { FlowOptions } from '../common/options.js';
+import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
+import type { Sample, VideoEntry, Videos } from '../common/videos.js';
+import { hostDataset } from './dataset.js';
+import { readLabel, stackLabels } from './labels.js';
+import type { Label, LabelOptions, Ys } from './labels.js';
+import type { Element, Labelled } from './patch-dataset.js';
+import type { Rank, Tensor5D, Tf, TfDataset } from './tf.js';
+
+/** Every option of decodeOnly but videoPath, and these. */
+export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
+  extends
+    Omit<DecodeOnlyConfig, 'videoPath' | keyof FlowOptions<never>>,
+    FlowOptions<E>,
+    LabelOptions<E> {
+  /** xs [B, T, H, W, 3] or [B, T, 3, H, W]. Default: 'nhwc'. */
+  readonly layout?: 'nhwc' | 'nchw' | undefined;
+  /** As in patchStream; float32 only. Default: 'none' (0..255). */
+  readonly normalize?: PatchStreamConfig['normalize'];
+  /** Default: 'float32'. */
+  readonly dtype?: 'float32' | 'int32' | undefined;
+}
+
+interface FrameBatch {
+  readonly frames: Float32Array | Int32Array;
+  readonly shape: [number, number, number, number, number];
+  readonly ys: Ys | undefined;
+}
+
+/** Writes frames [T, H, W, 3] of bytes to `out`, each byte through the table of its channel. */
+function write(
+  frames: Uint8Array,
+  pixels: number,
+  out: Float32Array | Int32Array,
+  tables: readonly Float32Array[] | undefined,
+  channelsFirst: boolean,
+): void {
+  if (!tables && !channelsFirst) {
+    out.set(frames);
+    return;
+  }
+  const step = channelsFirst ? pixels : 1;
+  for (let c = 0; c < 3; c++) {
+    const table = tables?.[c];
+    for (let start = 0; start < frames.length; start += pixels * 3) {
+      let at = start + c * step;
+      for (let i = start + c; i < start + pixels * 3; i += 3) {
+        const value = frames[i] as number;
+        out[at] = table ? (table[value] as number) : value;
+        at += channelsFirst ? 1 : 3;
+      }
+    }
+  }
+}
+
+interface Pixels {
+  readonly array: typeof Float32Array | typeof Int32Array;
+  readonly tables: readonly Float32Array[] | undefined;
+  readonly channelsFirst: boolean;
+}
+
+class FrameBatcher<E> extends SerialIterator<FrameBatch> {
+  #samples: Sample<E>[] = [];
+  #labels: (Float32Array | undefined)[] = [];
+  #frames: Float32Array | Int32Array | undefined;
+  /** T, H, W of the batch. */
+  #size: readonly [number, number, number] | undefined;
+
+  constructor(
+    private readonly feed: VideoFeed<E, DecodedFrames>,
+    private readonly options: LabelOptions<E> & { batchSize: number; dropRemainder: boolean },
+    private readonly pixels: Pixels,
+  ) {
+    super();
+  }
+
+  close(): void {
+    this.feed.close();
+  }
+
+  protected async step(): Promise<IteratorResult<FrameBatch, undefined>> {
+    const { batchSize, dropRemainder } = this.options;
+    while (this.#samples.length < batchSize) {
+      const result = await this.feed.next();
+      if (result.done) break;
+      const { sample, result: decoded } = result.value;
+      try {
+        await this.#add(sample, decoded);
+      } finally {
+        decoded.close();
+        this.feed.released();
+      }
+    }
+    const count = this.#samples.length;
+    if (count === 0 || (dropRemainder && count < batchSize)) {
+      this.close();
+      return END;
+    }
+    const [t, h, w] = this.#size as readonly [number, number, number];
+    const shape: FrameBatch['shape'] = this.pixels.channelsFirst
+      ? [count, t, 3, h, w]
+      : [count, t, h, w, 3];
+    const frames = (this.#frames as Float32Array).subarray(0, count * t * h * w * 3);
+    const ys = stackLabels(this.#labels, this.#samples);
+    this.#samples = [];
+    this.#labels = [];
+    this.#frames = undefined;
+    return item({ frames, shape, ys });
+  }
+
+  async #add(sample: Sample<E>, decoded: DecodedFrames): Promise<void> {
+    const label = readLabel(sample, this.options);
+    const data = await decoded.frames.toHost();
+    const [t = 0, h = 0, w = 0] = decoded.frames.shape;
+    const [, height, width] = (this.#size ??= [t, h, w]);
+    if (h !== height || w !== width) {
+      const message =
+        `Expected frames of ${width}×${height}, as before, but received ${w}×${h}. ` +
+        'Give width and height, so that all videos have one size.';
+      const error = failure('ERR_CPS_INVALID_ARGUMENT', message);
+      throw videoError(error, sample.video, sample.index);
+    }
+    this.#frames ??= new this.pixels.array(data.length * this.options.batchSize);
+    const out = this.#frames.subarray(
+      this.#samples.length * data.length,
+      (this.#samples.length + 1) * data.length,
+    );
+    write(data, h * w, out, this.pixels.tables, this.pixels.channelsFirst);
+    this.#samples.push(sample);
+    this.#labels.push(label);
+  }
+}
+
+/** (rgb · scale − mean) / std for the 256 values of each channel; undefined: as they are. */
+function tablesOf(normalize: PatchStreamConfig['normalize']): Float32Array[] | undefined {
+  const { scale, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
+  if (scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1)) return undefined;
+  const { fround } = Math;
+  return mean.map((m, c) =>
+    Float32Array.from({ length: 256 }, (_, v) => {
+      const scaled = fround(v * fround(scale));
+      return fround(fround(scaled - fround(m)) / fround(std[c] ?? 1));
+    }),
+  );
+}
+
+/**
+ * The sampled frames of `videos` as batches `{ xs, ys }`: xs [B, T, H, W, 3]. All videos must have
+ * one size; width and height see to it.
+ */
+export function frameDataset<E extends VideoEntry>(
+  tf: Tf,
+  videos: Videos<E>,
+  options: FrameDatasetOptions<E> & { readonly label: (entry: E) => Label },
+): TfDataset<Labelled<Tensor5D>>;
+export function frameDataset<E extends VideoEntry>(
+  tf: Tf,
+  videos: Videos<E>,
+  options?: FrameDatasetOptions<E>,
+): TfDataset<Element<E, Tensor5D>>;
+export function frameDataset<E extends VideoEntry>(
+  tf: Tf,
+  videos: Videos<E>,
+  options: FrameDatasetOptions<E> = {},
+): TfDataset<{ xs: Tensor5D }> {
+  const { flow, rest } = parseFlow<E, FrameDatasetOptions<E>>(options);
+  const { label, numClasses, layout = 'nhwc', normalize, dtype = 'float32', ...config } = rest;
+  checkVideos(videos);
+  if ((layout as string) !== 'nhwc' && (layout as string) !== 'nchw') {
+    throw invalid('layout', "'nhwc' or 'nchw'", layout);
+  }
+  if ((dtype as string) !== 'float32' && (dtype as string) !== 'int32') {
+    throw invalid('dtype', "'float32' or 'int32'", dtype);
+  }
+  if (label !== undefined && typeof label !== 'function') {
+    throw invalid('label', 'function', label);
+  }
+  if (numClasses !== undefined) checkInteger('numClasses', numClasses, 1);
+  const tables = tablesOf(normalize);
+  if (tables && dtype === 'int32')
+    throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
+  checkDecodeOnlyOptions(config);
+  const pixels = {
+    array: dtype === 'int32' ? Int32Array : Float32Array,
+    tables,
+    channelsFirst: layout === 'nchw',
+  };
+  const source = sampleSource(videos, flow.order);
+  return hostDataset<FrameBatch, { xs: Tensor5D }>(tf, {
+    open: () => {
+      const feed = new VideoFeed<E, DecodedFrames>({
+        ...flow,
+        source: source(),
+        decode: ({ video }, signal) => decodeOnly({ ...config, videoPath: video, signal }),
+        discard: (frames) => frames.close(),
+      });
+      return new FrameBatcher<E>(feed, { ...flow, label, numClasses }, pixels);
+    },
+    toElement: ({ frames, shape, ys }) => {
+      const xs = tf.tensor<Rank.R5>(frames, shape, dtype);
+      return ys ? { xs, ys: tf.tensor(ys.data, ys.shape, 'float32') } : { xs };
+    },
+    size: batchCount(countVideos(videos, flow.order), flow),
+  });
+}

@@ -1,0 +1,167 @@
+/** A tf.data.Dataset of the selected patches of videos. */
+import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
+import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
+import { checkInteger, invalid } from '../common/errors.js';
+import { VideoFeed } from '../common/feed.js';
+import type { HostIterator } from '../common/iterators.js';
+import { batchCount, parseFlow } from '../common/options.js';
+import type { FlowOptions } from '../common/options.js';
+import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
+import type { VideoEntry, Videos } from '../common/videos.js';
+import { ClipBatcher, PatchBatcher } from './batches.js';
+import type { HostBatch } from './batches.js';
+import { hostDataset } from './dataset.js';
+import type { Label, LabelOptions } from './labels.js';
+import type {
+  Tensor2D,
+  Tensor3D,
+  Tensor4D,
+  Tensor5D,
+  TensorContainer,
+  Tf,
+  TfDataset,
+} from './tf.js';
+
+/** xs of unit 'clip'. */
+export type ClipXs = {
+  /** float32 [B, K, P, P, 3] ([B, K, 3, P, P] with layout 'nchw'); zeros behind the last patch. */
+  readonly patches: Tensor5D;
+  /** int32 [B, K, 3]: position in time, row and column in the patch grid. */
+  readonly positions: Tensor3D;
+  /** float32 [B, K]: 1 for a patch, 0 for padding. */
+  readonly mask: Tensor2D;
+};
+
+/** What `select` gets with unit 'patch'. */
+export type PatchXs = {
+  /** float32 [B, P, P, 3] ([B, 3, P, P] with layout 'nchw'). */
+  readonly patches: Tensor4D;
+  /** int32 [B, 3] */
+  readonly positions: Tensor2D;
+};
+
+export type Unit = 'clip' | 'patch';
+type Selectable<U extends Unit> = U extends 'clip' ? ClipXs : PatchXs;
+/** xs without `select`: everything of a clip; of a patch its pixels. */
+type DefaultXs<U extends Unit> = U extends 'clip' ? ClipXs : Tensor4D;
+
+type StreamOptions = Omit<
+  PatchStreamConfig,
+  'videoPath' | 'outputDtype' | keyof FlowOptions<never>
+>;
+
+/** Every option of patchStream but videoPath and outputDtype (always float32), and these. */
+export interface PatchDatasetOptions<
+  E extends VideoEntry = VideoEntry,
+  U extends Unit = Unit,
+  X extends TensorContainer = TensorContainer,
+>
+  extends StreamOptions, FlowOptions<E>, LabelOptions<E> {
+  /** One row per video ('clip') or per patch ('patch', with the video's label). Default: 'clip'. */
+  readonly unit?: U | undefined;
+  /**
+   * Makes xs of the tensors of a batch, e.g. `({ patches }) => patches` for a model with one
+   * input. What it does not return is disposed, intermediate tensors too.
+   */
+  readonly select?: ((xs: Selectable<U>) => X) | undefined;
+  /** Order within a patch. Default: 'nhwc', as the layers of TensorFlow.js expect. */
+  readonly layout?: 'nhwc' | 'nchw' | undefined;
+}
+
+/** An element of a dataset; without labels there are no ys. */
+export type Element<E, X> = E extends { readonly label: Label } ? Labelled<X> : { xs: X };
+/** ys: float32 [B, 1], [B, C] for labels of C numbers or with numClasses. */
+export type Labelled<X> = { xs: X; ys: Tensor2D };
+
+/** Sizes of one row, for `tf.input({ shape })`. */
+export interface InputShapes {
+  readonly patches: readonly number[];
+  readonly positions: readonly number[];
+  readonly mask: readonly number[];
+}
+
+export type PatchDataset<T extends TensorContainer> = TfDataset<T> & {
+  /** Shapes of a row, without the batch axis. */
+  readonly inputShapes: InputShapes;
+};
+
+/**
+ * The selected patches of `videos` as batches `{ xs, ys }` of fresh tensors, ready for
+ * `model.fitDataset`. `size` is the number of batches where it is known beforehand (videos an array,
+ * unit 'clip', onError 'throw').
+ *
+ * Videos are decoded natively, `prefetchDepth` ahead of the consumer and in order; nothing is decoded
+ * before the first element is asked for, and nothing goes on when nobody asks any more.
+ */
+export function patchDataset<
+  E extends VideoEntry,
+  U extends Unit = 'clip',
+  X extends TensorContainer = DefaultXs<U>,
+>(
+  tf: Tf,
+  videos: Videos<E>,
+  options: PatchDatasetOptions<E, U, X> & { readonly label: (entry: E) => Label },
+): PatchDataset<Labelled<X>>;
+export function patchDataset<
+  E extends VideoEntry,
+  U extends Unit = 'clip',
+  X extends TensorContainer = DefaultXs<U>,
+>(tf: Tf, videos: Videos<E>, options?: PatchDatasetOptions<E, U, X>): PatchDataset<Element<E, X>>;
+export function patchDataset<E extends VideoEntry>(
+  tf: Tf,
+  videos: Videos<E>,
+  options: PatchDatasetOptions<E> = {},
+): PatchDataset<{ xs: TensorContainer }> {
+  const { flow, rest } = parseFlow<E, PatchDatasetOptions<E>>(options);
+  const { unit = 'clip', select, label, numClasses, layout = 'nhwc', ...streamOptions } = rest;
+  checkVideos(videos);
+  if ((unit as string) !== 'clip' && (unit as string) !== 'patch') {
+    throw invalid('unit', "'clip' or 'patch'", unit);
+  }
+  if (select !== undefined && typeof select !== 'function') {
+    throw invalid('select', 'function', select);
+  }
+  if (label !== undefined && typeof label !== 'function') {
+    throw invalid('label', 'function', label);
+  }
+  if (numClasses !== undefined) checkInteger('numClasses', numClasses, 1);
+  if ('outputDtype' in streamOptions) {
+    const hint = '; TensorFlow.js gets float32, which is made natively';
+    throw invalid('outputDtype', 'no value', streamOptions.outputDtype, hint);
+  }
+  const config = { ...streamOptions, layout, outputDtype: 'float32' as const };
+  const { patch } = checkPatchStreamOptions(config);
+  const source = sampleSource(videos, flow.order);
+  const batching = { ...flow, label, numClasses };
+
+  const open = (): HostIterator<HostBatch> => {
+    const feed = new VideoFeed<E, PatchStream>({
+      ...flow,
+      source: source(),
+      decode: ({ video }, signal) => patchStream({ ...config, videoPath: video, signal }),
+      discard: (stream) => stream.close(),
+    });
+    return unit === 'clip'
+      ? new ClipBatcher<E>(feed, batching, patch.kKeep)
+      : new PatchBatcher<E>(feed, batching);
+  };
+  const toElement = (batch: HostBatch): { xs: TensorContainer; ys?: Tensor2D } => {
+    const { count, mask, ys } = batch;
+    const patches = tf.tensor(batch.patches, [...batch.patchesShape], 'float32');
+    const rowShape = mask ? [count, patch.kKeep] : [count];
+    const positions = tf.tensor(batch.positions, [...rowShape, 3], 'int32');
+    const parts = mask
+      ? { patches, positions, mask: tf.tensor(mask, rowShape, 'float32') }
+      : { patches, positions };
+    const xs = select ? select(parts as unknown as ClipXs & PatchXs) : mask ? parts : patches;
+    return ys ? { xs, ys: tf.tensor(ys.data, ys.shape, 'float32') } : { xs };
+  };
+
+  const size = unit === 'clip' ? batchCount(countVideos(videos, flow.order), flow) : undefined;
+  const dataset = hostDataset<HostBatch, { xs: TensorContainer }>(tf, { open, toElement, size });
+  const p = patch.patchSize;
+  const pixels = layout === 'nhwc' ? [p, p, 3] : [3, p, p];
+  const k = unit === 'clip' ? [patch.kKeep] : [];
+  const inputShapes = { patches: [...k, ...pixels], positions: [...k, 3], mask: k };
+  return Object.assign(dataset, { inputShapes });
+}

@@ -1,0 +1,98 @@
+/** One tensor or stream of the package as one tensor of TensorFlow.js. */
+import { checkPatchStreamOptions } from 'codec-patch-stream';
+import type { DecodedFrames, PatchStream, PatchStreamConfig, Tensor } from 'codec-patch-stream';
+import { invalid } from '../common/errors.js';
+import type { Tf, TfTensor } from './tf.js';
+
+type Layout = 'nchw' | 'nhwc';
+
+export interface ToTensorOptions {
+  /** Order of the last three axes of the result. Default: as it is. */
+  readonly layout?: Layout | undefined;
+  /**
+   * Order of the last three axes of the given tensor. Default: found by the axis of length 3, or
+   * an error where that does not tell.
+   */
+  readonly from?: Layout | undefined;
+  /** (value · scale − mean) / std, as the option of patchStream does it natively. Default: 'none'. */
+  readonly normalize?: PatchStreamConfig['normalize'];
+  /** Default: 'int32' for int32, else 'float32'. */
+  readonly dtype?: 'float32' | 'int32' | undefined;
+}
+
+/** What can be turned into a tensor: a tensor, the patches of a stream, the frames of a video. */
+export type ToTensorSource = Tensor | PatchStream | DecodedFrames;
+
+function tensorOf(source: ToTensorSource): Tensor {
+  if ('patches' in source) return source.patches;
+  if ('frames' in source) return source.frames;
+  return source;
+}
+
+function layoutOf(shape: readonly number[], given: Layout | undefined): Layout {
+  if (given !== undefined) return given;
+  const [first, last] = [shape.at(-3), shape.at(-1)];
+  if (shape.length < 3 || (first !== 3 && last !== 3)) {
+    throw invalid('layout', 'no layout for a tensor without an axis of 3 colours', shape);
+  }
+  if (first === 3 && last === 3) {
+    throw invalid('from', "'nchw' or 'nhwc' (both fit this shape)", shape);
+  }
+  return first === 3 ? 'nchw' : 'nhwc';
+}
+
+/**
+ * A tensor of TensorFlow.js with the values of `source`: float32 (or int32), shape as it is.
+ *
+ * Where dtype and layout stay as they are the memory is shared, not copied, as far as the backend
+ * allows ('cpu' does; others copy to their own memory): the result stays valid after the source is
+ * closed. float16, bfloat16 and uint8 are widened. Layout and normalisation are done by `tf` here;
+ * as options of patchStream they cost nothing.
+ */
+export async function toTensor(
+  tf: Tf,
+  source: ToTensorSource,
+  options: ToTensorOptions = {},
+): Promise<TfTensor> {
+  const tensor = tensorOf(source);
+  const {
+    layout,
+    normalize = 'none',
+    dtype = tensor.dtype === 'int32' ? 'int32' : 'float32',
+  } = options;
+  const layouts: Record<string, unknown> = { layout, from: options.from };
+  for (const [name, value] of Object.entries(layouts)) {
+    if (value !== undefined && value !== 'nchw' && value !== 'nhwc') {
+      throw invalid(name, "'nchw' or 'nhwc'", value);
+    }
+  }
+  if ((dtype as string) !== 'float32' && (dtype as string) !== 'int32') {
+    throw invalid('dtype', "'float32' or 'int32'", dtype);
+  }
+  const { scale, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
+  const identity = scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
+  const shape = [...tensor.shape];
+  const source3 = layout === undefined && identity ? undefined : layoutOf(shape, options.from);
+  const values =
+    tensor.dtype === 'int32'
+      ? { data: (await tensor.toHost()) as Int32Array, dtype: 'int32' as const }
+      : tensor.dtype === 'uint8' && dtype === 'int32' && identity
+        ? { data: Int32Array.from(await tensor.toHost()), dtype: 'int32' as const }
+        : { data: await tensor.toFloat32(), dtype: 'float32' as const };
+  return tf.tidy(() => {
+    let result: TfTensor = tf.tensor(values.data, shape, values.dtype);
+    if (!identity) {
+      const channels = source3 === 'nchw' ? [3, 1, 1] : [3];
+      result = tf.mul(tf.cast(result, 'float32'), scale);
+      result = tf.sub(result, tf.tensor([...mean], channels));
+      result = tf.div(result, tf.tensor([...std], channels));
+    }
+    if (layout !== undefined && source3 !== layout) {
+      const rank = shape.length;
+      const [a, b, c] = [rank - 3, rank - 2, rank - 1];
+      const front = shape.slice(0, -3).map((_, i) => i);
+      result = tf.transpose(result, [...front, ...(layout === 'nhwc' ? [b, c, a] : [c, a, b])]);
+    }
+    return result.dtype === dtype ? result : tf.cast(result, dtype);
+  });
+}

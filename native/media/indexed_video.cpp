@@ -1,0 +1,115 @@
+#include "media/indexed_video.h"
+
+#include "core/error.h"
+#include "media/frame_view_ffmpeg.h"
+#include "media/index_cache.h"
+
+namespace cps {
+
+IndexedVideo::IndexedVideo(const VideoInput& input, const CallContext& call,
+                           const MediaServices& services)
+    : options_(call.options), cancel_(call.cancel), profile_(call.profile) {
+  const Profile::Scope scope(call.profile, "indexMs");
+  if (call.cancel) call.cancel->check(Stage::Open);
+  bytes_ = openByteSource(input);
+  const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
+  const std::optional<FileIdentity> identity = bytes_->identity();
+  index_ = identity
+               ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
+               : build();
+}
+
+std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
+  return std::make_unique<PacketReader>(bytes_, cancel_, *index_);
+}
+
+std::string IndexedVideo::nameOf(int64_t displayIndex) const {
+  return "Frame " + std::to_string(displayIndex) + " of '" + bytes_->describe() + "'";
+}
+
+Error IndexedVideo::changedError() const {
+  return Error(ErrorCode::Corrupt, Stage::Decode,
+               "Reading '" + bytes_->describe() +
+                   "' again gave other packets than its index: the file changed meanwhile or is "
+                   "damaged.");
+}
+
+void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices) const {
+  int64_t previous = -1;
+  for (const int64_t d : displayIndices) {
+    if (d <= previous || d >= index_->info.totalFrames) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Decode,
+                  "Expected ascending frame indices below " +
+                      std::to_string(index_->info.totalFrames) + " but received " +
+                      std::to_string(d) + ".");
+    }
+    previous = d;
+  }
+  const int64_t bytes =
+      pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
+      static_cast<int64_t>(displayIndices.size());
+  if (bytes > options_.maxMemoryBytes) {
+    throw Error(ErrorCode::Unsupported, Stage::Decode,
+                std::to_string(displayIndices.size()) + " frames of '" + bytes_->describe() +
+                    "' take " + std::to_string(bytes) + " bytes, more than maxMemoryBytes = " +
+                    std::to_string(options_.maxMemoryBytes) +
+                    " allows. Lower sequenceLength or raise the limit.");
+  }
+}
+
+// Whether every start of the plan is an entry point; learns it from the packets themselves.
+bool IndexedVideo::verifyStarts(const DecodePlan& plan,
+                                std::unique_ptr<PacketReader>& reader) const {
+  bool good = true;
+  UniqueAVPacket packet;
+  for (const DecodeSegment& segment : plan.segments) {
+    if (segment.first == 0 || index_->startVerified(segment.first)) continue;
+    if (!packet) packet = makePacket(Stage::Decode);
+    if (!reader) reader = openReader();
+    reader->moveTo(segment.first);
+    reader->read(*packet);
+    const bool entry =
+        isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
+    index_->setStart(segment.first, entry);
+    good = good && entry;
+  }
+  return good;
+}
+
+DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
+                                  std::unique_ptr<PacketReader>& reader) const {
+  const Profile::Scope scope(profile_, "planMs");
+  PlanOptions plan;
+  plan.strategy = options_.uniformStrategy;
+  plan.autoRatio = options_.uniformAutoRatio;
+  plan.sequenceLength = options_.sequenceLength;
+  for (;;) {
+    DecodePlan result = planDecode(*index_, displayIndices, plan);
+    try {
+      if (verifyStarts(result, reader)) return result;
+    } catch (const SeekMismatch&) {
+      index_->setSeekBroken();
+      reader.reset();
+    }
+  }
+}
+
+void IndexedVideo::decodeByPlan(std::span<const int64_t> displayIndices,
+                                const std::function<bool(int64_t)>& given, const Run& run) const {
+  std::vector<int64_t> open(displayIndices.begin(), displayIndices.end());
+  for (;;) {
+    std::unique_ptr<PacketReader> reader;
+    const DecodePlan plan = makePlan(open, reader);
+    try {
+      const Profile::Scope scope(profile_, "decodeMs");
+      run(plan, std::move(reader));
+      return;
+    } catch (const SeekMismatch&) {
+      if (!index_->seekable()) throw changedError();
+      index_->setSeekBroken();
+    }
+    std::erase_if(open, given);
+  }
+}
+
+}  // namespace cps

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "media/cpu_source.h"
+#include "media/decode_plan.h"
+#include "media/packet_reader.h"
+
+namespace cps {
+
+// One opened video with its frame index: what the frame sources of all devices have in common. Like
+// the FrameSource that owns it, it belongs to one call.
+class IndexedVideo {
+ public:
+  // Opens the video, gets its frame index (cached where allowed) and checks the limits.
+  IndexedVideo(const VideoInput& input, const CallContext& call, const MediaServices& services);
+
+  const FrameIndex& index() const { return *index_; }
+  const FrameIndexPtr& indexRef() const { return index_; }
+  const std::shared_ptr<ByteSource>& bytes() const { return bytes_; }
+  std::unique_ptr<PacketReader> openReader() const;
+  // "Frame 7 of 'clip.mp4'".
+  std::string nameOf(int64_t displayIndex) const;
+  // Throws Error(InvalidArgument) unless ascending and in range, Error(Unsupported) when the
+  // pictures would not fit maxMemoryBytes.
+  void checkTargets(std::span<const int64_t> displayIndices) const;
+  // The message of a read that gave other packets than the index, for good.
+  Error changedError() const;
+
+  // Plans the targets and runs the plan; where a container cannot come back to packets it showed
+  // (SeekMismatch), plans what is not yet `given` anew without jumps. `run` gets a reader that may
+  // be open already.
+  using Run = std::function<void(const DecodePlan& plan, std::unique_ptr<PacketReader> reader)>;
+  void decodeByPlan(std::span<const int64_t> displayIndices,
+                    const std::function<bool(int64_t displayIndex)>& given, const Run& run) const;
+
+ private:
+  DecodePlan makePlan(std::span<const int64_t> displayIndices,
+                      std::unique_ptr<PacketReader>& reader) const;
+  bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader) const;
+
+  const DecodeOptions& options_;
+  CancelPtr cancel_;
+  Profile& profile_;
+  std::shared_ptr<ByteSource> bytes_;
+  FrameIndexPtr index_;
+};
+
+}  // namespace cps

@@ -20,9 +20,13 @@ const subpaths = Object.keys(manifest.exports)
   .map((key) => manifest.name + key.slice(1));
 
 // `npm test` leaves its own npm settings in the environment; a user's shell has none of them.
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name) && name !== 'NODE_OPTIONS'),
-);
+// Kernels for a GPU take minutes where there is a CUDA compiler and say nothing about packaging.
+const env: NodeJS.ProcessEnv = {
+  ...Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name) && name !== 'NODE_OPTIONS'),
+  ),
+  npm_cmake_CPS_ENABLE_CUDA: 'OFF',
+};
 
 let folder: string;
 let project: string;

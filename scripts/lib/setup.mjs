@@ -46,8 +46,10 @@ export async function buildNative({ tests = false, target = undefined } = {}) {
   const withTests = tests || /CPS_BUILD_TESTS:\w+=ON/.test(cache ?? '');
   const args = ['--directory', root, '--out', dir, '--CDCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
   args.push(`--CDCPS_BUILD_TESTS=${withTests ? 'ON' : 'OFF'}`);
-  // Include paths come out of the npm packages: another lock file, another configuration.
-  const wanted = digest(read(at('package-lock.json')), process.version, ...args);
+  // Include paths come out of the npm packages: another lock file, another configuration. cmake-js
+  // takes cache variables from the environment too (npm_cmake_CPS_ENABLE_CUDA=OFF).
+  const given = Object.entries(process.env).filter(([name]) => name.startsWith('npm_cmake_'));
+  const wanted = digest(read(at('package-lock.json')), process.version, ...args, ...given.flat());
   if (!cache || read(stamp) !== wanted) {
     step('configuring the native build');
     await must(

@@ -6,20 +6,33 @@
 
 namespace cps {
 
-// Note [Colour in fixed point]
-// One implementation of matrix and range for every device, in 32-bit integers:
-//   R = clip8((cy * (Y - yOffset) + rv * (V - half) + 2^(shift-1)) >> shift)
-//   G = clip8((cy * (Y - yOffset) + gu * (U - half) + gv * (V - half) + 2^(shift-1)) >> shift)
-//   B = clip8((cy * (Y - yOffset) + bu * (U - half) + 2^(shift-1)) >> shift)
-// with shift = 13 + bitDepth - 8 and coefficients round(c * 2^shift), which stay under 2^15 for
-// every matrix and depth, so that 16-bit multiply-add instructions apply. Gray uses the luma term
-// for all three; RGB planes are scaled to 8 bits by the same term (cy = 255 / (2^bitDepth - 1)).
-// The chroma sample of luma (y, x) is the stored sample (y >> log2ChromaH, x >> log2ChromaW): no
-// interpolation, as in FFmpeg's fast path.
+// Note [Colour as FFmpeg's scaler]
+// RGB is what libswscale makes of a picture on x86 by default (and so what PyAV, OpenCV and the
+// Python original see), bit for bit, in integers, on every device. It has three ways:
+// - Floor, 8-bit with chroma subsampled across (4:2:0, 4:2:2, 4:1:1): every product is rounded
+// down,
+//     R = clip8((cy * (Y - yOffset) >> 13) + (rv * (V - 128) >> 13)), G and B alike,
+//   chroma is the stored sample of (y >> log2ChromaH, x >> log2ChromaW).
+// - Table, above 8 bits with chroma subsampled across: samples are rounded to 8 bits; chroma moves
+// the
+//   index of a luma table by whole steps,
+//     R = clip8(((Y + step(rv, V)) * tableCy + tableBase + 2^15) >> 16), step(c, v) =
+//     (v * c >> 16) - (c >> 9);
+//   with chroma subsampled down too, even rows and the last take the mean of two chroma rows.
+// - Round, everything else (4:4:4, gray, RGB planes):
+//     R = clip8((cy * (Y - yOffset) + rv * (V - half) + 2^(shift-1)) >> shift), shift = 13 + depth
+//     - 8.
+// Coefficients come from 16.16 numbers as in libswscale/yuv2rgb.c; those of 13 bits fit 16-bit
+// multiplies for every matrix. RGB planes are scaled to 8 bits by cy = 255 / (2^depth - 1).
+enum class ColorWay : int32_t { Round, Floor, Table };
+
 struct ColorCoeffs {
+  ColorWay way;
+  int32_t planar3;  // 0: gray, 1: Y Cb Cr, 2: R G B
   int32_t cy, rv, gu, gv, bu;
   int32_t yOffset, half, shift;
-  int32_t planar3;  // 0: gray, 1: Y Cb Cr, 2: R G B
+  // Table only: 16.16 luma step, the chroma coefficients in luma steps, and the table's origin.
+  int32_t tableCy, tableRv, tableGu, tableGv, tableBu, tableBase;
 };
 
 struct Rgb8 {
@@ -51,30 +64,37 @@ static inline void lumaWeights(ColorMatrix matrix, double* kr, double* kb) {
 static inline ColorCoeffs makeColorCoeffs(const FrameView& f) {
   ColorCoeffs c{};
   const int depth = f.bitDepth;
-  const double one = static_cast<double>(int64_t{1} << (13 + depth - 8));
-  const double maxValue = static_cast<double>((1 << depth) - 1);
   c.shift = 13 + depth - 8;
   c.half = 1 << (depth - 1);
   if (f.color.matrix == ColorMatrix::Rgb && f.planes == 3) {
     c.planar3 = 2;
-    c.cy = static_cast<int32_t>(lround(255.0 / maxValue * one));
+    c.cy = static_cast<int32_t>(lround(255.0 / ((1 << depth) - 1) * (1 << c.shift)));
     return c;
   }
   c.planar3 = f.planes == 3 ? 1 : 0;
+  if (c.planar3 == 1 && f.log2ChromaW > 0) {
+    c.way = depth > 8 ? ColorWay::Table : ColorWay::Floor;
+  }
   const bool full = f.color.fullRange;
-  const double unit = static_cast<double>(1 << (depth - 8));
-  const double lumaRange = full ? maxValue : 219.0 * unit;
-  const double chromaRange = full ? maxValue : 224.0 * unit;
   double kr, kb;
   lumaWeights(f.color.matrix, &kr, &kb);
   const double kg = 1.0 - kr - kb;
-  const double chroma = 255.0 / chromaRange * one;
+  // 16.16, for samples of limited range; full range takes 224/255 of it.
+  const auto chroma = [full](double coefficient) {
+    const int64_t limited = llround(coefficient * 255.0 / 224.0 * 65536.0);
+    return full ? limited * 224 / 255 : limited;
+  };
+  const int64_t cy = full ? 65536 : 65536 * 255 / 219;
+  const int64_t rv = chroma(2.0 * (1.0 - kr)), bu = chroma(2.0 * (1.0 - kb));
+  const int64_t gu = -chroma(2.0 * kb * (1.0 - kb) / kg), gv = -chroma(2.0 * kr * (1.0 - kr) / kg);
+  const auto to13 = [](int64_t v) { return static_cast<int32_t>((v * 8192 + 32768) >> 16); };
+  c.cy = to13(cy), c.rv = to13(rv), c.gu = to13(gu), c.gv = to13(gv), c.bu = to13(bu);
   c.yOffset = full ? 0 : 16 << (depth - 8);
-  c.cy = static_cast<int32_t>(lround(255.0 / lumaRange * one));
-  c.rv = static_cast<int32_t>(lround(2.0 * (1.0 - kr) * chroma));
-  c.gu = static_cast<int32_t>(lround(-2.0 * kb * (1.0 - kb) / kg * chroma));
-  c.gv = static_cast<int32_t>(lround(-2.0 * kr * (1.0 - kr) / kg * chroma));
-  c.bu = static_cast<int32_t>(lround(2.0 * (1.0 - kb) * chroma));
+  const auto inSteps = [cy](int64_t v) { return static_cast<int32_t>((v * 65536 + 32768) / cy); };
+  c.tableCy = static_cast<int32_t>(cy);
+  c.tableRv = inSteps(rv), c.tableGu = inSteps(gu), c.tableGv = inSteps(gv),
+  c.tableBu = inSteps(bu);
+  c.tableBase = static_cast<int32_t>((full ? 384 : 326) * cy - (384 << 16) - (full ? 0 : 16 << 16));
   return c;
 }
 
@@ -82,12 +102,49 @@ CPS_HD uint8_t lumaTermToRgb(const ColorCoeffs& c, int32_t y) {
   return clip8((c.cy * (y - c.yOffset) + (1 << (c.shift - 1))) >> c.shift);
 }
 
+// A sample of more than 8 bits rounded to 8, and the mean of two. Luma may round up to 256, the
+// table goes on there; chroma stops at 255.
+CPS_HD int32_t roundLuma(int32_t v, int32_t extraBits) {
+  return (v + (1 << (extraBits - 1))) >> extraBits;
+}
+CPS_HD int32_t roundTo8Bits(int32_t v, int32_t extraBits) {
+  return minInt(roundLuma(v, extraBits), 255);
+}
+CPS_HD int32_t meanTo8Bits(int32_t a, int32_t b, int32_t extraBits) {
+  return minInt((a + b + (1 << extraBits)) >> (extraBits + 1), 255);
+}
+
+// Luma steps by which a chroma sample moves the table index.
+CPS_HD int32_t tableStep(int32_t coefficient, int32_t v) {
+  return ((v * coefficient) >> 16) - (coefficient >> 9);
+}
+CPS_HD uint8_t tableValue(const ColorCoeffs& c, int32_t index) {
+  return clip8((index * c.tableCy + c.tableBase + 32768) >> 16);
+}
+
+// Floor and Round take samples as stored; Table takes them at 8 bits.
 CPS_HD Rgb8 yuvToRgb(const ColorCoeffs& c, int32_t y, int32_t u, int32_t v) {
-  const int32_t luma = c.cy * (y - c.yOffset) + (1 << (c.shift - 1));
+  if (c.way == ColorWay::Table) {
+    return {tableValue(c, y + tableStep(c.tableRv, v)),
+            tableValue(c, y + tableStep(c.tableGu, u) + tableStep(c.tableGv, v)),
+            tableValue(c, y + tableStep(c.tableBu, u))};
+  }
   u -= c.half;
   v -= c.half;
+  if (c.way == ColorWay::Floor) {
+    const int32_t luma = (c.cy * (y - c.yOffset)) >> 13;
+    return {clip8(luma + ((c.rv * v) >> 13)), clip8(luma + ((c.gu * u) >> 13) + ((c.gv * v) >> 13)),
+            clip8(luma + ((c.bu * u) >> 13))};
+  }
+  const int32_t luma = c.cy * (y - c.yOffset) + (1 << (c.shift - 1));
   return {clip8((luma + c.rv * v) >> c.shift), clip8((luma + c.gu * u + c.gv * v) >> c.shift),
           clip8((luma + c.bu * u) >> c.shift)};
+}
+
+// Whether row y of a Table picture takes the mean of its chroma row and the one above.
+CPS_HD bool meansTwoChromaRows(const FrameView& f, const ColorCoeffs& c, int32_t y) {
+  return c.way == ColorWay::Table && f.log2ChromaH == 1 && y >= 2 &&
+         ((y & 1) == 0 || y == f.height - 1);
 }
 
 // One stored sample: 8 bits, or 16 bits little-endian shifted right.
@@ -108,12 +165,21 @@ CPS_HD Rgb8 rgbAtSource(const FrameView& f, const ColorCoeffs& c, int32_t y, int
     return {v, v, v};
   }
   const int32_t cy = y >> f.log2ChromaH, cx = x >> f.log2ChromaW;
-  const int32_t second = planeSample(f, 1, cy, cx);
-  const int32_t third = planeSample(f, 2, cy, cx);
+  int32_t second = planeSample(f, 1, cy, cx);
+  int32_t third = planeSample(f, 2, cy, cx);
   if (c.planar3 == 2) {
     return {lumaTermToRgb(c, first), lumaTermToRgb(c, second), lumaTermToRgb(c, third)};
   }
-  return yuvToRgb(c, first, second, third);
+  if (c.way != ColorWay::Table) return yuvToRgb(c, first, second, third);
+  const int32_t extra = f.bitDepth - 8;
+  if (meansTwoChromaRows(f, c, y)) {
+    second = meanTo8Bits(second, planeSample(f, 1, cy - 1, cx), extra);
+    third = meanTo8Bits(third, planeSample(f, 2, cy - 1, cx), extra);
+  } else {
+    second = roundTo8Bits(second, extra);
+    third = roundTo8Bits(third, extra);
+  }
+  return yuvToRgb(c, roundLuma(first, extra), second, third);
 }
 
 // The 8-bit RGB of display pixel (y, x).

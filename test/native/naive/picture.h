@@ -108,48 +108,108 @@ inline Map<Pixel> rgbExact(const cps::FrameView& f) {
   return out;
 }
 
-// The same in fixed point with 13 + (bitDepth - 8) fractional bits, as the package documents it:
-// each coefficient rounded, one rounding at the end.
+// The same as FFmpeg's scaler computes it by default on x86 (OpsSwscale compares with the scaler
+// itself): 16.16 numbers for the matrix, then one of three ways.
 inline Map<Pixel> rgb(const cps::FrameView& f) {
-  const Map<int> y = component(f, 0);
-  Map<Pixel> out(y.height, y.width);
-  const double top = std::pow(2.0, f.bitDepth) - 1, unit = std::pow(2.0, f.bitDepth - 8);
-  const double one = std::pow(2.0, 13 + f.bitDepth - 8);
+  const Map<int> luma = component(f, 0);
+  Map<Pixel> out(luma.height, luma.width);
+  const int extra = f.bitDepth - 8, top = (1 << f.bitDepth) - 1;
+  const auto clip = [](int64_t v) { return int(v < 0 ? 0 : v > 255 ? 255 : v); };
   const bool isRgb = f.color.matrix == cps::ColorMatrix::Rgb, gray = f.planes == 1;
-  const bool full = f.color.fullRange || isRgb;
-  const Map<int> u = gray ? y : component(f, 1), v = gray ? y : component(f, 2);
+  if (isRgb) {
+    const int64_t c = std::llround(255.0 / top * (8192 << extra));
+    for (int p = 0; p < 3; p++) {
+      const Map<int> in = component(f, p);
+      for (size_t i = 0; i < in.values.size(); i++) {
+        out.values[i].c[p] = clip((c * in.values[i] + (4096 << extra)) >> (13 + extra));
+      }
+    }
+    return out;
+  }
+  const bool full = f.color.fullRange;
   double kr, kb;
   weights(f.color.matrix, kr, kb);
-  const double chromaUnit = 255 / (full ? top : 224 * unit) * one;
-  const int64_t lumaC = std::llround(255 / (full ? top : 219 * unit) * one);
-  const int64_t redV = std::llround(2 * (1 - kr) * chromaUnit);
-  const int64_t blueU = std::llround(2 * (1 - kb) * chromaUnit);
-  const int64_t greenU = std::llround(-2 * kb * (1 - kb) / (1 - kr - kb) * chromaUnit);
-  const int64_t greenV = std::llround(-2 * kr * (1 - kr) / (1 - kr - kb) * chromaUnit);
-  const auto finish = [&](int64_t sum) {
-    return int(std::min(255.0, std::max(0.0, std::floor(double(sum) / one + 0.5))));
-  };
-  for (size_t i = 0; i < out.values.size(); i++) {
-    int* c = out.values[i].c;
-    if (isRgb) {
-      c[0] = finish(lumaC * y.values[i]);
-      c[1] = finish(lumaC * u.values[i]);
-      c[2] = finish(lumaC * v.values[i]);
-      continue;
-    }
-    const int64_t luma = lumaC * (y.values[i] - (full ? 0 : int64_t(16 * unit)));
-    const int64_t cb = gray ? 0 : u.values[i] - int64_t(128 * unit);
-    const int64_t cr = gray ? 0 : v.values[i] - int64_t(128 * unit);
-    c[0] = finish(luma + redV * cr);
-    c[1] = finish(luma + greenU * cb + greenV * cr);
-    c[2] = finish(luma + blueU * cb);
+  int64_t m[4] = {std::llround(2 * (1 - kr) * 255 / 224 * 65536),
+                  std::llround(2 * kb * (1 - kb) / (1 - kr - kb) * 255 / 224 * 65536),
+                  std::llround(2 * kr * (1 - kr) / (1 - kr - kb) * 255 / 224 * 65536),
+                  std::llround(2 * (1 - kb) * 255 / 224 * 65536)};
+  int64_t cy = 65536;
+  if (full) {
+    for (auto& v : m) v = v * 224 / 255;
+  } else {
+    cy = 65536 * 255 / 219;
   }
-  return out;
+  m[1] = -m[1], m[2] = -m[2];
+  const auto divFloor = [](int64_t a, int64_t b) { return (a - ((a % b + b) % b)) / b; };
+  const auto short13 = [&](int64_t v) { return divFloor(v + 4, 8); };  // 16.16 to 3.13, halves up
+  const int black = full ? 0 : 16;
+  Map<int> u = gray ? luma : component(f, 1), v = gray ? luma : component(f, 2);
+  const bool subsampled = !gray && f.log2ChromaW > 0;
+  if (!subsampled) {
+    for (size_t i = 0; i < out.values.size(); i++) {
+      const int half = 128 << extra, den = 8192 << extra;
+      const int64_t y = short13(cy) * (luma.values[i] - (black << extra));
+      const int64_t cb = gray ? 0 : u.values[i] - half, cr = gray ? 0 : v.values[i] - half;
+      int* c = out.values[i].c;
+      c[0] = clip(divFloor(y + short13(m[0]) * cr + den / 2, den));
+      c[1] = clip(divFloor(y + short13(m[1]) * cb + short13(m[2]) * cr + den / 2, den));
+      c[2] = clip(divFloor(y + short13(m[3]) * cb + den / 2, den));
+    }
+    return out;
+  }
+  if (extra == 0) {
+    for (size_t i = 0; i < out.values.size(); i++) {
+      const int64_t y = divFloor(short13(cy) * (luma.values[i] - black), 8192);
+      const int64_t cb = u.values[i] - 128, cr = v.values[i] - 128;
+      int* c = out.values[i].c;
+      c[0] = clip(y + divFloor(short13(m[0]) * cr, 8192));
+      c[1] = clip(y + divFloor(short13(m[1]) * cb, 8192) + divFloor(short13(m[2]) * cr, 8192));
+      c[2] = clip(y + divFloor(short13(m[3]) * cb, 8192));
+    }
+    return out;
+  }
+  // A table of luma from which chroma picks by whole steps. Works on the stored picture, since rows
+  // are averaged there, and is turned at the end.
+  cps::FrameView plain = f;
+  plain.orientation = {};
+  const Map<int> y0 = component(plain, 0), u0 = component(plain, 1), v0 = component(plain, 2);
+  const int start = -2000;  // the lowest table index kept
+  std::vector<int> table;
+  for (int i = start; i < 2000; i++) {
+    table.push_back(
+        clip(divFloor((i + (full ? 384 : 326)) * cy - (384 + black) * 65536 + 32768, 65536)));
+  }
+  int64_t steps[4];
+  for (int i = 0; i < 4; i++) steps[i] = (m[i] * 65536 + 32768) / cy;
+  const auto offset = [&](int64_t c, int x) { return divFloor(c * x, 65536) - divFloor(c, 512); };
+  Map<Pixel> stored(f.height, f.width);
+  for (int row = 0; row < f.height; row++) {
+    const bool mean = f.log2ChromaH == 1 && row > 1 && (row % 2 == 0 || row + 1 == f.height);
+    for (int col = 0; col < f.width; col++) {
+      const auto sample = [&](const Map<int>& plane) {
+        const int own = plane.at(row, col);
+        const int both = own + (mean ? plane.at(row / 2 * 2 - 1, col) : own);
+        return std::min(
+            255, mean ? (both + (1 << extra)) >> (extra + 1) : (own + (1 << (extra - 1))) >> extra);
+      };
+      const int y = (y0.at(row, col) + (1 << (extra - 1))) >> extra;
+      const int cb = sample(u0), cr = sample(v0);
+      int* c = stored.at(row, col).c;
+      c[0] = table[size_t(y + offset(steps[0], cr) - start)];
+      c[1] = table[size_t(y + offset(steps[1], cb) + offset(steps[2], cr) - start)];
+      c[2] = table[size_t(y + offset(steps[3], cb) - start)];
+    }
+  }
+  if (f.orientation.flipY) stored = flippedRows(stored);
+  if (f.orientation.flipX) stored = flippedColumns(stored);
+  if (f.orientation.swapXY) stored = transposed(stored);
+  return stored;
 }
 
 // Bilinear to another size in float32: half-pixel centres, no antialiasing, src = max(0, (dst +
 // 0.5)
-// * in / out - 0.5), neighbours clamped to the last row and column.
+// * in / out - 0.5), neighbours clamped to the last row and column; sums with the fused
+// multiply-adds of PyTorch's CPU kernel.
 inline Map<float> resized(const Map<float>& in, int height, int width) {
   struct Tap {
     int a, b;
@@ -158,7 +218,7 @@ inline Map<float> resized(const Map<float>& in, int height, int width) {
   const auto tap = [](int dst, int inSize, int outSize) -> Tap {
     if (inSize == outSize) return {dst, dst, 1.0f, 0.0f};
     const float ratio = float(inSize) / float(outSize);
-    const float src = std::max(0.0f, (float(dst) + 0.5f) * ratio - 0.5f);
+    const float src = std::max(0.0f, std::fma(float(dst) + 0.5f, ratio, -0.5f));
     const int a = std::min(inSize - 1, int(std::floor(src)));
     const float w = std::min(1.0f, src - float(a));
     return {a, std::min(inSize - 1, a + 1), 1.0f - w, w};
@@ -168,9 +228,9 @@ inline Map<float> resized(const Map<float>& in, int height, int width) {
     const Tap ty = tap(y, in.height, height);
     for (int x = 0; x < width; x++) {
       const Tap tx = tap(x, in.width, width);
-      const float top = in.at(ty.a, tx.a) * tx.wa + in.at(ty.a, tx.b) * tx.wb;
-      const float bottom = in.at(ty.b, tx.a) * tx.wa + in.at(ty.b, tx.b) * tx.wb;
-      out.at(y, x) = top * ty.wa + bottom * ty.wb;
+      const float top = std::fma(in.at(ty.a, tx.b), tx.wb, in.at(ty.a, tx.a) * tx.wa);
+      const float bottom = std::fma(in.at(ty.b, tx.b), tx.wb, in.at(ty.b, tx.a) * tx.wa);
+      out.at(y, x) = std::fma(bottom, ty.wb, top * ty.wa);
     }
   }
   return out;

@@ -1,23 +1,20 @@
+#include "ops/cpu_kernels.h"
+
 #include <algorithm>
 #include <cstring>
 #include <functional>
+#include <optional>
 #include <vector>
 
-#include "core/error.h"
-#include "ops/block_match_math.h"
-#include "ops/block_scores_math.h"
-#include "ops/cells_math.h"
-#include "ops/cpu_features.h"
-#include "ops/gather_math.h"
-#include "ops/kernels.h"
+#include "ops/block_energy_cpu.h"
 #include "ops/percentile_math.h"
+#include "ops/pixels_cpu.h"
 #include "ops/reference_math.h"
+#include "ops/resize_plan.h"
+#include "ops/scratch.h"
 #include "ops/select_math.h"
 
 namespace cps {
-
-const char* simdName() { return "scalar"; }
-
 namespace {
 
 float floatPercentile(const float* values, int64_t n, double pct) {
@@ -27,114 +24,78 @@ float floatPercentile(const float* values, int64_t n, double pct) {
   return *nth;
 }
 
-void storeValue(DType dtype, void* out, int64_t i, float v) {
-  switch (dtype) {
-    case DType::U8:
-      static_cast<uint8_t*>(out)[i] = floatToU8(v);
-      return;
-    case DType::F16:
-      static_cast<uint16_t*>(out)[i] = floatToF16(v);
-      return;
-    case DType::BF16:
-      static_cast<uint16_t*>(out)[i] = floatToBf16(v);
-      return;
-    default:
-      static_cast<float*>(out)[i] = v;
+// The full-size energy pixels one target coordinate needs: two taps, each of two cells.
+struct EnergyTap {
+  BilinearTap target;   // in full-size pixels
+  BilinearTap cell[2];  // of target.i0 and target.i1
+};
+
+std::vector<EnergyTap> energyTaps(int32_t target, int32_t frame, int32_t cells) {
+  std::vector<EnergyTap> taps(target);
+  for (int32_t i = 0; i < target; i++) {
+    taps[i].target = bilinearTap(i, frame, target);
+    taps[i].cell[0] = bilinearTap(taps[i].target.i0, cells, frame);
+    taps[i].cell[1] = bilinearTap(taps[i].target.i1, cells, frame);
   }
+  return taps;
 }
 
 class CpuKernels final : public Kernels {
  public:
-  explicit CpuKernels(const CpuKernelsConfig& config) : config_(config) {}
+  CpuKernels(const CpuKernelsConfig& config, const OpsTable& ops) : config_(config), ops_(ops) {}
 
   Device device() const override { return Device::cpu(); }
   std::shared_ptr<MemoryResource> memory() const override { return hostMemory(); }
 
   void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) override {
-    const ColorCoeffs coeffs = makeColorCoeffs(frame);
     checkCancel();
-    for (int32_t y = 0; y < grid.rows; y++) {
-      for (int32_t x = 0; x < grid.cols; x++) *out++ = cellAt(frame, coeffs, grid.cell, y, x);
-    }
+    lumaCellsCpu(ops_, scratch_, frame, grid, out);
   }
 
   void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid, uint8_t* motion2,
                   uint8_t* residual) override {
-    static constexpr MatchCandidates kCandidates = makeMatchCandidates();
-    for (int32_t by = 0; by < grid.blockRows; by++) {
-      checkCancel();
-      for (int32_t bx = 0; bx < grid.blockCols; bx++) {
-        const int32_t yEnd = std::min(grid.rows, by * kMatchBlock + kMatchBlock);
-        const int32_t xEnd = std::min(grid.cols, bx * kMatchBlock + kMatchBlock);
-        int32_t best = INT32_MAX;
-        for (int32_t rank = 0; rank < kMatchCandidates; rank++) {
-          const int32_t dy = kCandidates.dy[rank], dx = kCandidates.dx[rank];
-          int32_t sad = 0;
-          for (int32_t y = by * kMatchBlock; y < yEnd; y++) {
-            for (int32_t x = bx * kMatchBlock; x < xEnd; x++) {
-              sad += cellDifference(cur, prev, grid.rows, grid.cols, y, x, dy, dx);
-            }
-          }
-          best = std::min(best, matchKey(sad, matchPenalty(dy, dx), rank));
-        }
-        const int32_t dy = kCandidates.dy[matchRank(best)], dx = kCandidates.dx[matchRank(best)];
-        motion2[by * grid.blockCols + bx] = static_cast<uint8_t>(dy * dy + dx * dx);
-        for (int32_t y = by * kMatchBlock; y < yEnd; y++) {
-          for (int32_t x = bx * kMatchBlock; x < xEnd; x++) {
-            residual[static_cast<int64_t>(y) * grid.cols + x] =
-                static_cast<uint8_t>(cellDifference(cur, prev, grid.rows, grid.cols, y, x, dy, dx));
-          }
-        }
-      }
-    }
+    checkCancel();
+    blockMatchCpu(ops_, scratch_, cur, prev, grid, motion2, residual);
   }
 
   void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
                    const PatchGrid& grid, double energyPct, float* scores) override {
     checkCancel();
-    int32_t motionCounts[kMotionLevels] = {}, residualCounts[kResidualLevels] = {};
-    for (int32_t y = 0; y < cells.rows; y++) {
-      for (int32_t x = 0; x < cells.cols; x++) {
-        motionCounts[motion2[y / kMatchBlock * cells.blockCols + x / kMatchBlock]]++;
-        residualCounts[residual[static_cast<int64_t>(y) * cells.cols + x]]++;
-      }
-    }
-    const int64_t rank = percentileRank(energyPct, cells.cells());
-    const int32_t m = histogramPercentile(motionCounts, kMotionLevels, rank);
-    const int32_t r = histogramPercentile(residualCounts, kResidualLevels, rank);
-    float motionTable[kMotionLevels], residualTable[kResidualLevels];
-    for (int32_t i = 0; i < kMotionLevels; i++) motionTable[i] = motionEnergy(i, m);
-    for (int32_t i = 0; i < kResidualLevels; i++) residualTable[i] = residualEnergy(i, r);
-    for (int32_t i = 0; i < grid.rows; i++) {
-      for (int32_t j = 0; j < grid.cols; j++) {
-        *scores++ =
-            blockPatchScore(motion2, residual, cells, grid, motionTable, residualTable, i, j);
-      }
-    }
+    blockScoresCpu(ops_, scratch_, motion2, residual, cells, grid, energyPct, scores);
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
-    const ColorCoeffs coeffs = makeColorCoeffs(frame);
-    parallelRows(grid.rows, 16, [&](int32_t begin, int32_t end) {
+    const ResizeTables tables(frame, grid.rows, grid.cols);
+    const ResizePlan plan = tables.planFor(frame);
+    parallelRows(grid.rows, 32, [&](int32_t begin, int32_t end) {
+      const auto memory = scratch_.take(sizeof(float) * (int64_t{grid.cols} + kOverrun));
       for (int32_t y = begin; y < end; y++) {
-        const BilinearTap ty = bilinearTap(y, grid.frameHeight, grid.rows);
-        for (int32_t x = 0; x < grid.cols; x++) {
-          luma[static_cast<int64_t>(y) * grid.cols + x] =
-              referenceLumaAt(frame, coeffs, ty, bilinearTap(x, grid.frameWidth, grid.cols));
-        }
+        ops_.resizeLuma(plan, y, 1, 0, grid.cols, memory.as<float>(), grid.cols);
+        std::copy_n(memory.as<float>(), grid.cols, luma + int64_t{y} * grid.cols);
       }
     });
   }
 
   void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid, float* motion,
                       float* residual) override {
-    parallelRows(grid.rows, 16, [&](int32_t begin, int32_t end) {
-      for (int32_t y = begin; y < end; y++) {
-        for (int32_t x = 0; x < grid.cols; x++) {
-          const ReferenceMotion best = referenceMatchAt(cur, prev, grid, y, x);
-          motion[static_cast<int64_t>(y) * grid.cols + x] = best.motion;
-          residual[static_cast<int64_t>(y) * grid.cols + x] = best.residual;
-        }
+    const int64_t cols = grid.cols, r = grid.radius, stride = cols + 2 * r + kOverrun;
+    const auto memory = scratch_.take(sizeof(float) * (grid.rows + 2 * r) * stride);
+    float* padded = memory.as<float>();
+    std::fill_n(padded, (grid.rows + 2 * r) * stride, INFINITY);
+    for (int64_t y = 0; y < grid.rows; y++) {
+      std::copy_n(prev + y * cols, cols, padded + (y + r) * stride + r);
+    }
+    parallelRows(grid.rows, 32, [&](int32_t begin, int32_t end) {
+      const int64_t room = cols + kOverrun;
+      const auto rows = scratch_.take(sizeof(float) * 3 * room);
+      float *c = rows.as<float>(), *m = c + room, *d = m + room;
+      std::fill_n(c, room, 0.0f);
+      for (int64_t y = begin; y < end; y++) {
+        std::copy_n(cur + y * cols, cols, c);
+        ops_.referenceMatchRow(c, padded + (y + r) * stride + r, stride, grid.radius, grid.cols, m,
+                               d);
+        std::copy_n(m, cols, motion + y * cols);
+        std::copy_n(d, cols, residual + y * cols);
       }
     });
   }
@@ -146,11 +107,32 @@ class CpuKernels final : public Kernels {
     const float r = floatPercentile(residual, n, energyPct);
     std::vector<float> energy(static_cast<size_t>(n));
     for (int64_t i = 0; i < n; i++) energy[i] = referenceEnergy(motion[i], residual[i], m, r);
+    const auto ys = energyTaps(grid.targetHeight, grid.frameHeight, cells.rows);
+    const auto xs = energyTaps(grid.targetWidth, grid.frameWidth, cells.cols);
+    const int32_t p = grid.patchSize;
+    // As referencePatchScore: rows from top to bottom, each summed per patch from left to right.
     parallelRows(grid.rows, 1, [&](int32_t begin, int32_t end) {
       for (int32_t i = begin; i < end; i++) {
-        for (int32_t j = 0; j < grid.cols; j++) {
-          scores[static_cast<int64_t>(i) * grid.cols + j] =
-              referencePatchScore(energy.data(), cells, grid, i, j);
+        float* out = scores + int64_t{i} * grid.cols;
+        std::fill_n(out, grid.cols, 0.0f);
+        for (int32_t y = i * p; y < (i + 1) * p; y++) {
+          const EnergyTap& ty = ys[y];
+          for (int32_t j = 0; j < grid.cols; j++) {
+            float rowSum = 0.0f;
+            for (int32_t x = j * p; x < (j + 1) * p; x++) {
+              const EnergyTap& tx = xs[x];
+              float full[2][2];
+              for (int a = 0; a < 2; a++) {
+                for (int b = 0; b < 2; b++) {
+                  full[a][b] =
+                      referenceEnergyFull(energy.data(), cells.cols, ty.cell[a], tx.cell[b]);
+                }
+              }
+              rowSum += bilinear(full[0][0], full[0][1], full[1][0], full[1][1], tx.target.w0,
+                                 tx.target.w1, ty.target.w0, ty.target.w1);
+            }
+            out[j] += rowSum;
+          }
         }
       }
     });
@@ -188,53 +170,37 @@ class CpuKernels final : public Kernels {
   void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                      const GatherSpec& spec, void* out) override {
     const PatchGrid& grid = spec.grid;
-    const int32_t p = grid.patchSize;
-    const bool nchw = spec.layout == Layout::Nchw;
-    const int64_t channelStep = nchw ? static_cast<int64_t>(p) * p : 1;
-    const int64_t pixelStep = nchw ? 1 : 3;
-    std::vector<BilinearTap> ty(grid.targetHeight), tx(grid.targetWidth);
-    for (int32_t y = 0; y < grid.targetHeight; y++) {
-      ty[y] = bilinearTap(y, grid.frameHeight, grid.targetHeight);
-    }
-    for (int32_t x = 0; x < grid.targetWidth; x++) {
-      tx[x] = bilinearTap(x, grid.frameWidth, grid.targetWidth);
-    }
+    const size_t patchBytes = size_t{3} * grid.patchSize * grid.patchSize * dtypeSize(spec.dtype);
     parallelRows(static_cast<int32_t>(indices.size()), 64, [&](int32_t begin, int32_t end) {
+      std::optional<ResizeTables> tables;
+      ResizePlan plan;
+      int32_t planned = -1;
       for (int32_t i = begin; i < end; i++) {
-        const FrameView& frame = frames[indices[i] / grid.perFrame()];
-        const ColorCoeffs coeffs = makeColorCoeffs(frame);
-        const int32_t inFrame = indices[i] % grid.perFrame();
-        const int32_t y0 = inFrame / grid.cols * p, x0 = inFrame % grid.cols * p;
-        for (int32_t y = 0; y < p; y++) {
-          for (int32_t x = 0; x < p; x++) {
-            const RgbF v = resizedRgb(frame, coeffs, ty[y0 + y], tx[x0 + x]);
-            const int64_t base = int64_t{i} * 3 * p * p + (int64_t{y} * p + x) * pixelStep;
-            const float channels[3] = {v.r, v.g, v.b};
-            for (int c = 0; c < 3; c++) {
-              storeValue(spec.dtype, out, base + c * channelStep,
-                         normalizeValue(channels[c], spec.normalize.scale, spec.normalize.mean[c],
-                                        spec.normalize.std[c]));
-            }
+        const int32_t t = indices[i] / grid.perFrame(), inFrame = indices[i] % grid.perFrame();
+        if (t != planned) {
+          if (!tables || !tables->fits(frames[t])) {
+            tables.emplace(frames[t], grid.targetHeight, grid.targetWidth);
           }
+          plan = tables->planFor(frames[t]);
+          planned = t;
         }
+        patchCpu(ops_, scratch_, plan, spec, inFrame / grid.cols, inFrame % grid.cols,
+                 static_cast<uint8_t*>(out) + i * patchBytes);
       }
     });
   }
 
   void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) override {
-    const ColorCoeffs coeffs = makeColorCoeffs(frame);
-    const int32_t height = frame.displayHeight(), width = frame.displayWidth();
-    parallelRows(outHeight, 64, [&](int32_t begin, int32_t end) {
-      for (int32_t y = begin; y < end; y++) {
-        uint8_t* row = out + int64_t{y} * outWidth * 3;
-        const BilinearTap ty = bilinearTap(y, height, outHeight);
-        for (int32_t x = 0; x < outWidth; x++, row += 3) {
-          const RgbF v = resizedRgb(frame, coeffs, ty, bilinearTap(x, width, outWidth));
-          row[0] = roundToU8(v.r);
-          row[1] = roundToU8(v.g);
-          row[2] = roundToU8(v.b);
-        }
-      }
+    if (outHeight == frame.displayHeight() && outWidth == frame.displayWidth()) {
+      parallelRows(frame.height, 64, [&](int32_t begin, int32_t end) {
+        rgbRowsCpu(ops_, scratch_, frame, begin, end, out);
+      });
+      return;
+    }
+    const ResizeTables tables(frame, outHeight, outWidth);
+    const ResizePlan plan = tables.planFor(frame);
+    parallelRows(outHeight, 32, [&](int32_t begin, int32_t end) {
+      resizedRgbRowsCpu(ops_, scratch_, plan, begin, end, outWidth, out);
     });
   }
 
@@ -266,12 +232,18 @@ class CpuKernels final : public Kernels {
   }
 
   CpuKernelsConfig config_;
+  const OpsTable& ops_;
+  ScratchPool scratch_;
 };
 
 }  // namespace
 
 std::unique_ptr<Kernels> makeCpuKernels(const CpuKernelsConfig& config) {
-  return std::make_unique<CpuKernels>(config);
+  return makeCpuKernels(config, *opsTables().table[0]);
+}
+
+std::unique_ptr<Kernels> makeCpuKernels(const CpuKernelsConfig& config, const OpsTable& ops) {
+  return std::make_unique<CpuKernels>(config, ops);
 }
 
 }  // namespace cps

@@ -32,8 +32,8 @@ CPS_HD uint8_t roundToU8(float v) {
   return static_cast<uint8_t>(whole + (v - static_cast<float>(whole) >= 0.5f ? 1 : 0));
 }
 
-// The same for any v, clamped to [0, 255] first.
-CPS_HD uint8_t floatToU8(float v) { return roundToU8(v < 0.0f ? 0.0f : v > 255.0f ? 255.0f : v); }
+// The same for any v, clamped to [0, 255] first; NaN becomes 0.
+CPS_HD uint8_t floatToU8(float v) { return roundToU8(v > 0.0f ? v < 255.0f ? v : 255.0f : 0.0f); }
 
 // float32 to bfloat16, round to nearest even; NaN stays a (quiet) NaN.
 CPS_HD uint16_t floatToBf16(float v) {

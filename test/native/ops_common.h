@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "naive/energy_block.h"
@@ -10,15 +11,37 @@
 #include "naive/picture.h"
 #include "naive/select.h"
 #include "naive/test_frame.h"
-#include "ops/kernels.h"
+#include "ops/cpu_kernels.h"
 
 namespace ops_test {
 
-// The same tests run over the GPU's programs, emulated on the host (cuda_tests.cmake).
+// Every variant of the inner loops this machine can run.
+inline std::vector<const cps::OpsTable*> variants() {
+  const cps::OpsTables& tables = cps::opsTables();
+  return {tables.table, tables.table + tables.count};
+}
+
+// Every test of an operation runs with all the kernels there are.
+struct Variant {
+  std::string name;
+  std::unique_ptr<cps::Kernels> kernels;
+};
 #ifdef CPS_TEST_EMULATED_CUDA
+// The same tests run over the GPU's programs, emulated on the host (cuda_tests.cmake).
 std::unique_ptr<cps::Kernels> makeKernels();
+inline std::vector<Variant> allKernels() {
+  std::vector<Variant> out;
+  out.push_back({"emulated GPU", makeKernels()});
+  return out;
+}
 #else
-inline std::unique_ptr<cps::Kernels> makeKernels() { return cps::makeCpuKernels({}); }
+inline std::vector<Variant> allKernels() {
+  std::vector<Variant> out;
+  for (const cps::OpsTable* table : variants()) {
+    out.push_back({table->name, cps::makeCpuKernels({}, *table)});
+  }
+  return out;
+}
 #endif
 
 // Sizes at which edges, tails and vector widths meet.

@@ -8,7 +8,7 @@ namespace {
 using namespace ops_test;
 
 TEST(OpsCells, EveryFrameKindAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   uint32_t seed = 1;
   for (const auto& [h, w] : sizes()) {
     for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
@@ -18,8 +18,10 @@ TEST(OpsCells, EveryFrameKindAgainstNaive) {
       ASSERT_EQ(expected.height, grid.rows);
       ASSERT_EQ(expected.width, grid.cols);
       std::unique_ptr<uint8_t[]> out(new uint8_t[grid.cells()]);
-      kernels->lumaCells(frame.view, grid, out.get());
-      expectEqual(expected, out.get(), naive::describe(spec));
+      for (const auto& v : variants) {
+        v.kernels->lumaCells(frame.view, grid, out.get());
+        expectEqual(expected, out.get(), v.name + ": " + naive::describe(spec));
+      }
       if (HasFatalFailure()) return;
     }
   }
@@ -65,7 +67,8 @@ std::unique_ptr<uint8_t[]> bytes(const naive::Map<int>& m) {
 }
 
 // Block match and scores of a pair, against naive.
-void checkBlockEnergy(cps::Kernels& kernels, int h, int w, Pair kind, uint32_t seed) {
+void checkBlockEnergy(const std::vector<Variant>& variants, int h, int w, Pair kind,
+                      uint32_t seed) {
   const std::string what =
       "frame " + std::to_string(w) + "x" + std::to_string(h) + " kind " + std::to_string(int(kind));
   std::mt19937 rng(seed);
@@ -74,68 +77,82 @@ void checkBlockEnergy(cps::Kernels& kernels, int h, int w, Pair kind, uint32_t s
   const auto prev = cellMap(grid.rows, grid.cols, kind, true, rng);
   const auto expected = naive::blockMatch(cur, prev);
   const auto curBytes = bytes(cur), prevBytes = bytes(prev);
-  std::unique_ptr<uint8_t[]> motion2(new uint8_t[grid.blocks()]);
-  std::unique_ptr<uint8_t[]> residual(new uint8_t[grid.cells()]);
-  kernels.blockMatch(curBytes.get(), prevBytes.get(), grid, motion2.get(), residual.get());
-  for (int y = 0; y < grid.rows; y++) {
-    for (int x = 0; x < grid.cols; x++) {
-      ASSERT_EQ(expected.motion2.at(y, x), motion2[y / 4 * grid.blockCols + x / 4])
-          << what << " motion at y " << y << " x " << x;
-    }
-  }
-  expectEqual(expected.residual, residual.get(), what + " residual");
-  if (testing::Test::HasFatalFailure()) return;
-
+  struct Shape {
+    double pct;
+    cps::PatchGrid patches;
+    naive::Map<float> scores;
+  };
+  std::vector<Shape> shapes;
   for (const auto& [pct, pixels, patch] : std::vector<std::tuple<double, int, int>>{
            {95, 50176, 14}, {50, 20000, 16}, {100, 3000, 5}}) {
     const auto patches = cps::makePatchGrid(h, w, pixels, pixels, patch);
     const auto energy = naive::blockEnergy(expected, pct);
-    const auto scores = naive::blockScores(energy, h, w, patches.rows, patches.cols, patch);
-    std::vector<float> got(patches.perFrame());
-    kernels.blockScores(motion2.get(), residual.get(), grid, patches, pct, got.data());
-    expectEqual(scores, got.data(), what + " score, pct " + std::to_string(pct));
+    shapes.push_back(
+        {pct, patches, naive::blockScores(energy, h, w, patches.rows, patches.cols, patch)});
+  }
+  for (const auto& v : variants) {
+    std::unique_ptr<uint8_t[]> motion2(new uint8_t[grid.blocks()]);
+    std::unique_ptr<uint8_t[]> residual(new uint8_t[grid.cells()]);
+    v.kernels->blockMatch(curBytes.get(), prevBytes.get(), grid, motion2.get(), residual.get());
+    for (int y = 0; y < grid.rows; y++) {
+      for (int x = 0; x < grid.cols; x++) {
+        ASSERT_EQ(expected.motion2.at(y, x), motion2[y / 4 * grid.blockCols + x / 4])
+            << v.name << ": " << what << " motion at y " << y << " x " << x;
+      }
+    }
+    expectEqual(expected.residual, residual.get(), v.name + ": " + what + " residual");
     if (testing::Test::HasFatalFailure()) return;
+    for (const Shape& s : shapes) {
+      std::vector<float> got(s.patches.perFrame());
+      v.kernels->blockScores(motion2.get(), residual.get(), grid, s.patches, s.pct, got.data());
+      expectEqual(s.scores, got.data(),
+                  v.name + ": " + what + " score, pct " + std::to_string(s.pct));
+      if (testing::Test::HasFatalFailure()) return;
+    }
   }
 }
 
 TEST(OpsBlockEnergy, MatchAndScoresAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   uint32_t seed = 100;
   for (const auto& [h, w] : sizes()) {
     for (const Pair kind : {Pair::Random, Pair::Flat, Pair::Shifted, Pair::TwoValues, Pair::Extreme,
                             Pair::Gradient}) {
-      checkBlockEnergy(*kernels, h, w, kind, seed++);
+      checkBlockEnergy(variants, h, w, kind, seed++);
       if (HasFatalFailure()) return;
     }
   }
 }
 
 TEST(OpsBlockEnergy, WideFrames) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   for (const auto& [h, w] : {std::pair{131, 1283}, std::pair{270, 517}, std::pair{1027, 140}}) {
     for (const Pair kind : {Pair::Random, Pair::Shifted}) {
-      checkBlockEnergy(*kernels, h, w, kind, 5);
+      checkBlockEnergy(variants, h, w, kind, 5);
       if (HasFatalFailure()) return;
     }
   }
 }
 
 TEST(OpsBlockEnergy, FlatAreasGetNoEnergy) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   const auto grid = cps::makeCellGrid(200, 300);
   std::vector<uint8_t> flat(grid.cells(), 90), motion2(grid.blocks(), 9), residual(grid.cells(), 9);
-  kernels->blockMatch(flat.data(), flat.data(), grid, motion2.data(), residual.data());
-  for (const uint8_t v : motion2) EXPECT_EQ(0, v);
-  for (const uint8_t v : residual) EXPECT_EQ(0, v);
   const auto patches = cps::makePatchGrid(200, 300, 50176, 50176, 14);
-  std::vector<float> scores(patches.perFrame(), -1.0f);
-  kernels->blockScores(motion2.data(), residual.data(), grid, patches, 95, scores.data());
-  for (const float v : scores) EXPECT_EQ(0.0f, v);
+  for (const auto& variant : variants) {
+    variant.kernels->blockMatch(flat.data(), flat.data(), grid, motion2.data(), residual.data());
+    for (const uint8_t v : motion2) EXPECT_EQ(0, v);
+    for (const uint8_t v : residual) EXPECT_EQ(0, v);
+    std::vector<float> scores(patches.perFrame(), -1.0f);
+    variant.kernels->blockScores(motion2.data(), residual.data(), grid, patches, 95, scores.data());
+    for (const float v : scores) EXPECT_EQ(0.0f, v);
+    std::fill(motion2.begin(), motion2.end(), uint8_t{9});
+  }
 }
 
 // The weights themselves against a mean that knows no weights.
 TEST(OpsBlockEnergy, ScoresAreTheMeanOverTheCoveredArea) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   std::mt19937 rng(9);
   for (const auto& [h, w] : {std::pair{37, 53}, std::pair{66, 81}, std::pair{129, 141}}) {
     const auto grid = cps::makeCellGrid(h, w);
@@ -152,13 +169,14 @@ TEST(OpsBlockEnergy, ScoresAreTheMeanOverTheCoveredArea) {
       }
     }
     std::vector<float> got(patches.perFrame());
-    kernels->blockScores(motion2.data(), residual.data(), grid, patches, 90, got.data());
+    variants[0].kernels->blockScores(motion2.data(), residual.data(), grid, patches, 90,
+                                     got.data());
     for (size_t i = 0; i < got.size(); i++) EXPECT_NEAR(expected.values[i], got[i], 1e-4);
   }
 }
 
 TEST(OpsReferenceEnergy, LumaOfEveryFrameKindAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   uint32_t seed = 300;
   for (const auto& [h, w] : sizes()) {
     for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
@@ -167,15 +185,17 @@ TEST(OpsReferenceEnergy, LumaOfEveryFrameKindAgainstNaive) {
       const auto grid =
           cps::makeReferenceGrid(frame.view.displayHeight(), frame.view.displayWidth());
       std::unique_ptr<float[]> out(new float[grid.cells()]);
-      kernels->referenceLuma(frame.view, grid, out.get());
-      expectEqual(expected, out.get(), naive::describe(spec));
+      for (const auto& v : variants) {
+        v.kernels->referenceLuma(frame.view, grid, out.get());
+        expectEqual(expected, out.get(), v.name + ": " + naive::describe(spec));
+      }
       if (HasFatalFailure()) return;
     }
   }
 }
 
 TEST(OpsReferenceEnergy, MatchAndScoresAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   std::mt19937 rng(17);
   for (const auto& [h, w] : sizes()) {
     for (int kind = 0; kind < 4; kind++) {
@@ -192,21 +212,24 @@ TEST(OpsReferenceEnergy, MatchAndScoresAgainstNaive) {
                                      : float(i % 89);
       }
       const auto expected = naive::referenceMatch(cur, prev);
-      std::vector<float> motion(grid.cells()), residual(grid.cells());
-      kernels->referenceMatch(cur.values.data(), prev.values.data(), grid, motion.data(),
-                              residual.data());
       const std::string what =
           std::to_string(w) + "x" + std::to_string(h) + " kind " + std::to_string(kind);
-      expectEqual(expected.motion, motion.data(), what + " motion");
-      expectEqual(expected.residual, residual.data(), what + " residual");
-      if (HasFatalFailure()) return;
+      std::vector<float> motion(grid.cells()), residual(grid.cells());
+      for (const auto& v : variants) {
+        v.kernels->referenceMatch(cur.values.data(), prev.values.data(), grid, motion.data(),
+                                  residual.data());
+        expectEqual(expected.motion, motion.data(), v.name + ": " + what + " motion");
+        expectEqual(expected.residual, residual.data(), v.name + ": " + what + " residual");
+        if (HasFatalFailure()) return;
+      }
       for (const auto& [pct, pixels, patch] :
            std::vector<std::tuple<double, int, int>>{{95, 20000, 14}, {60, 3000, 5}}) {
         const auto patches = cps::makePatchGrid(h, w, pixels, pixels, patch);
         const auto scores = naive::referenceScores(expected, pct, h, w, patches.targetHeight,
                                                    patches.targetWidth, patch);
         std::vector<float> got(patches.perFrame());
-        kernels->referenceScores(motion.data(), residual.data(), grid, patches, pct, got.data());
+        variants[0].kernels->referenceScores(motion.data(), residual.data(), grid, patches, pct,
+                                             got.data());
         expectEqual(scores, got.data(), what + " score");
         if (HasFatalFailure()) return;
       }

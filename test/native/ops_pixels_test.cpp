@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -35,17 +36,19 @@ TEST(OpsColor, FixedPointIsWithinOneOfTheStandard) {
 }
 
 TEST(OpsColor, RgbSourcesOf8BitsAreUnchanged) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   naive::FrameSpec spec;
   spec.layout = naive::PixelLayout::PackedRgb;
   const naive::TestFrame frame(spec);
   std::vector<uint8_t> out(size_t(spec.width) * spec.height * 3);
-  kernels->toRgb(frame.view, spec.height, spec.width, out.data());
-  EXPECT_EQ(0, std::memcmp(out.data(), frame.view.plane[0].data, out.size()));
+  for (const auto& v : variants) {
+    v.kernels->toRgb(frame.view, spec.height, spec.width, out.data());
+    EXPECT_EQ(0, std::memcmp(out.data(), frame.view.plane[0].data, out.size())) << v.name;
+  }
 }
 
 TEST(OpsToRgb, EveryFrameKindAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   uint32_t seed = 50;
   for (const auto& [h, w] : sizes()) {
     for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
@@ -53,17 +56,19 @@ TEST(OpsToRgb, EveryFrameKindAgainstNaive) {
       const auto expected = naive::rgb(frame.view);
       const size_t size = size_t(h) * w * 3;
       std::unique_ptr<uint8_t[]> out(new uint8_t[size]);
-      kernels->toRgb(frame.view, expected.height, expected.width, out.get());
-      for (size_t i = 0; i < size; i++) {
-        ASSERT_EQ(expected.values[i / 3].c[i % 3], out[i])
-            << describe(spec) << " pixel " << i / 3 << " channel " << i % 3;
+      for (const auto& v : variants) {
+        v.kernels->toRgb(frame.view, expected.height, expected.width, out.get());
+        for (size_t i = 0; i < size; i++) {
+          ASSERT_EQ(expected.values[i / 3].c[i % 3], out[i])
+              << v.name << ": " << describe(spec) << " pixel " << i / 3 << " channel " << i % 3;
+        }
       }
     }
   }
 }
 
 TEST(OpsToRgb, ResizedAgainstNaive) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   uint32_t seed = 60;
   for (const auto& [h, w] : {std::pair{1, 1}, std::pair{33, 31}, std::pair{129, 70}}) {
     for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
@@ -71,10 +76,13 @@ TEST(OpsToRgb, ResizedAgainstNaive) {
       for (const auto& [oh, ow] : {std::pair{1, 1}, std::pair{20, 50}, std::pair{130, 64}}) {
         const auto expected = naive::resizedRgb(frame.view, oh, ow);
         std::unique_ptr<uint8_t[]> out(new uint8_t[size_t(oh) * ow * 3]);
-        kernels->toRgb(frame.view, oh, ow, out.get());
-        for (int i = 0; i < oh * ow * 3; i++) {
-          const double v = expected[i % 3].values[i / 3];
-          ASSERT_EQ(int(std::floor(v + 0.5)), out[i]) << describe(spec) << " value " << i;
+        for (const auto& v : variants) {
+          v.kernels->toRgb(frame.view, oh, ow, out.get());
+          for (int i = 0; i < oh * ow * 3; i++) {
+            const double want = expected[i % 3].values[i / 3];
+            ASSERT_EQ(int(std::floor(want + 0.5)), out[i])
+                << v.name << ": " << describe(spec) << " value " << i;
+          }
         }
       }
     }
@@ -84,7 +92,7 @@ TEST(OpsToRgb, ResizedAgainstNaive) {
 void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int patch,
                  cps::DType dtype, cps::Layout layout, const cps::Normalize& normalize,
                  uint32_t seed) {
-  auto kernels = makeKernels();
+  const auto variants = allKernels();
   std::mt19937 rng(seed);
   std::vector<std::unique_ptr<naive::TestFrame>> frames;
   std::vector<cps::FrameView> views;
@@ -99,8 +107,7 @@ void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int pat
     if (rng() % 3) indices.push_back(i);
   }
   const size_t values = size_t(patch) * patch * 3, total = values * indices.size();
-  std::unique_ptr<uint8_t[]> out(new uint8_t[total * cps::dtypeSize(dtype)]);
-  kernels->gatherPatches(views, indices, {grid, dtype, layout, normalize}, out.get());
+  std::vector<float> expected(total);
   std::vector<naive::Map<float>> picture;
   int pictureFrame = -1;
   for (size_t n = 0; n < indices.size(); n++) {
@@ -113,29 +120,32 @@ void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int pat
       for (int y = 0; y < patch; y++) {
         for (int x = 0; x < patch; x++) {
           const float v = picture[c].at(in / grid.cols * patch + y, in % grid.cols * patch + x);
-          const float want = (v * normalize.scale - normalize.mean[c]) / normalize.std[c];
           const size_t at =
               n * values + (layout == cps::Layout::Nchw ? (size_t(c) * patch + y) * patch + x
                                                         : (size_t(y) * patch + x) * 3 + c);
-          float got = 0;
-          float tolerance = 0;
-          if (dtype == cps::DType::F32) {
-            std::memcpy(&got, out.get() + at * 4, 4);
-          } else if (dtype == cps::DType::U8) {
-            const float expected = std::clamp(std::round(want), 0.0f, 255.0f);
-            ASSERT_EQ(expected, out[at]) << describe(specs[t]) << " patch " << indices[n];
-            continue;
-          } else {
-            uint16_t bits;
-            std::memcpy(&bits, out.get() + at * 2, 2);
-            const uint16_t expected =
-                dtype == cps::DType::BF16 ? cps::floatToBf16(want) : cps::floatToF16(want);
-            ASSERT_EQ(expected, bits) << describe(specs[t]) << " patch " << indices[n];
-            continue;
-          }
-          ASSERT_NEAR(want, got, tolerance) << describe(specs[t]) << " patch " << indices[n]
-                                            << " c " << c << " y " << y << " x " << x;
+          expected[at] = (v * normalize.scale - normalize.mean[c]) / normalize.std[c];
         }
+      }
+    }
+  }
+  std::unique_ptr<uint8_t[]> out(new uint8_t[total * cps::dtypeSize(dtype)]);
+  for (const auto& v : variants) {
+    v.kernels->gatherPatches(views, indices, {grid, dtype, layout, normalize}, out.get());
+    for (size_t i = 0; i < total; i++) {
+      if (dtype == cps::DType::F32) {
+        float got;
+        std::memcpy(&got, out.get() + i * 4, 4);
+        ASSERT_EQ(expected[i], got) << v.name << ": " << describe(specs[0]) << " value " << i;
+      } else if (dtype == cps::DType::U8) {
+        const float want = std::clamp(std::round(expected[i]), 0.0f, 255.0f);
+        ASSERT_EQ(want, out[i]) << v.name << ": " << describe(specs[0]) << " value " << i;
+      } else {
+        uint16_t got;
+        std::memcpy(&got, out.get() + i * 2, 2);
+        ASSERT_EQ(dtype == cps::DType::BF16 ? cps::floatToBf16(expected[i])
+                                            : cps::floatToF16(expected[i]),
+                  got)
+            << v.name << ": " << describe(specs[0]) << " value " << i;
       }
     }
   }
@@ -222,7 +232,7 @@ TEST(OpsGather, ThePoolGivesTheSameBytes) {
   cps::CpuKernelsConfig config;
   config.pool = &pool;
   config.maxThreads = 3;
-  auto alone = makeKernels(), many = cps::makeCpuKernels(config);
+  auto alone = cps::makeCpuKernels({}), many = cps::makeCpuKernels(config);
   std::vector<uint8_t> a(641 * 483 * 3), b(a.size(), 1);
   alone->toRgb(frame.view, 483, 641, a.data());
   many->toRgb(frame.view, 483, 641, b.data());
@@ -299,6 +309,40 @@ TEST(OpsCast, Float16EqualsTheProcessors) {
   }
 }
 #endif
+
+// Any float bits, any length, every dtype, normalised or not: the variants give the same bytes.
+TEST(OpsCast, VariantsEqualScalar) {
+  std::mt19937 rng(11);
+  const float inf = INFINITY;
+  for (int round = 0; round < 60; round++) {
+    const int64_t count = round < 40 ? round : 600 + round;
+    std::vector<float> in(count);
+    for (float& v : in) {
+      const uint32_t bits = uint32_t(rng());
+      std::memcpy(&v, &bits, 4);
+      if (rng() % 2) v = float(rng() % 2600) / 10;
+      if (rng() % 16 == 0) v = rng() % 2 ? inf : -inf;
+    }
+    for (const auto& n : {std::array{1.0f, 0.0f, 1.0f}, std::array{1.0f / 255, 0.485f, 0.229f},
+                          std::array{3.0f, -2.0f, 0.0f}}) {
+      for (const auto dtype :
+           {cps::DType::F32, cps::DType::F16, cps::DType::BF16, cps::DType::U8}) {
+        std::vector<uint8_t> expected(count * 4 + 1, 7), got(count * 4 + 1, 7);
+        cps::kScalarOps.castValues(in.data(), count, n[0], n[1], n[2], dtype, expected.data());
+        for (const cps::OpsTable* ops : ops_test::variants()) {
+          ops->castValues(in.data(), count, n[0], n[1], n[2], dtype, got.data());
+          for (int64_t i = 0; i < count && dtype == cps::DType::F32; i++) {
+            float a, b;  // which NaN comes out of arithmetic is not ours to say
+            std::memcpy(&a, &expected[i * 4], 4);
+            std::memcpy(&b, &got[i * 4], 4);
+            if (std::isnan(a) && std::isnan(b)) std::memcpy(&got[i * 4], &a, 4);
+          }
+          ASSERT_EQ(expected, got) << ops->name << " count " << count << " dtype " << int(dtype);
+        }
+      }
+    }
+  }
+}
 
 TEST(OpsCast, RoundToU8) {
   for (int i = 0; i <= 255 * 256; i++) {

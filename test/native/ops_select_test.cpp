@@ -10,7 +10,7 @@ namespace {
 using namespace ops_test;
 
 TEST(OpsSelect, TopKAgainstStableSort) {
-  auto kernels = makeKernels();
+  const auto kernels = std::move(allKernels()[0].kernels);
   std::mt19937 rng(5);
   for (int round = 0; round < 300; round++) {
     const int frames = 1 + rng() % 9, units = 1 + rng() % 60, kind = round % 4;
@@ -65,7 +65,7 @@ TEST(OpsSelect, OrderedBitsAreATotalOrder) {
 }
 
 TEST(OpsSelect, Block2x2AgainstNaive) {
-  auto kernels = makeKernels();
+  const auto kernels = std::move(allKernels()[0].kernels);
   std::mt19937 rng(6);
   for (const auto& [rows, cols] : {std::pair{2, 2}, std::pair{4, 6}, std::pair{12, 22}}) {
     cps::PatchGrid grid;

@@ -96,7 +96,7 @@ void check(const Case& c, bool full, naive::Fill fill, int width, int height) {
   uint8_t* out[4] = {expected.data()};
   const int outStrides[4] = {outStride};
   ASSERT_EQ(height, sws_scale(sws.get(), planes, strides, 0, height, out, outStrides));
-  makeKernels()->toRgb(f, height, width, got.data());
+  cps::makeCpuKernels({})->toRgb(f, height, width, got.data());
   int worst = 0;
   double sum = 0;
   const int n = width * height * 3;

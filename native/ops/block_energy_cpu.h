@@ -1,0 +1,21 @@
+#pragma once
+
+#include <cstdint>
+
+#include "ops/frame_view.h"
+#include "ops/geometry.h"
+#include "ops/scratch.h"
+#include "ops/simd/table.h"
+
+namespace cps {
+
+// Energy 'block' on the CPU; contracts in kernels.h.
+void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& frame,
+                  const CellGrid& grid, uint8_t* out);
+void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur,
+                   const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual);
+void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* motion2,
+                    const uint8_t* residual, const CellGrid& cells, const PatchGrid& grid,
+                    double energyPct, float* scores);
+
+}  // namespace cps

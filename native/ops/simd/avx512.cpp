@@ -1,0 +1,125 @@
+#include <immintrin.h>
+
+#include "ops/simd/match_order.h"
+#include "ops/simd/match_result.h"
+#include "ops/simd/resize_impl.h"
+#include "ops/simd/rgb_avx512.h"
+#include "ops/simd/vec_avx512.h"
+
+namespace cps {
+namespace {
+
+constexpr MatchOrder kOrder = makeMatchOrder();
+
+void cells8(const uint8_t* src, int64_t stride, int32_t cell, int32_t count, uint8_t* out) {
+  const __m512i ones8 = _mm512_set1_epi8(1);
+  int32_t i = 0;
+  if (cell == 4) {
+    for (; i + 16 <= count; i += 16) {
+      __m512i sum = _mm512_set1_epi32(8);
+      for (int y = 0; y < 4; y++) {
+        sum = _mm512_dpbusd_epi32(sum, _mm512_loadu_si512(src + y * stride + i * 4), ones8);
+      }
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i),
+                       _mm512_cvtepi32_epi8(_mm512_srli_epi32(sum, 4)));
+    }
+  } else if (cell == 2) {
+    for (; i + 32 <= count; i += 32) {
+      const __m512i sum =
+          _mm512_add_epi16(_mm512_maddubs_epi16(_mm512_loadu_si512(src + i * 2), ones8),
+                           _mm512_maddubs_epi16(_mm512_loadu_si512(src + stride + i * 2), ones8));
+      const __m512i mean = _mm512_srli_epi16(_mm512_add_epi16(sum, _mm512_set1_epi16(2)), 2);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + i), _mm512_cvtepi16_epi8(mean));
+    }
+  } else if (cell == 1) {
+    for (; i + 64 <= count; i += 64) {
+      _mm512_storeu_si512(out + i, _mm512_loadu_si512(src + i));
+    }
+  }
+  cells8Plain(src, stride, cell, i, count, out);
+}
+
+void cells16(const uint8_t* src, int64_t stride, int32_t cell, int32_t bitDepth, int32_t shift,
+             int32_t count, uint8_t* out) {
+  int32_t i = 0;
+  if (cell == 4 && bitDepth <= 12) {  // sums of four samples stay below 2^15
+    const __m512i ones16 = _mm512_set1_epi16(1), half = _mm512_set1_epi64(8 << (bitDepth - 8));
+    const __m128i stored = _mm_cvtsi32_si128(shift), scale = _mm_cvtsi32_si128(bitDepth - 4);
+    for (; i + 8 <= count; i += 8) {
+      __m512i sum = _mm512_setzero_si512();
+      for (int y = 0; y < 4; y++) {
+        const __m512i row = _mm512_loadu_si512(src + y * stride + i * 8);
+        sum = _mm512_add_epi16(sum, _mm512_srl_epi16(row, stored));
+      }
+      sum = _mm512_madd_epi16(sum, ones16);
+      sum = _mm512_add_epi32(sum, _mm512_srli_epi64(sum, 32));
+      sum = _mm512_and_si512(sum, _mm512_set1_epi64(0xffffffff));
+      const __m512i mean = _mm512_srl_epi64(_mm512_add_epi64(sum, half), scale);
+      _mm_storel_epi64(reinterpret_cast<__m128i*>(out + i), _mm512_cvtusepi64_epi8(mean));
+    }
+  }
+  cells16Plain(src, stride, cell, bitDepth, shift, i, count, out);
+}
+
+template <int kRows>
+void matchRows(const MatchRow& row) {
+  const __m512i ones8 = _mm512_set1_epi8(1);
+  for (int32_t x = 0; x < row.cols; x += 64) {
+    const int32_t left = minInt(row.cols - x, 64);
+    const __mmask64 inside = ~uint64_t{0} >> (64 - left);
+    __m512i cur[kRows];
+    for (int y = 0; y < kRows; y++) {
+      cur[y] = _mm512_loadu_si512(row.cur + y * row.curStride + x);
+    }
+    __m512i best = _mm512_set1_epi32(INT32_MAX);
+    for (int32_t rank = 0; rank < kMatchCandidates; rank++) {
+      if (kOrder.checkBefore[rank] &&
+          !_mm512_cmpgt_epi32_mask(best, _mm512_set1_epi32(kOrder.floorKey[rank]))) {
+        break;
+      }
+      const uint8_t* p =
+          row.prev + x - kOrder.candidates.dy[rank] * row.prevStride - kOrder.candidates.dx[rank];
+      __m512i sad = _mm512_setzero_si512();
+      for (int y = 0; y < kRows; y++) {
+        const __m512i prev = _mm512_loadu_si512(p + y * row.prevStride);
+        const __m512i d = _mm512_maskz_sub_epi8(inside, _mm512_max_epu8(cur[y], prev),
+                                                _mm512_min_epu8(cur[y], prev));
+        sad = _mm512_dpbusd_epi32(sad, d, ones8);
+      }
+      const __m512i key = _mm512_add_epi32(_mm512_slli_epi32(sad, kMatchRankBits),
+                                           _mm512_set1_epi32(kOrder.addend[rank]));
+      best = _mm512_min_epi32(best, key);
+    }
+    alignas(64) int32_t keys[16];
+    _mm512_store_si512(keys, best);
+    // Blocks outside the picture have random ranks and are not looked at.
+    matchResults(row, kOrder.candidates, x / kMatchBlock, keys, (left + 3) / kMatchBlock);
+  }
+}
+
+void matchRow(const MatchRow& row) {
+  switch (row.rows) {
+    case 1:
+      return matchRows<1>(row);
+    case 2:
+      return matchRows<2>(row);
+    case 3:
+      return matchRows<3>(row);
+    default:
+      return matchRows<4>(row);
+  }
+}
+
+}  // namespace
+
+const OpsTable kAvx512Ops = {"avx512",
+                             cells8,
+                             cells16,
+                             matchRow,
+                             rgbRowAvx512,
+                             resizeRowsWide<Avx512>,
+                             resizeLumaWide<Avx512>,
+                             castValuesWide<Avx512>,
+                             referenceMatchRowWide<Avx512>};
+
+}  // namespace cps

@@ -1,0 +1,189 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include "ops/simd/rows_math.h"
+
+// YCbCr rows to interleaved RGB, 32 pixels at a time (Note [Colour in fixed point]).
+namespace cps {
+namespace {
+
+struct RgbConstants256 {
+  __m256i yOffset, half, round, one;
+  __m256i lumaEven, lumaOdd, lumaRed, lumaBlue, lumaGreen;  // pairs for multiply-add
+  __m256i red, green, greenV, blue;
+  __m128i shift;
+
+  static __m256i pair(int32_t low, int32_t high) {
+    return _mm256_set1_epi32(static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffffu) |
+                                                  static_cast<uint32_t>(high) << 16));
+  }
+  explicit RgbConstants256(const ColorCoeffs& c) {
+    yOffset = _mm256_set1_epi16(static_cast<int16_t>(c.yOffset));
+    half = _mm256_set1_epi16(static_cast<int16_t>(c.half));
+    round = _mm256_set1_epi32(1 << (c.shift - 1));
+    one = _mm256_set1_epi16(1);
+    lumaEven = pair(c.cy, 0);
+    lumaOdd = pair(0, c.cy);
+    lumaRed = pair(c.cy, c.rv);
+    lumaBlue = pair(c.cy, c.bu);
+    lumaGreen = pair(c.cy, c.gu);
+    red = pair(0, c.rv);
+    green = pair(c.gu, c.gv);
+    greenV = pair(c.gv, 0);
+    blue = pair(c.bu, 0);
+    shift = _mm_cvtsi32_si128(c.shift);
+  }
+};
+
+// 16 samples from x on as 16-bit values less `offset`; `step` 1 or 2 bytes a sample.
+template <int kBytes>
+inline __m256i samples16(const uint8_t* p, int32_t x, __m128i shift, __m256i offset) {
+  __m256i v;
+  if constexpr (kBytes == 1) {
+    v = _mm256_cvtepu8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + x)));
+  } else {
+    v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 2 * static_cast<int64_t>(x)));
+    v = _mm256_srl_epi16(v, shift);
+  }
+  return _mm256_sub_epi16(v, offset);
+}
+
+// The 8-bit channels of 16 pixels as 16-bit values, not yet clipped.
+struct Words256 {
+  __m256i r, g, b;
+};
+
+// Halves chroma horizontally: `u` and `v` hold 8 samples each, interleaved as 16-bit u, v pairs.
+inline Words256 convertHalf(const RgbConstants256& k, __m256i y, __m256i uv) {
+  const __m256i even = _mm256_madd_epi16(y, k.lumaEven), odd = _mm256_madd_epi16(y, k.lumaOdd);
+  const auto channel = [&](__m256i coefficient) {
+    const __m256i c = _mm256_add_epi32(_mm256_madd_epi16(uv, coefficient), k.round);
+    const __m256i a = _mm256_sra_epi32(_mm256_add_epi32(even, c), k.shift);
+    const __m256i b = _mm256_sra_epi32(_mm256_add_epi32(odd, c), k.shift);
+    return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa);
+  };
+  return {channel(k.red), channel(k.green), channel(k.blue)};
+}
+
+inline Words256 convertFull(const RgbConstants256& k, __m256i y, __m256i u, __m256i v) {
+  const auto finish = [&](__m256i lo, __m256i hi) {
+    return _mm256_packs_epi32(_mm256_sra_epi32(_mm256_add_epi32(lo, k.round), k.shift),
+                              _mm256_sra_epi32(_mm256_add_epi32(hi, k.round), k.shift));
+  };
+  const __m256i yuLo = _mm256_unpacklo_epi16(y, u), yuHi = _mm256_unpackhi_epi16(y, u);
+  const __m256i yvLo = _mm256_unpacklo_epi16(y, v), yvHi = _mm256_unpackhi_epi16(y, v);
+  const __m256i zero = _mm256_setzero_si256();
+  const __m256i vLo = _mm256_madd_epi16(_mm256_unpacklo_epi16(v, zero), k.greenV);
+  const __m256i vHi = _mm256_madd_epi16(_mm256_unpackhi_epi16(v, zero), k.greenV);
+  return {finish(_mm256_madd_epi16(yvLo, k.lumaRed), _mm256_madd_epi16(yvHi, k.lumaRed)),
+          finish(_mm256_add_epi32(_mm256_madd_epi16(yuLo, k.lumaGreen), vLo),
+                 _mm256_add_epi32(_mm256_madd_epi16(yuHi, k.lumaGreen), vHi)),
+          finish(_mm256_madd_epi16(yuLo, k.lumaBlue), _mm256_madd_epi16(yuHi, k.lumaBlue))};
+}
+
+// 16 pixels of each 128-bit lane to 48 bytes of RGB: the first lane's at out, the second's behind.
+inline void storeRgb32(uint8_t* out, __m256i r, __m256i g, __m256i b) {
+  const auto shuffle = [](__m256i v, __m128i order) {
+    return _mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(order));
+  };
+  constexpr char n = -1;
+  const __m128i r0 = _mm_setr_epi8(0, n, n, 1, n, n, 2, n, n, 3, n, n, 4, n, n, 5);
+  const __m128i g0 = _mm_setr_epi8(n, 0, n, n, 1, n, n, 2, n, n, 3, n, n, 4, n, n);
+  const __m128i b0 = _mm_setr_epi8(n, n, 0, n, n, 1, n, n, 2, n, n, 3, n, n, 4, n);
+  const __m128i r1 = _mm_setr_epi8(n, n, 6, n, n, 7, n, n, 8, n, n, 9, n, n, 10, n);
+  const __m128i g1 = _mm_setr_epi8(5, n, n, 6, n, n, 7, n, n, 8, n, n, 9, n, n, 10);
+  const __m128i b1 = _mm_setr_epi8(n, 5, n, n, 6, n, n, 7, n, n, 8, n, n, 9, n, n);
+  const __m128i r2 = _mm_setr_epi8(n, 11, n, n, 12, n, n, 13, n, n, 14, n, n, 15, n, n);
+  const __m128i g2 = _mm_setr_epi8(n, n, 11, n, n, 12, n, n, 13, n, n, 14, n, n, 15, n);
+  const __m128i b2 = _mm_setr_epi8(10, n, n, 11, n, n, 12, n, n, 13, n, n, 14, n, n, 15);
+  const auto merge = [&](__m128i ro, __m128i go, __m128i bo) {
+    return _mm256_or_si256(_mm256_or_si256(shuffle(r, ro), shuffle(g, go)), shuffle(b, bo));
+  };
+  const __m256i part[3] = {merge(r0, g0, b0), merge(r1, g1, b1), merge(r2, g2, b2)};
+  for (int i = 0; i < 3; i++) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + i * 16), _mm256_castsi256_si128(part[i]));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out + 48 + i * 16),
+                     _mm256_extracti128_si256(part[i], 1));
+  }
+}
+
+enum class ChromaKind { Full, HalfPlanar, HalfSemi };
+
+template <int kBytes, ChromaKind kChroma>
+inline Words256 pixels16(const RgbRow& r, const RgbConstants256& k, int32_t x) {
+  const __m128i shift = _mm_cvtsi32_si128(r.shift[0]);
+  const __m256i y = samples16<kBytes>(r.plane[0], x, shift, k.yOffset);
+  if constexpr (kChroma == ChromaKind::Full) {
+    return convertFull(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half),
+                       samples16<kBytes>(r.plane[2], x, shift, k.half));
+  } else if constexpr (kChroma == ChromaKind::HalfSemi) {
+    // Eight u, v pairs lie like sixteen samples.
+    return convertHalf(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half));
+  } else {
+    __m256i uv;
+    if constexpr (kBytes == 1) {
+      const __m128i u = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[1] + x / 2));
+      const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[2] + x / 2));
+      uv = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(u, v));
+    } else {
+      const __m128i u = _mm_loadu_si128(reinterpret_cast<const __m128i*>(r.plane[1] + x));
+      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(r.plane[2] + x));
+      uv = _mm256_srl_epi16(_mm256_set_m128i(_mm_unpackhi_epi16(u, v), _mm_unpacklo_epi16(u, v)),
+                            shift);
+    }
+    return convertHalf(k, y, _mm256_sub_epi16(uv, k.half));
+  }
+}
+
+template <int kBytes, ChromaKind kChroma>
+int32_t rgbVectors(const RgbRow& r) {
+  const RgbConstants256 k(*r.coeffs);
+  int32_t x = 0;
+  for (; x + 32 <= r.count; x += 32) {
+    const Words256 a = pixels16<kBytes, kChroma>(r, k, x);
+    const Words256 b = pixels16<kBytes, kChroma>(r, k, x + 16);
+    const auto pack = [](__m256i first, __m256i second) {
+      return _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), 0xd8);
+    };
+    storeRgb32(r.out + int64_t{x} * 3, pack(a.r, b.r), pack(a.g, b.g), pack(a.b, b.b));
+  }
+  return x;
+}
+
+// Which vector loop takes this row; -1: none.
+inline int32_t rgbLoop(const RgbRow& r) {
+  const int32_t bytes = r.bitDepth > 8 ? 2 : 1;
+  if (r.coeffs->planar3 != 1 || r.bitDepth > 15 || r.step[0] != bytes) return -1;
+  if (bytes == 2 && (r.shift[1] != r.shift[0] || r.shift[2] != r.shift[0])) return -1;
+  const bool planar = r.step[1] == bytes && r.step[2] == bytes;
+  const bool semi =
+      r.step[1] == 2 * bytes && r.step[2] == 2 * bytes && r.plane[2] == r.plane[1] + bytes;
+  if (r.log2ChromaW == 0 && planar) return static_cast<int32_t>(ChromaKind::Full);
+  if (r.log2ChromaW == 1 && planar) return static_cast<int32_t>(ChromaKind::HalfPlanar);
+  if (r.log2ChromaW == 1 && semi) return static_cast<int32_t>(ChromaKind::HalfSemi);
+  return -1;
+}
+
+inline void rgbRowAvx2(const RgbRow& r) {
+  int32_t done = 0;
+  const bool wide = r.bitDepth > 8;
+  switch (rgbLoop(r)) {
+    case static_cast<int32_t>(ChromaKind::Full):
+      done = wide ? rgbVectors<2, ChromaKind::Full>(r) : rgbVectors<1, ChromaKind::Full>(r);
+      break;
+    case static_cast<int32_t>(ChromaKind::HalfPlanar):
+      done = wide ? rgbVectors<2, ChromaKind::HalfPlanar>(r)
+                  : rgbVectors<1, ChromaKind::HalfPlanar>(r);
+      break;
+    case static_cast<int32_t>(ChromaKind::HalfSemi):
+      done = wide ? rgbVectors<2, ChromaKind::HalfSemi>(r) : rgbVectors<1, ChromaKind::HalfSemi>(r);
+      break;
+    default:
+      break;
+  }
+  rgbRowPlain(r, done, r.count);
+}
+
+}  // namespace
+}  // namespace cps

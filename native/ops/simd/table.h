@@ -1,0 +1,120 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/dtype.h"
+#include "ops/color_math.h"
+#include "ops/geometry_math.h"
+#include "ops/hd.h"
+
+namespace cps {
+
+// Note [Dispatch]
+// The inner loops exist in several variants, one translation unit each, compiled with its own
+// instruction set and gathered in an OpsTable; the best one the processor knows is chosen once.
+// Every variant gives the same bytes as the scalar one. Variants contain no std:: templates and no
+// inline function with external linkage (see Note [Shared arithmetic]).
+
+// One row of blocks. `cur` and `prev` are padded copies: 64 readable bytes behind `cols` in cur,
+// kMatchRadius edge cells around prev and 64 readable bytes behind those.
+struct MatchRow {
+  const uint8_t* cur;
+  int64_t curStride;
+  const uint8_t* prev;  // the cell below cur's first, without displacement
+  int64_t prevStride;
+  int32_t rows, cols;  // cells: 1..4 rows
+  uint8_t* motion2;    // [ceil(cols / 4)]
+  uint8_t* residual;   // [rows][cols]
+};
+
+// One stored row of a picture, to interleaved RGB.
+struct RgbRow {
+  const uint8_t* plane[3];
+  int32_t step[3];   // bytes from a sample to the next
+  int32_t shift[3];  // of the stored value
+  int32_t bitDepth;
+  int32_t log2ChromaW;
+  int32_t count;
+  const ColorCoeffs* coeffs;
+  uint8_t* out;
+};
+
+// Note [Resize plan]
+// Where the four neighbours of every output pixel lie, as two tables: an output row contributes an
+// offset, an output column another, and their sum addresses the sample. Orientation, crop, chroma
+// subsampling and packed layouts are all in the tables, so the loops do not know them. Samples are
+// read through 4-byte windows (one gather lane), which the tables keep inside the picture's rows;
+// `shift` says which bits of the window are meant. [0] is the first plane, [1] the other two.
+enum class ResizeFetch : uint8_t {
+  Direct,  // by rgbAt, for whatever the windows cannot address
+  Joint,   // both taps of a row in one window: planar layouts without transposition
+  Semi,    // 8-bit semi-planar: both taps of both chroma components in one window
+  Split,   // one window per sample: everything else
+};
+struct ResizeLine {
+  int64_t offset[2][2];  // [plane kind][tap], bytes
+  int32_t shift[2][2];
+  float w0, w1;
+};
+struct ResizePlan {
+  FrameView frame;
+  ColorCoeffs coeffs;
+  ResizeFetch fetch;
+  uint32_t mask;  // of a sample in its shifted window
+  // Semi: both chroma components start here, these bits apart.
+  const uint8_t* chroma;
+  int32_t chromaBits[2];
+  const BilinearTap* tapY;  // [outHeight]
+  const BilinearTap* tapX;  // [outWidth]
+  const ResizeLine* lines;  // [outHeight]
+  // [outWidth + kResizePadding] each
+  const int32_t* offset[2][2];
+  const int32_t* shift[2][2];
+  const float* w0;
+  const float* w1;
+};
+constexpr int32_t kResizePadding = 16;
+
+// Values written behind the last one asked for, by the loops that say so.
+constexpr int32_t kOverrun = 16;
+
+struct OpsTable {
+  const char* name;
+
+  // Means of `count` whole cells side by side, in 8-bit units; samples lie next to each other.
+  void (*cells8)(const uint8_t* src, int64_t stride, int32_t cell, int32_t count, uint8_t* out);
+  void (*cells16)(const uint8_t* src, int64_t stride, int32_t cell, int32_t bitDepth, int32_t shift,
+                  int32_t count, uint8_t* out);
+  void (*matchRow)(const MatchRow& row);
+  void (*rgbRow)(const RgbRow& row);
+  // Pixels [x, x + count) of output rows [y, y + rows), as float planes; row i of plane c starts at
+  // out[c] + i * outStride. Writes up to kOverrun values behind each row, rows in ascending order.
+  void (*resizeRows)(const ResizePlan& plan, int32_t y, int32_t rows, int32_t x, int32_t count,
+                     float* const out[3], int64_t outStride);
+  // The same for the luma of energy 'reference'; one plane.
+  void (*resizeLuma)(const ResizePlan& plan, int32_t y, int32_t rows, int32_t x, int32_t count,
+                     float* out, int64_t outStride);
+  // (v * scale - mean) / std, cast. Skipped arithmetic when scale 1, mean 0, std 1.
+  void (*castValues)(const float* in, int64_t count, float scale, float mean, float std,
+                     DType dtype, void* out);
+  // Best displacement of each cell of one row. prev: the row at no displacement, with `radius`
+  // cells of infinity on all sides and kOverrun more on the right; cur and the results have
+  // kOverrun values of room.
+  void (*referenceMatchRow)(const float* cur, const float* prev, int64_t prevStride, int32_t radius,
+                            int32_t cols, float* motion, float* residual);
+};
+
+// The variants this machine can run, best first; the last one is scalar.
+struct OpsTables {
+  const OpsTable* table[3];
+  int32_t count;
+};
+const OpsTables& opsTables();
+
+extern const OpsTable kScalarOps;
+#if defined(CPS_SIMD_X86)
+extern const OpsTable kAvx2Ops;
+extern const OpsTable kAvx512Ops;
+#endif
+
+}  // namespace cps

@@ -1,6 +1,7 @@
 /**
- * Generates docs/options.md and src/config.ts from the schema in src/options.ts.
- *   node scripts/gen-options-doc.cjs          writes both files
+ * Generates docs/options.md, src/config.ts and the knobs in README.md from the schema in
+ * src/options.ts.
+ *   node scripts/gen-options-doc.cjs          writes them
  *   node scripts/gen-options-doc.cjs --check  exits with 1 when one is out of date
  */
 'use strict';
@@ -72,6 +73,23 @@ table. Programs read the same figures from \`timings\` of each result, or from t
 `;
 }
 
+/** README.md with the knobs between its markers: the options that say what they cost or bring. */
+function renderReadme(schema) {
+  const rows = Object.entries(schema)
+    .filter(([, spec]) => spec.impact)
+    .map(([name, spec]) => {
+      const text = spec.defaultText !== undefined && !/^['0-9]/.test(spec.defaultText);
+      const fallback = text ? spec.defaultText : code(defaultOf(spec));
+      return `| ${code(name)} | ${cell(fallback)} | ${cell(spec.impact)} |`;
+    });
+  const table = ['| option | default | impact |', '| --- | --- | --- |', ...rows].join('\n');
+  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
+  return readme.replace(
+    /(<!-- knobs:start[^\n]*-->\n)[\s\S]*?(<!-- knobs:end -->)/,
+    (_, start, end) => `${start}${table}\n${end}`,
+  );
+}
+
 function wrap(text, indent) {
   const lines = [''];
   for (const word of text.split(' ')) {
@@ -128,10 +146,14 @@ ${fields(only('decodeOnly'))}
 `;
 }
 
-/** Both files as they should be: path relative to the package -> text. */
+/** The files as they should be: path relative to the package -> text. */
 async function render(schema) {
   const prettier = require('prettier');
-  const outputs = { 'docs/options.md': renderDoc(schema), 'src/config.ts': renderTypes(schema) };
+  const outputs = {
+    'docs/options.md': renderDoc(schema),
+    'src/config.ts': renderTypes(schema),
+    'README.md': renderReadme(schema),
+  };
   const filepath = path.join(root, 'src/config.ts');
   const config = await prettier.resolveConfig(filepath);
   outputs['src/config.ts'] = await prettier.format(outputs['src/config.ts'], {

@@ -75,8 +75,8 @@ class Kernels {
   virtual void topK(const TopKInput& input, int32_t* indices) = 0;
 
   // --- pixels ---------------------------------------------------------------------------------
-  // Patches `indices` (host, linear patch indices in the order of the result) of `frames` (host array
-  // of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
+  // Patches `indices` (host, linear patch indices in the order of the result) of `frames` (host
+  // array of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
   virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                              const GatherSpec& spec, void* out) = 0;
   // One frame as interleaved 8-bit RGB in display orientation, out [outHeight, outWidth, 3];

@@ -36,16 +36,19 @@ function cmakeJs() {
 }
 
 /**
- * One build folder for the addon and the native tests, so the core is compiled once. Once a run has
- * asked for the tests they stay configured; `npm run demo` still builds only the addon.
+ * One build folder for the addon, the native tests and benchmarks, so the core is compiled once.
+ * Once a run has asked for tests or benchmarks they stay configured; `npm run demo` still builds
+ * only the addon.
  */
-export async function buildNative({ tests = false, target = undefined } = {}) {
+export async function buildNative({ tests = false, bench = false, target = undefined } = {}) {
   const dir = at('build');
   const stamp = path.join(dir, 'configured-with');
   const cache = read(path.join(dir, 'CMakeCache.txt'));
   const withTests = tests || /CPS_BUILD_TESTS:\w+=ON/.test(cache ?? '');
+  const withBench = bench || /CPS_BUILD_BENCH:\w+=ON/.test(cache ?? '');
   const args = ['--directory', root, '--out', dir, '--CDCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
   args.push(`--CDCPS_BUILD_TESTS=${withTests ? 'ON' : 'OFF'}`);
+  args.push(`--CDCPS_BUILD_BENCH=${withBench ? 'ON' : 'OFF'}`);
   // Include paths come out of the npm packages: another lock file, another configuration. cmake-js
   // takes cache variables from the environment too (npm_cmake_CPS_ENABLE_CUDA=OFF).
   const given = Object.entries(process.env).filter(([name]) => name.startsWith('npm_cmake_'));

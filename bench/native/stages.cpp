@@ -1,0 +1,174 @@
+// What comes after decoding, alone: the sampled frames are decoded once and stay in their planes.
+//
+//   cps_stages VIDEO FRAMES THREADS [K]
+//
+// Answers each line on stdin with one JSON line of milliseconds:
+//
+//   patches   scores of all frames, selection, gather: what patchStream does with decoded frames
+//   rgb       all frames to RGB: what decodeOnly does with them
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <iostream>
+#include <mutex>
+
+#include "bench_common.h"
+#include "ops/kernels.h"
+#include "pipeline/energy_stage.h"
+#include "pipeline/selection.h"
+
+namespace cps::bench {
+namespace {
+
+PatchOptions patchOptions(int64_t k) {
+  PatchOptions o{};
+  o.energy = Energy::Block;
+  o.minPixels = o.maxPixels = 224 * 224;
+  o.patchSize = 14;
+  o.kKeep = k;
+  o.selectionUnit = SelectionUnit::Patch;
+  o.staticAbsThresh = 2.0;
+  o.staticRelThresh = 0.15;
+  o.staticUniformFrames = 4;
+  o.energyPct = 95;
+  o.outputDtype = DType::BF16;
+  o.layout = Layout::Nchw;
+  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
+  return o;
+}
+
+class Keep final : public FrameSink {
+ public:
+  void onFrame(SourceFrame frame) override {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    frames_.push_back(std::move(frame));
+  }
+  // In display order.
+  std::vector<SourceFrame> take() {
+    std::sort(frames_.begin(), frames_.end(), [](const SourceFrame& a, const SourceFrame& b) {
+      return a.displayIndex < b.displayIndex;
+    });
+    return std::move(frames_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<SourceFrame> frames_;
+};
+
+class Stages {
+ public:
+  Stages(const std::string& path, int64_t frames, int threads, int64_t k)
+      : options_(decodeOptions(frames)),
+        pool_(std::make_shared<TaskPool>(threads)),
+        services_(makeMediaServices(pool_, std::make_shared<ThreadBudget>(threads))),
+        patch_(patchOptions(k)),
+        threads_(threads) {
+    const CallContext call{options_, cancel_, profile_};
+    const auto source = openCpuSource({path, nullptr}, call, services_);
+    info_ = source->info();
+    distinct_ = distinctFrames(sampleFrameIds(info_.totalFrames, frames));
+    Keep keep;
+    source->decode(distinct_.ids, keep);
+    frames_ = keep.take();
+    for (const int32_t d : distinct_.ofPosition) {
+      views_.push_back(frames_[static_cast<size_t>(d)].view);
+      keys_.push_back(frames_[static_cast<size_t>(d)].isKeyFrame ? 1 : 0);
+    }
+    kernels_ = makeCpuKernels({pool_.get(), threads, cancel_});
+    grid_ = makePatchGrid(info_.height, info_.width, patch_.minPixels, patch_.maxPixels,
+                          patch_.patchSize);
+  }
+
+  void patches() {
+    Profile profile;
+    double gatherMs = 0;
+    const Usage usage = measure([&] {
+      const auto energy = makeEnergyStage(patch_, grid_, distinct_.ofPosition, *kernels_, profile);
+      pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
+        energy->addFrame(static_cast<int32_t>(i), frames_[i].view);
+      });
+      const std::vector<uint8_t> isI = withFirstFrameRule(keys_);
+      const auto indices = selectPatches({energy->scores(), isI, grid_}, patch_, *kernels_);
+      const size_t values =
+          size_t{3} * static_cast<size_t>(patch_.patchSize) * static_cast<size_t>(patch_.patchSize);
+      const Buffer out =
+          Buffer::allocate(hostMemory(), indices.size() * values * dtypeSize(patch_.outputDtype));
+      gatherMs = measure([&] {
+                   kernels_->gatherPatches(
+                       views_, indices,
+                       {grid_, patch_.outputDtype, patch_.layout, patch_.normalize}, out.data());
+                 }).wallMs;
+    });
+    std::printf("{\"ms\":%.3f,\"cpuMs\":%.3f,\"gatherMs\":%.3f", usage.wallMs, usage.cpuMs,
+                gatherMs);
+    for (const auto& [key, value] : profile.values())
+      std::printf(",\"%s\":%.3f", key.c_str(), value);
+    std::printf("}\n");
+  }
+
+  void rgb() {
+    const size_t bytes =
+        size_t{3} * static_cast<size_t>(info_.width) * static_cast<size_t>(info_.height);
+    const Usage usage = measure([&] {
+      const Buffer out = Buffer::allocate(hostMemory(), bytes * frames_.size());
+      pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
+        kernels_->toRgb(frames_[i].view, info_.height, info_.width, out.as<uint8_t>() + i * bytes);
+      });
+    });
+    std::printf("{\"ms\":%.3f,\"cpuMs\":%.3f}\n", usage.wallMs, usage.cpuMs);
+  }
+
+ private:
+  DecodeOptions options_;
+  CancelPtr cancel_ = std::make_shared<CancelToken>();
+  Profile profile_;
+  std::shared_ptr<TaskPool> pool_;
+  MediaServices services_;
+  PatchOptions patch_;
+  int threads_;
+  VideoInfo info_;
+  DistinctFrames distinct_;
+  std::vector<SourceFrame> frames_;
+  std::vector<FrameView> views_;
+  std::vector<uint8_t> keys_;
+  std::unique_ptr<Kernels> kernels_;
+  PatchGrid grid_;
+};
+
+int serve(int argc, char** argv) {
+  if (argc != 4 && argc != 5) {
+    std::fprintf(stderr, "usage: cps_stages VIDEO FRAMES THREADS [K]\n");
+    return 2;
+  }
+  const int64_t k = argc == 5 ? std::atoll(argv[4]) : 2048;
+  Stages stages(argv[1], std::atoll(argv[2]), std::max(1, std::atoi(argv[3])), k);
+  std::printf("{}\n");
+  std::fflush(stdout);
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line == "patches") {
+      stages.patches();
+    } else if (line == "rgb") {
+      stages.rgb();
+    } else {
+      std::fprintf(stderr, "cps_stages: expected 'patches' or 'rgb', received '%s'\n",
+                   line.c_str());
+      return 2;
+    }
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace cps::bench
+
+int main(int argc, char** argv) {
+  try {
+    return cps::bench::serve(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "cps_stages: %s\n", error.what());
+    return 1;
+  }
+}

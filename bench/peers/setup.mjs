@@ -1,0 +1,28 @@
+#!/usr/bin/env node
+/**
+ * Installs peers that no distribution has into .cache/bench/peers (npm and pip, nothing global).
+ * What cannot be installed stays absent, and the benchmark names it.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { run, step } from '../../scripts/lib/shell.mjs';
+import { cacheDir } from '../lib/clips.mjs';
+
+const folder = path.join(cacheDir, 'peers');
+const python = path.join(folder, 'py');
+fs.mkdirSync(folder, { recursive: true });
+
+step('node-av');
+const manifest = path.join(folder, 'package.json');
+if (!fs.existsSync(manifest)) fs.writeFileSync(manifest, '{ "private": true }\n');
+await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', 'node-av'], {
+  cwd: folder,
+});
+
+if (!fs.existsSync(python)) await run('python3', ['-m', 'venv', python]);
+for (const name of ['av', 'opencv-python-headless', 'decord', 'torchcodec torch']) {
+  step(name);
+  const pip = ['-m', 'pip', 'install', '-q', '--only-binary', ':all:', ...name.split(' ')];
+  const code = await run(path.join(python, 'bin', 'python'), pip);
+  if (code !== 0) process.stderr.write(`    ${name} could not be installed\n`);
+}

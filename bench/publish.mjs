@@ -1,0 +1,136 @@
+#!/usr/bin/env node
+/**
+ * node bench/publish.mjs [bench/results/FILE.json]
+ *
+ * From the JSON of a run: docs/performance.md, its charts in docs/performance/, and what stands
+ * between the performance markers of README.md. Writes figures that were measured, nothing else.
+ */
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { root, Stop } from '../scripts/lib/shell.mjs';
+import { times } from './lib/format.mjs';
+import { checkTable, markdownTable } from './lib/report.mjs';
+import { sections } from './lib/sections.mjs';
+import { lineChart } from './lib/svg.mjs';
+
+const BEGIN = '<!-- performance:begin -->';
+const END = '<!-- performance:end -->';
+const at = (...parts) => path.join(root, ...parts);
+
+/** The text with what stands between the markers replaced; undefined where there are none. */
+export function between(text, inside) {
+  const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (from < 0 || to < from) return undefined;
+  return `${text.slice(0, from + BEGIN.length)}\n\n${inside.trim()}\n\n${text.slice(to)}`;
+}
+
+const setting = ({ machine: m, quick, threads }) =>
+  `Measured on ${m.date.slice(0, 10)} with ${threads} threads of ${m.cpu} (${m.memoryGiB} GiB, ` +
+  `${m.system}), Node ${m.node}, FFmpeg ${m.ffmpeg}, commit ${m.commit}` +
+  `${quick ? ', in a --quick run' : ''}.`;
+
+function caveats({ machine: m, threads }) {
+  const out = [
+    'The clips are synthetic (a moving, textured scene with noise, made by bench/lib/clips.mjs); ' +
+      'other material shifts all figures, the ratios less.',
+    'Times are medians; ± is half the distance between the quartiles. Every call of this package ' +
+      'reads the index of the file anew unless the table says otherwise.',
+  ];
+  const load = Math.max(m.loadBefore, m.loadAfter ?? 0);
+  if (load > threads * 1.5) {
+    out.push(
+      `The machine was busy with other work during this run (load average ${m.loadBefore.toFixed(1)} ` +
+        `before, ${(m.loadAfter ?? 0).toFixed(1)} after, on ${threads} threads): read the ratios ` +
+        'and the CPU times, not the times.',
+    );
+  }
+  return out.map((line) => `- ${line}`).join('\n');
+}
+
+/** The short form for README.md. */
+function summary(report) {
+  const parts = [setting(report)];
+  const { floor, peers } = report.sections;
+  if (floor) {
+    parts.push(
+      markdownTable({
+        title: 'What sampling 16 frames costs',
+        note:
+          'Against decoding just the packets that those frames depend on (libavcodec alone), and ' +
+          'against ffmpeg decoding the whole file.',
+        head: ['clip', 'packets needed', 'patchStream / floor', 'patchStream / full decode'],
+        rows: floor.rows.map((r) => [
+          r.clip,
+          `${r.plan.packets} of ${r.plan.totalFrames}`,
+          times(r.patchToFloor),
+          times(r.patchToFull),
+        ]),
+      }),
+    );
+  }
+  if (peers) {
+    const absent = new Set(peers.clips.flatMap((c) => Object.keys(c.absent)));
+    const labels = [...new Set(peers.clips.flatMap((c) => c.rows.map((r) => r.label)))];
+    const cell = (c, label) => times(c.rows.find((r) => r.label === label)?.toDecodeOnly);
+    parts.push(
+      markdownTable({
+        title: 'Others at the same frames',
+        note:
+          'Time of each as a multiple of decodeOnly; every one opens the file anew.' +
+          (absent.size > 0 ? ` Not installed: ${[...absent].join(', ')}.` : ''),
+        head: ['', ...peers.clips.map((c) => c.clip)],
+        rows: labels
+          .filter((label) => label !== 'decodeOnly')
+          .map((label) => [label, ...peers.clips.map((c) => cell(c, label))]),
+      }),
+    );
+  }
+  parts.push(
+    `${caveats(report)}\n\nEverything measured: [docs/performance.md](docs/performance.md).`,
+  );
+  return parts.join('\n\n');
+}
+
+function page(report) {
+  const parts = [
+    '# Performance',
+    '',
+    'Made by `npm run bench` and `node bench/publish.mjs`; do not edit.',
+    '',
+    setting(report),
+    '',
+    caveats(report),
+    '',
+    markdownTable(checkTable(report.checks), 2),
+  ];
+  for (const [name, data] of Object.entries(report.sections)) {
+    const section = sections[name];
+    parts.push(`## ${section.title}`, '');
+    for (const table of section.tables(data)) parts.push(markdownTable(table));
+    for (const chart of section.charts?.(data) ?? []) {
+      fs.writeFileSync(at('docs', 'performance', chart.file), lineChart(chart));
+      parts.push(`![${chart.title}](performance/${chart.file})`, '');
+    }
+  }
+  return `${parts.join('\n').trim()}\n`;
+}
+
+function main() {
+  const file = process.argv[2] ?? at('bench', 'results', 'local.json');
+  if (!fs.existsSync(file)) throw new Stop(`There is no ${file}; npm run bench makes one.`);
+  const report = JSON.parse(fs.readFileSync(file, 'utf8'));
+  fs.mkdirSync(at('docs', 'performance'), { recursive: true });
+  fs.writeFileSync(at('docs', 'performance.md'), page(report));
+  const readme = at('README.md');
+  if (!fs.existsSync(readme)) throw new Stop('There is no README.md.');
+  const text = between(fs.readFileSync(readme, 'utf8'), summary(report));
+  if (!text) throw new Stop(`README.md has no ${BEGIN} … ${END}; nothing was written there.`);
+  fs.writeFileSync(readme, text);
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Stop ? error.message : error.stack}\n`);
+  process.exitCode = 1;
+}

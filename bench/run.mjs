@@ -1,0 +1,86 @@
+#!/usr/bin/env node
+/**
+ * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency] [--out FILE.json]
+ *
+ * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
+ * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/performance.md and the
+ * performance section of README.md from it.
+ */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildNative } from '../scripts/lib/setup.mjs';
+import { root, step, Stop } from '../scripts/lib/shell.mjs';
+import { machineFacts } from './lib/machine.mjs';
+import { benchPlan, idleClip } from './lib/plan.mjs';
+import { checkTable, terminalTable } from './lib/report.mjs';
+import { sections } from './lib/sections.mjs';
+import { Package } from './lib/subjects.mjs';
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      only: { type: 'string', default: Object.keys(sections).join(',') },
+      out: { type: 'string' },
+      'skip-build': { type: 'boolean', default: false },
+    },
+  });
+  const { quick } = values;
+  const names = values.only.split(',');
+  for (const name of names) {
+    if (!sections[name]) {
+      const known = Object.keys(sections).join(', ');
+      throw new Stop(`Expected --only with some of ${known} but received ${name}`);
+    }
+  }
+  if (!values['skip-build']) await buildNative({ bench: true, target: 'cps_bench_programs' });
+
+  const out =
+    values.out ?? path.join(root, 'bench', 'results', `local${quick ? '-quick' : ''}.json`);
+  const threads = os.availableParallelism();
+  const subject = new Package();
+  await subject.server.ready;
+  const report = {
+    machine: machineFacts(await subject.ask({ what: 'info' })),
+    quick,
+    threads,
+    sections: {},
+    checks: [],
+  };
+  const context = {
+    quick,
+    threads,
+    subject,
+    idleClip,
+    clips: benchPlan(quick),
+    progress: (tables) => tables.forEach((t) => process.stdout.write(terminalTable(t))),
+  };
+  const started = performance.now();
+  for (const name of names) {
+    step(sections[name].title);
+    const growing = name === 'growth';
+    // Curves need no tight medians; the ratios that must hold do.
+    const repetitions = growing ? (quick ? 1 : 3) : quick ? 3 : 7;
+    const budgetMs = growing ? (quick ? 3_000 : 20_000) : quick ? 12_000 : 60_000;
+    const rounds = { repetitions, least: growing && quick ? 1 : 3, budgetMs };
+    const data = await sections[name].run({ ...context, rounds });
+    report.sections[name] = data;
+    report.checks.push(...sections[name].checks(data));
+    report.seconds = Math.round((performance.now() - started) / 1e3);
+    report.machine.loadAfter = os.loadavg()[0];
+    fs.mkdirSync(path.dirname(out), { recursive: true });
+    fs.writeFileSync(out, `${JSON.stringify(report, null, 1)}\n`);
+  }
+  await subject.close();
+  process.stdout.write(terminalTable(checkTable(report.checks)));
+  process.stderr.write(`\n${report.seconds} s; ${path.relative(process.cwd(), out)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`\n${error instanceof Stop ? error.message : error.stack}\n`);
+  process.exitCode = 1;
+}

@@ -61,21 +61,36 @@ export async function buildNative({ tests = false, bench = false, target = undef
     );
     fs.writeFileSync(stamp, wanted);
   }
-  const what = [`--parallel=${os.availableParallelism()}`, ...(target ? ['--target', target] : [])];
   if (!fs.existsSync(path.join(dir, 'Release', 'codec_patch_stream.node'))) {
     step('building the native core (a minute or two, once)');
   }
-  await must(
-    runQuiet(process.execPath, [cmakeJs(), 'build', ...args, ...what]),
-    'The native build',
-  );
+  const what = ['--config', 'Release', '--parallel', String(os.availableParallelism())];
+  if (target) what.push('--target', target);
+  await must(runQuiet('cmake', ['--build', dir, ...what]), 'The native build');
 }
 
-/** tsc into dist/, incremental. */
+/** Names, sizes and times of all files below `folders`: what a compiler would look at. */
+function snapshot(...folders) {
+  const rows = folders.flatMap((folder) =>
+    fs.readdirSync(at(folder), { recursive: true, withFileTypes: true }).map((entry) => {
+      const file = path.join(entry.parentPath ?? entry.path, entry.name);
+      const { size, mtimeMs } = fs.statSync(file);
+      return entry.isFile() ? `${file} ${size} ${mtimeMs}` : '';
+    }),
+  );
+  return digest(...rows.sort(), read(at('tsconfig.json')), read(at('package-lock.json')));
+}
+
+/** tsc into dist/. Starting tsc to learn that nothing changed takes seconds; looking does not. */
 export async function buildTypeScript() {
-  if (!fs.existsSync(at('dist', 'src', 'index.js'))) {
-    fs.rmSync(at('build', 'tsbuildinfo'), { force: true });
-  }
+  const stamp = at('build', 'typescript-built-from');
+  const wanted = snapshot('src', 'adapters');
+  const built = fs.existsSync(at('dist', 'src', 'index.js'));
+  if (built && read(stamp) === wanted) return;
+  // Without its output, tsc's own memory of the last run would be wrong.
+  if (!built) fs.rmSync(at('build', 'tsbuildinfo'), { force: true });
   await must(run(bin('tsc'), ['-p', root]), 'The TypeScript build');
   fs.chmodSync(at('dist', 'src', 'cli', 'main.js'), 0o755);
+  fs.mkdirSync(at('build'), { recursive: true });
+  fs.writeFileSync(stamp, wanted);
 }

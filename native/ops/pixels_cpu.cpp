@@ -20,6 +20,9 @@ RgbRow storedRow(const FrameView& frame, const ColorCoeffs& coeffs, int32_t y, u
   row.log2ChromaW = coeffs.planar3 == 1 ? frame.log2ChromaW : 0;
   row.count = frame.width;
   row.coeffs = &coeffs;
+  if (meansTwoChromaRows(frame, coeffs, y)) {
+    for (int p = 0; p < 2; p++) row.above[p] = row.plane[p + 1] - frame.plane[p + 1].stride;
+  }
   row.out = out;
   return row;
 }

@@ -83,6 +83,8 @@ ResizeFetch ResizeTables::chooseFetch() const {
   const FrameView& f = frame_;
   const int kinds = f.planes == 3 ? 2 : 1;
   if (f.bitDepth > 15) return ResizeFetch::Direct;  // beyond 16-bit multiply-add
+  // A table look-up, and at times a third chroma row.
+  if (makeColorCoeffs(f).way == ColorWay::Table) return ResizeFetch::Direct;
   if (kinds == 2) {
     const PlaneView &u = f.plane[1], &v = f.plane[2];
     if (u.stride != v.stride || u.step != v.step) return ResizeFetch::Direct;

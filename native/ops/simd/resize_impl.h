@@ -8,12 +8,14 @@
 namespace cps {
 namespace {
 
-enum class ResizeColor { Yuv, Gray, Rgb };
+enum class ResizeColor { Yuv, YuvFloor, Gray, Rgb };
 
 template <class V>
 struct ResizeConstants {
   typename V::I mask, lumaRed, lumaBlue, lumaGreenU, greenV, luma, red, green, blue;
   typename V::I uBits, vBits;
+  // Way Floor: every product on its own.
+  typename V::I cy, rv, gu, gv, bu, cyBase, rvBase, guBase, gvBase, buBase;
   int32_t shift;
 
   explicit ResizeConstants(const ResizePlan& p) {
@@ -31,6 +33,11 @@ struct ResizeConstants {
     uBits = V::set1(p.chromaBits[0]);
     vBits = V::set1(p.chromaBits[1]);
     shift = c.shift;
+    cy = pair(c.cy, 0), rv = pair(c.rv, 0), gu = pair(c.gu, 0), gv = pair(c.gv, 0);
+    bu = pair(c.bu, 0);
+    cyBase = V::set1(-c.cy * c.yOffset);
+    rvBase = V::set1(-c.rv * c.half), guBase = V::set1(-c.gu * c.half);
+    gvBase = V::set1(-c.gv * c.half), buBase = V::set1(-c.bu * c.half);
   }
   static typename V::I pair(int32_t low, int32_t high) {
     return V::set1(static_cast<int32_t>(static_cast<uint32_t>(low) & 0xffffu) |
@@ -49,7 +56,16 @@ inline RgbLanes<V> toRgbLanes(const ResizeConstants<V>& k, typename V::I y, type
   const auto finish = [&](typename V::I sum) {
     return V::toFloat(V::clip255(V::shiftRightSigned(sum, k.shift)));
   };
-  if constexpr (kColor == ResizeColor::Yuv) {
+  if constexpr (kColor == ResizeColor::YuvFloor) {
+    const auto product = [&](typename V::I x, typename V::I coefficient, typename V::I base) {
+      return V::shiftRightSigned(V::add(V::multiplyAdd16(x, coefficient), base), 13);
+    };
+    const auto clipped = [](typename V::I sum) { return V::toFloat(V::clip255(sum)); };
+    const auto luma = product(y, k.cy, k.cyBase);
+    const auto green = V::add(product(u, k.gu, k.guBase), product(v, k.gv, k.gvBase));
+    return {clipped(V::add(luma, product(v, k.rv, k.rvBase))), clipped(V::add(luma, green)),
+            clipped(V::add(luma, product(u, k.bu, k.buBase)))};
+  } else if constexpr (kColor == ResizeColor::Yuv) {
     const auto yv = V::or_(y, V::shiftLeft16(v)), yu = V::or_(y, V::shiftLeft16(u));
     const auto green = V::add(V::multiplyAdd16(yu, k.lumaGreenU), V::multiplyAdd16(v, k.greenV));
     return {finish(V::add(V::multiplyAdd16(yv, k.lumaRed), k.red)), finish(V::add(green, k.green)),
@@ -132,7 +148,7 @@ inline void fetchRow(const ResizePlan& p, const ResizeConstants<V>& k, const Res
 template <class V>
 inline typename V::F lerpLanes(typename V::F a, typename V::F b, typename V::F w0,
                                typename V::F w1) {
-  return V::add(V::mul(a, w0), V::mul(b, w1));
+  return V::fma(b, w1, V::mul(a, w0));
 }
 
 template <class V>
@@ -172,22 +188,31 @@ void resizeLoop(const ResizePlan& p, int32_t y, int32_t rows, int32_t x, int32_t
   }
 }
 
+template <class V, ResizeColor kColor, bool kLuma>
+void resizeYuv(const ResizePlan& p, int32_t y, int32_t rows, int32_t x, int32_t count,
+               float* const* out, int64_t outStride) {
+  if (p.fetch == ResizeFetch::Joint) {
+    resizeLoop<V, kColor, ResizeFetch::Joint, kLuma>(p, y, rows, x, count, out, outStride);
+  } else if (p.fetch == ResizeFetch::Semi) {
+    resizeLoop<V, kColor, ResizeFetch::Semi, kLuma>(p, y, rows, x, count, out, outStride);
+  } else {
+    resizeLoop<V, kColor, ResizeFetch::Split, kLuma>(p, y, rows, x, count, out, outStride);
+  }
+}
+
 template <class V, bool kLuma>
 void resizeAny(const ResizePlan& p, int32_t y, int32_t rows, int32_t x, int32_t count,
                float* const* out, int64_t outStride) {
-  constexpr auto kYuv = ResizeColor::Yuv;
   if (p.coeffs.planar3 == 0) {
     resizeLoop<V, ResizeColor::Gray, ResizeFetch::Split, kLuma>(p, y, rows, x, count, out,
                                                                 outStride);
   } else if (p.coeffs.planar3 == 2) {
     resizeLoop<V, ResizeColor::Rgb, ResizeFetch::Split, kLuma>(p, y, rows, x, count, out,
                                                                outStride);
-  } else if (p.fetch == ResizeFetch::Joint) {
-    resizeLoop<V, kYuv, ResizeFetch::Joint, kLuma>(p, y, rows, x, count, out, outStride);
-  } else if (p.fetch == ResizeFetch::Semi) {
-    resizeLoop<V, kYuv, ResizeFetch::Semi, kLuma>(p, y, rows, x, count, out, outStride);
+  } else if (p.coeffs.way == ColorWay::Floor) {
+    resizeYuv<V, ResizeColor::YuvFloor, kLuma>(p, y, rows, x, count, out, outStride);
   } else {
-    resizeLoop<V, kYuv, ResizeFetch::Split, kLuma>(p, y, rows, x, count, out, outStride);
+    resizeYuv<V, ResizeColor::Yuv, kLuma>(p, y, rows, x, count, out, outStride);
   }
 }
 

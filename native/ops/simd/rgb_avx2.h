@@ -4,14 +4,14 @@
 
 #include "ops/simd/rows_math.h"
 
-// YCbCr rows to interleaved RGB, 32 pixels at a time (Note [Colour in fixed point]).
+// YCbCr rows to interleaved RGB, 32 pixels at a time (Note [Colour as FFmpeg's scaler]).
 namespace cps {
 namespace {
 
 struct RgbConstants256 {
   __m256i yOffset, half, round, one;
-  __m256i lumaEven, lumaOdd, lumaRed, lumaBlue, lumaGreen;  // pairs for multiply-add
-  __m256i red, green, greenV, blue;
+  __m256i lumaRed, lumaBlue, lumaGreen, greenV;  // pairs for multiply-add
+  __m256i cy, rv, gu, gv, bu;
   __m128i shift;
 
   static __m256i pair(int32_t low, int32_t high) {
@@ -23,15 +23,15 @@ struct RgbConstants256 {
     half = _mm256_set1_epi16(static_cast<int16_t>(c.half));
     round = _mm256_set1_epi32(1 << (c.shift - 1));
     one = _mm256_set1_epi16(1);
-    lumaEven = pair(c.cy, 0);
-    lumaOdd = pair(0, c.cy);
     lumaRed = pair(c.cy, c.rv);
     lumaBlue = pair(c.cy, c.bu);
     lumaGreen = pair(c.cy, c.gu);
-    red = pair(0, c.rv);
-    green = pair(c.gu, c.gv);
     greenV = pair(c.gv, 0);
-    blue = pair(c.bu, 0);
+    cy = _mm256_set1_epi16(static_cast<int16_t>(c.cy));
+    rv = _mm256_set1_epi16(static_cast<int16_t>(c.rv));
+    gu = _mm256_set1_epi16(static_cast<int16_t>(c.gu));
+    gv = _mm256_set1_epi16(static_cast<int16_t>(c.gv));
+    bu = _mm256_set1_epi16(static_cast<int16_t>(c.bu));
     shift = _mm_cvtsi32_si128(c.shift);
   }
 };
@@ -54,16 +54,19 @@ struct Words256 {
   __m256i r, g, b;
 };
 
-// Halves chroma horizontally: `u` and `v` hold 8 samples each, interleaved as 16-bit u, v pairs.
-inline Words256 convertHalf(const RgbConstants256& k, __m256i y, __m256i uv) {
-  const __m256i even = _mm256_madd_epi16(y, k.lumaEven), odd = _mm256_madd_epi16(y, k.lumaOdd);
-  const auto channel = [&](__m256i coefficient) {
-    const __m256i c = _mm256_add_epi32(_mm256_madd_epi16(uv, coefficient), k.round);
-    const __m256i a = _mm256_sra_epi32(_mm256_add_epi32(even, c), k.shift);
-    const __m256i b = _mm256_sra_epi32(_mm256_add_epi32(odd, c), k.shift);
-    return _mm256_blend_epi16(a, _mm256_slli_epi32(b, 16), 0xaa);
+// Way Floor: products rounded down one by one, as the high half of (8 * x) * coefficient. `uv`: 8
+// samples of each, as 16-bit pairs, for 16 pixels.
+inline Words256 convertFloor(const RgbConstants256& k, __m256i y, __m256i uv) {
+  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000u));
+  const __m256i u = _mm256_or_si256(_mm256_andnot_si256(high, uv), _mm256_slli_epi32(uv, 16));
+  const __m256i v = _mm256_or_si256(_mm256_srli_epi32(uv, 16), _mm256_and_si256(uv, high));
+  const auto product = [](__m256i x, __m256i coefficient) {
+    return _mm256_mulhi_epi16(_mm256_slli_epi16(x, 3), coefficient);
   };
-  return {channel(k.red), channel(k.green), channel(k.blue)};
+  const __m256i luma = product(y, k.cy);
+  const __m256i green = _mm256_add_epi16(product(u, k.gu), product(v, k.gv));
+  return {_mm256_add_epi16(luma, product(v, k.rv)), _mm256_add_epi16(luma, green),
+          _mm256_add_epi16(luma, product(u, k.bu))};
 }
 
 inline Words256 convertFull(const RgbConstants256& k, __m256i y, __m256i u, __m256i v) {
@@ -119,20 +122,13 @@ inline Words256 pixels16(const RgbRow& r, const RgbConstants256& k, int32_t x) {
                        samples16<kBytes>(r.plane[2], x, shift, k.half));
   } else if constexpr (kChroma == ChromaKind::HalfSemi) {
     // Eight u, v pairs lie like sixteen samples.
-    return convertHalf(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half));
+    return convertFloor(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half));
   } else {
-    __m256i uv;
-    if constexpr (kBytes == 1) {
-      const __m128i u = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[1] + x / 2));
-      const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[2] + x / 2));
-      uv = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(u, v));
-    } else {
-      const __m128i u = _mm_loadu_si128(reinterpret_cast<const __m128i*>(r.plane[1] + x));
-      const __m128i v = _mm_loadu_si128(reinterpret_cast<const __m128i*>(r.plane[2] + x));
-      uv = _mm256_srl_epi16(_mm256_set_m128i(_mm_unpackhi_epi16(u, v), _mm_unpacklo_epi16(u, v)),
-                            shift);
-    }
-    return convertHalf(k, y, _mm256_sub_epi16(uv, k.half));
+    static_assert(kBytes == 1, "deeper samples take way Table");
+    const __m128i u = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[1] + x / 2));
+    const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[2] + x / 2));
+    const __m256i uv = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(u, v));
+    return convertFloor(k, y, _mm256_sub_epi16(uv, k.half));
   }
 }
 
@@ -154,6 +150,7 @@ int32_t rgbVectors(const RgbRow& r) {
 // Which vector loop takes this row; -1: none.
 inline int32_t rgbLoop(const RgbRow& r) {
   const int32_t bytes = r.bitDepth > 8 ? 2 : 1;
+  if (r.coeffs->way == ColorWay::Table) return -1;
   if (r.coeffs->planar3 != 1 || r.bitDepth > 15 || r.step[0] != bytes) return -1;
   if (bytes == 2 && (r.shift[1] != r.shift[0] || r.shift[2] != r.shift[0])) return -1;
   const bool planar = r.step[1] == bytes && r.step[2] == bytes;
@@ -173,11 +170,10 @@ inline void rgbRowAvx2(const RgbRow& r) {
       done = wide ? rgbVectors<2, ChromaKind::Full>(r) : rgbVectors<1, ChromaKind::Full>(r);
       break;
     case static_cast<int32_t>(ChromaKind::HalfPlanar):
-      done = wide ? rgbVectors<2, ChromaKind::HalfPlanar>(r)
-                  : rgbVectors<1, ChromaKind::HalfPlanar>(r);
+      done = rgbVectors<1, ChromaKind::HalfPlanar>(r);
       break;
     case static_cast<int32_t>(ChromaKind::HalfSemi):
-      done = wide ? rgbVectors<2, ChromaKind::HalfSemi>(r) : rgbVectors<1, ChromaKind::HalfSemi>(r);
+      done = rgbVectors<1, ChromaKind::HalfSemi>(r);
       break;
     default:
       break;

@@ -48,7 +48,40 @@ static inline void matchResult(const MatchRow& row, const MatchCandidates& candi
   }
 }
 
+// One chroma sample of a Table row at 8 bits.
+static inline int32_t tableChroma(const RgbRow& r, int32_t plane, int64_t cx) {
+  const int32_t extra = r.bitDepth - 8, shift = r.shift[plane];
+  const int32_t own = loadSample(r.plane[plane] + cx * r.step[plane], r.bitDepth, shift);
+  const uint8_t* above = r.above[plane - 1];
+  if (above == nullptr) return roundTo8Bits(own, extra);
+  return meanTo8Bits(own, loadSample(above + cx * r.step[plane], r.bitDepth, shift), extra);
+}
+
+static inline void rgbRowTable(const RgbRow& r, int32_t begin, int32_t end) {
+  const ColorCoeffs c = *r.coeffs;
+  const int32_t perChroma = 1 << r.log2ChromaW;
+  for (int32_t x = begin; x < end;) {
+    const int64_t cx = x >> r.log2ChromaW;
+    const int32_t u = tableChroma(r, 1, cx), v = tableChroma(r, 2, cx);
+    const int32_t red = tableStep(c.tableRv, v), blue = tableStep(c.tableBu, u);
+    const int32_t green = tableStep(c.tableGu, u) + tableStep(c.tableGv, v);
+    const int32_t stop = minInt(end, static_cast<int32_t>(cx + 1) * perChroma);
+    for (; x < stop; x++) {
+      const uint8_t* at = r.plane[0] + int64_t{x} * r.step[0];
+      const int32_t y = roundLuma(loadSample(at, r.bitDepth, r.shift[0]), r.bitDepth - 8);
+      uint8_t* out = r.out + int64_t{x} * 3;
+      out[0] = tableValue(c, y + red);
+      out[1] = tableValue(c, y + green);
+      out[2] = tableValue(c, y + blue);
+    }
+  }
+}
+
 static inline void rgbRowPlain(const RgbRow& r, int32_t begin, int32_t end) {
+  if (r.coeffs->way == ColorWay::Table) {
+    rgbRowTable(r, begin, end);
+    return;
+  }
   const ColorCoeffs c = *r.coeffs;
   for (int32_t x = begin; x < end; x++) {
     const int32_t first = loadSample(r.plane[0] + int64_t{x} * r.step[0], r.bitDepth, r.shift[0]);

@@ -36,6 +36,8 @@ struct RgbRow {
   int32_t log2ChromaW;
   int32_t count;
   const ColorCoeffs* coeffs;
+  // Way Table: the chroma rows above, where the mean of two is taken; else null.
+  const uint8_t* above[2];
   uint8_t* out;
 };
 

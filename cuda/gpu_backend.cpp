@@ -4,6 +4,7 @@
 
 #include "cuda/cuda_kernels.h"
 #include "cuda/driver/registry.h"
+#include "cuda/nvdec/nvdec_source.h"
 #include "cuda/transfer.h"
 
 namespace cps {
@@ -31,9 +32,11 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   const auto registry = std::make_shared<GpuRegistry>(paths);
   GpuBackend backend;
   backend.whyNotProcess = [registry](int id) { return registry->whyNotProcess(id); };
-  backend.whyNotDecode = [registry](int id) {
-    const std::string why = registry->whyNotDecode(id);
-    return why.empty() ? std::string("this build has no NVDEC source yet") : why;
+  backend.whyNotDecode = [registry](int id) { return registry->whyNotDecode(id); };
+  backend.openSource = [registry](const VideoInput& input, const CallContext& call,
+                                  const MediaServices& services) {
+    return openNvdecSource(input, call, services,
+                           registry->device(call.options.decodeDeviceId)->nvdec);
   };
   backend.makeKernels = [registry](int id, const CancelPtr& cancel) {
     return makeCudaKernels(registry->device(id), cancel);

@@ -83,8 +83,6 @@ inline constexpr int kCuErrorNoDevice = 100;
   X(reconfigureDecoder, tcuvidReconfigureDecoder, "cuvidReconfigureDecoder") \
   X(mapVideoFrame, tcuvidMapVideoFrame64, "cuvidMapVideoFrame64")            \
   X(unmapVideoFrame, tcuvidUnmapVideoFrame64, "cuvidUnmapVideoFrame64")      \
-  X(ctxLockCreate, tcuvidCtxLockCreate, "cuvidCtxLockCreate")                \
-  X(ctxLockDestroy, tcuvidCtxLockDestroy, "cuvidCtxLockDestroy")             \
   X(createVideoParser, tcuvidCreateVideoParser, "cuvidCreateVideoParser")    \
   X(parseVideoData, tcuvidParseVideoData, "cuvidParseVideoData")             \
   X(destroyVideoParser, tcuvidDestroyVideoParser, "cuvidDestroyVideoParser")

@@ -82,6 +82,7 @@ std::shared_ptr<GpuDevice> GpuRegistry::device(int id) {
     auto opened = std::make_shared<GpuDevice>();
     opened->context = DeviceContext::create(driver, id);
     opened->pinned = std::make_shared<PinnedMemory>(opened->context);
+    opened->nvdec = std::make_shared<NvdecDevice>(opened->context);
     device = std::move(opened);
   }
   return device;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "cuda/driver/memory.h"
+#include "cuda/nvdec/session.h"
 
 namespace cps {
 
@@ -13,6 +14,7 @@ namespace cps {
 struct GpuDevice {
   std::shared_ptr<DeviceContext> context;
   std::shared_ptr<PinnedMemory> pinned;
+  std::shared_ptr<NvdecDevice> nvdec;
 };
 
 // The driver and the devices in use; one per GpuBackend. Everything is opened on first use.

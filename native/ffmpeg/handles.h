@@ -2,6 +2,7 @@
 
 extern "C" {
 #include <libavcodec/avcodec.h>
+#include <libavcodec/bsf.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avutil.h>
 #include <libavutil/frame.h>
@@ -32,6 +33,9 @@ struct FrameDeleter {
 struct ParserDeleter {
   void operator()(AVCodecParserContext* p) const noexcept { av_parser_close(p); }
 };
+struct BsfContextDeleter {
+  void operator()(AVBSFContext* p) const noexcept { av_bsf_free(&p); }
+};
 struct IoContextDeleter {
   void operator()(AVIOContext* p) const noexcept {
     av_freep(&p->buffer);  // FFmpeg may have replaced the buffer it was given
@@ -46,6 +50,7 @@ using UniqueAVPacket = std::unique_ptr<AVPacket, PacketDeleter>;
 using UniqueAVFrame = std::unique_ptr<AVFrame, FrameDeleter>;
 using SharedAVFrame = std::shared_ptr<const AVFrame>;
 using UniqueAVParser = std::unique_ptr<AVCodecParserContext, ParserDeleter>;
+using UniqueAVBSFContext = std::unique_ptr<AVBSFContext, BsfContextDeleter>;
 using UniqueAVIOContext = std::unique_ptr<AVIOContext, IoContextDeleter>;
 
 // Throws Error(OutOfMemory) for a null that an FFmpeg allocation returned.

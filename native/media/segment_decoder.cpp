@@ -110,17 +110,18 @@ void SegmentDecoder::giveOutHeld() {
 }
 
 bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
-  if (damaged_.empty()) return false;
-  const int32_t start = index_.startFor(ordinal);
-  const int64_t startOrder = index_.packets[static_cast<size_t>(start)].order;
-  for (const int32_t bad : damaged_) {
-    if (bad < start || bad > ordinal) continue;
-    const PacketEntry& entry = index_.packets[static_cast<size_t>(bad)];
-    // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
-    const bool leading = entry.order != kNoOrder && entry.order < startOrder;
-    if (bad == ordinal || !leading) return true;
-  }
-  return false;
+  return std::any_of(damaged_.begin(), damaged_.end(),
+                     [&](int32_t bad) { return damageReaches(index_, bad, ordinal); });
+}
+
+bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target) {
+  const int32_t start = index.startFor(target);
+  if (bad < start || bad > target) return false;
+  const PacketEntry& entry = index.packets[static_cast<size_t>(bad)];
+  // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
+  const int64_t startOrder = index.packets[static_cast<size_t>(start)].order;
+  const bool leading = entry.order != kNoOrder && entry.order < startOrder;
+  return bad == target || !leading;
 }
 
 }  // namespace cps

@@ -28,6 +28,9 @@ struct DamagedPicture {
   std::string reason;
 };
 
+// Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
+bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target);
+
 // Decodes one segment and gives its wanted pictures out as soon as they are known to be good.
 //
 // Note [Damage]

@@ -1,7 +1,8 @@
 # The GPU path without a GPU: everything in cuda/ but the launches, over a fake driver and with the
 # kernels' programs emulated. Needs the ffnvcodec headers, not nvcc.
 if(TARGET cps_cuda_host)
-  add_library(cps_fake_driver SHARED fake_driver/fake_cuda.cpp)
+  add_library(cps_fake_driver SHARED fake_driver/fake_cuda.cpp
+    fake_driver/fake_nvcuvid.cpp)
   target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG)
   target_include_directories(cps_fake_driver PRIVATE
     ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native ${CPS_FFNVCODEC_INCLUDE})
@@ -24,6 +25,8 @@ if(TARGET cps_cuda_host)
   cps_cuda_test(cuda_equality_test cuda_equality_test.cpp)
   cps_cuda_test(cuda_lifetime_test cuda_lifetime_test.cpp)
   cps_cuda_test(cuda_driver_test cuda_driver_test.cpp)
+  cps_cuda_test(cuda_decode_test cuda_decode_test.cpp media_common.cpp)
+  cps_cuda_test(cuda_pipeline_test gpu_decode_test.cpp media_common.cpp)
 endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.
@@ -31,4 +34,7 @@ if(TARGET cps_cuda)
   cps_test(gpu_equality_test cuda_equality_test.cpp)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
+  cps_test(gpu_decode_test gpu_decode_test.cpp media_common.cpp)
+  target_link_libraries(gpu_decode_test PRIVATE cps_cuda)
+  target_compile_definitions(gpu_decode_test PRIVATE CPS_TEST_REAL_GPU)
 endif()

@@ -45,7 +45,7 @@ struct Stats {
   long decoders = 0, parsers = 0, mapped = 0;
   long pinnedMade = 0;
   long uploads = 0, downloads = 0;
-  long decodersMade = 0, reconfigured = 0, pictures = 0, maps = 0;
+  long decodersMade = 0, capsAsked = 0, reconfigured = 0, pictures = 0, maps = 0;
   long misuses = 0;
   std::string misuse;
 };

@@ -1,0 +1,82 @@
+#include "cuda/nvdec/parser.h"
+
+namespace cps {
+
+// The driver's C code calls back from here: no exception may pass through it.
+template <typename Fn>
+int NvdecParser::guarded(const Fn& fn) {
+  if (error_) return 0;
+  try {
+    return fn();
+  } catch (...) {
+    error_ = std::current_exception();
+    return 0;
+  }
+}
+
+NvdecParser::NvdecParser(std::shared_ptr<DeviceContext> device, cudaVideoCodec codec,
+                         unsigned displayDelay, ParserEvents& events)
+    : device_(std::move(device)), events_(events) {
+  CUVIDPARSERPARAMS params{};
+  params.CodecType = codec;
+  params.ulMaxNumDecodeSurfaces = 1;  // onSequence says how many there really are
+  params.ulErrorThreshold = 100;      // damage is judged by the decode status, not left out
+  params.ulMaxDisplayDelay = displayDelay;
+  params.pUserData = this;
+  params.pfnSequenceCallback = [](void* self, CUVIDEOFORMAT* format) {
+    auto* parser = static_cast<NvdecParser*>(self);
+    return parser->guarded([&] { return parser->events_.onSequence(*format); });
+  };
+  params.pfnDecodePicture = [](void* self, CUVIDPICPARAMS* picture) {
+    auto* parser = static_cast<NvdecParser*>(self);
+    return parser->guarded([&] {
+      parser->events_.onDecode(*picture);
+      return 1;
+    });
+  };
+  params.pfnDisplayPicture = [](void* self, CUVIDPARSERDISPINFO* info) {
+    auto* parser = static_cast<NvdecParser*>(self);
+    return parser->guarded([&] {
+      if (info) parser->events_.onDisplay(*info);
+      return 1;
+    });
+  };
+  const DeviceContext::Current current(*device_);
+  device_->check(device_->api().createVideoParser(&parser_, &params), "cuvidCreateVideoParser",
+                 Stage::Decode);
+}
+
+NvdecParser::~NvdecParser() {
+  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
+  // What it holds back must not reach the events any more.
+  if (!error_) error_ = std::make_exception_ptr(0);
+  device_->api().destroyVideoParser(parser_);
+  CUcontext popped = nullptr;
+  device_->api().ctxPopCurrent(&popped);
+}
+
+void NvdecParser::send(CUVIDSOURCEDATAPACKET& packet) {
+  const DeviceContext::Current current(*device_);
+  const CUresult result = device_->api().parseVideoData(parser_, &packet);
+  if (error_) std::rethrow_exception(error_);
+  device_->check(result, "cuvidParseVideoData", Stage::Decode);
+}
+
+void NvdecParser::parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp) {
+  CUVIDSOURCEDATAPACKET packet{};
+  packet.payload = data.data();
+  packet.payload_size = static_cast<tcu_ulong>(data.size());
+  if (timestamp) {
+    packet.flags = CUVID_PKT_TIMESTAMP;
+    packet.timestamp = *timestamp;
+  }
+  send(packet);
+}
+
+void NvdecParser::finish() {
+  CUVIDSOURCEDATAPACKET packet{};
+  packet.flags = CUVID_PKT_ENDOFSTREAM;
+  send(packet);
+}
+
+}  // namespace cps

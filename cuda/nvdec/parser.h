@@ -1,0 +1,46 @@
+#pragma once
+
+#include <exception>
+#include <optional>
+#include <span>
+
+#include "cuda/driver/device_context.h"
+
+namespace cps {
+
+// What NVDEC's parser finds in the packets, in decode order; called within parse().
+class ParserEvents {
+ public:
+  virtual ~ParserEvents() = default;
+  // A sequence header; returns the number of decode surfaces there are.
+  virtual int onSequence(const CUVIDEOFORMAT& format) = 0;
+  virtual void onDecode(CUVIDPICPARAMS& picture) = 0;
+  // In display order, with the timestamp of the picture's packet.
+  virtual void onDisplay(const CUVIDPARSERDISPINFO& info) = 0;
+};
+
+// NVDEC's bitstream parser for one run of packets. Exceptions of the events come out of parse().
+class NvdecParser {
+ public:
+  NvdecParser(std::shared_ptr<DeviceContext> device, cudaVideoCodec codec, unsigned displayDelay,
+              ParserEvents& events);
+  ~NvdecParser();
+  NvdecParser(const NvdecParser&) = delete;
+  NvdecParser& operator=(const NvdecParser&) = delete;
+
+  void parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp);
+  // Gives out everything the parser holds back.
+  void finish();
+
+ private:
+  void send(CUVIDSOURCEDATAPACKET& packet);
+  template <typename Fn>
+  int guarded(const Fn& fn);
+
+  std::shared_ptr<DeviceContext> device_;
+  ParserEvents& events_;
+  CUvideoparser parser_ = nullptr;
+  std::exception_ptr error_;
+};
+
+}  // namespace cps

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "cuda/nvdec/packet_filter.h"
+#include "cuda/nvdec/parser.h"
+#include "cuda/nvdec/session.h"
+#include "media/indexed_video.h"
+#include "media/segment_decoder.h"
+
+namespace cps {
+
+// Note [Timestamps through the parser]
+// A packet goes into the parser with the rank of its picture in display order, times a step, as its
+// timestamp: distinct, ascending like presentation times, and what comes out with a picture says
+// which packet it was. A timestamp that the parser made up itself falls between two steps and is
+// nobody's.
+class PictureClock {
+ public:
+  explicit PictureClock(const FrameIndex& index);
+  std::optional<int64_t> timestampOf(int32_t ordinal) const;
+  int32_t ordinalOf(int64_t timestamp) const;  // -1: of no packet
+
+ private:
+  static constexpr int64_t kStep = 1000;
+  std::vector<int32_t> ranks_;     // per ordinal; -1: its picture is never shown
+  std::vector<int32_t> ordinals_;  // per rank
+};
+
+// A picture copied out of a decoder.
+struct NvdecPicture {
+  std::shared_ptr<const void> owner;
+  FrameView view;
+};
+
+struct NvdecCounters {
+  int64_t packetsDecoded = 0, packetsDropped = 0, mapped = 0;
+  NvdecCounters& operator+=(const NvdecCounters& other) {
+    packetsDecoded += other.packetsDecoded;
+    packetsDropped += other.packetsDropped;
+    mapped += other.mapped;
+    return *this;
+  }
+};
+
+// What a run needs of its source.
+struct NvdecJob {
+  const IndexedVideo& video;
+  const PictureClock& clock;
+  NvdecFormat format;
+  NvdecDevice& nvdec;
+  bool reuse;             // take idle decoders
+  unsigned displayDelay;  // pictures the parser may hold back to keep the engine busy
+  ColorSpec color;
+  CancelPtr cancel;
+};
+
+// Decodes segments on one NVDEC session and gives the wanted pictures out. Only their surfaces are
+// mapped; each is copied within the device and unmapped. Copies overlap with further decoding: up
+// to kMappedSurfaces - 1 are under way.
+class NvdecRun final : public ParserEvents {
+ public:
+  using Give = std::function<void(int32_t ordinal, NvdecPicture picture)>;
+
+  NvdecRun(const NvdecJob& job, Give give);
+  ~NvdecRun() override;
+
+  // Throws DamagedPicture for the first picture that does not arrive undamaged.
+  void decode(const DecodeSegment& segment, PacketReader& reader);
+  const NvdecCounters& counters() const { return counters_; }
+  // After all segments went well: the decoder, good for others.
+  std::unique_ptr<NvdecSession> takeSession() { return std::move(session_); }
+
+ private:
+  struct Mapped {
+    CUdeviceptr surface = 0;
+    CUevent copied = nullptr;
+    int32_t ordinal = -1;
+    int pictureIndex = -1;
+    NvdecPicture picture;
+  };
+
+  int onSequence(const CUVIDEOFORMAT& format) override;
+  void onDecode(CUVIDPICPARAMS& picture) override;
+  void onDisplay(const CUVIDPARSERDISPINFO& info) override;
+
+  void feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser);
+  bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
+  void map(const CUVIDPARSERDISPINFO& info, int32_t ordinal);
+  NvdecPicture copyOut(CUdeviceptr surface, size_t pitch);
+  void giveOldest();
+  void release(Mapped& mapped) noexcept;
+  void readStatus(int pictureIndex);
+  bool isSpoilt(int32_t ordinal) const;
+
+  const NvdecJob& job_;
+  const FrameIndex& index_;
+  Give give_;
+  DeviceContext& device_;
+  PacketFilter filter_;
+  std::unique_ptr<NvdecSession> session_;
+  NvdecCounters counters_;
+
+  int32_t cropLeft_ = 0, cropTop_ = 0;
+  std::vector<int32_t> targets_;  // ascending, not mapped yet
+  size_t targetCount_ = 0, given_ = 0;
+  std::deque<Mapped> mapped_;  // the oldest first
+  std::vector<int32_t>
+      shownOrdinals_;  // per decode surface: its picture, until its status is known
+  std::vector<int32_t> damaged_;
+};
+
+}  // namespace cps

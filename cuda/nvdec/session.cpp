@@ -1,0 +1,140 @@
+#include "cuda/nvdec/session.h"
+
+#include <algorithm>
+
+namespace cps {
+namespace {
+
+// Pooled decoders are made for pictures up to this size and for this many reference pictures, so
+// that ordinary streams of other sizes can take them over.
+constexpr unsigned kRoomyWidth = 1920, kRoomyHeight = 1088, kRoomySurfaces = 20;
+
+}  // namespace
+
+NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionRequest& request,
+                           bool roomy)
+    : device_(std::move(device)),
+      stream_(std::make_shared<Stream>(device_)),
+      current_(request),
+      maxWidth_(roomy ? std::max(request.width, kRoomyWidth) : request.width),
+      maxHeight_(roomy ? std::max(request.height, kRoomyHeight) : request.height),
+      surfaces_(roomy ? std::max(request.surfaces, kRoomySurfaces) : request.surfaces) {
+  CUVIDDECODECREATEINFO info{};
+  info.ulWidth = request.width;
+  info.ulHeight = request.height;
+  info.ulNumDecodeSurfaces = surfaces_;
+  info.CodecType = request.format.codec;
+  info.ChromaFormat = request.format.chroma;
+  info.ulCreationFlags = cudaVideoCreate_PreferCUVID;
+  info.bitDepthMinus8 = static_cast<tcu_ulong>(request.format.bitDepth - 8);
+  info.ulMaxWidth = maxWidth_;
+  info.ulMaxHeight = maxHeight_;
+  info.OutputFormat = request.format.surface();
+  info.DeinterlaceMode = cudaVideoDeinterlaceMode_Weave;
+  info.ulTargetWidth = request.width;
+  info.ulTargetHeight = request.height;
+  info.ulNumOutputSurfaces = kMappedSurfaces;
+  const DeviceContext::Current current(*device_);
+  device_->check(device_->api().createDecoder(&decoder_, &info), "cuvidCreateDecoder",
+                 Stage::Decode);
+}
+
+NvdecSession::~NvdecSession() {
+  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
+  if (decoder_) device_->api().destroyDecoder(decoder_);
+  CUcontext popped = nullptr;
+  device_->api().ctxPopCurrent(&popped);
+}
+
+bool NvdecSession::fits(const SessionRequest& request) const {
+  return request.format == current_.format && request.surfaces <= surfaces_ &&
+         request.width <= maxWidth_ && request.height <= maxHeight_;
+}
+
+void NvdecSession::reconfigure(const SessionRequest& request) {
+  if (request.width == current_.width && request.height == current_.height) return;
+  CUVIDRECONFIGUREDECODERINFO info{};
+  info.ulWidth = request.width;
+  info.ulHeight = request.height;
+  info.ulTargetWidth = request.width;
+  info.ulTargetHeight = request.height;
+  info.ulNumDecodeSurfaces = surfaces_;
+  const DeviceContext::Current current(*device_);
+  device_->check(device_->api().reconfigureDecoder(decoder_, &info), "cuvidReconfigureDecoder",
+                 Stage::Decode);
+  current_ = request;
+}
+
+CUVIDDECODECAPS NvdecDevice::caps(const NvdecFormat& format) {
+  const std::array<int, 3> key = {format.codec, format.chroma, format.bitDepth};
+  const std::lock_guard lock(mutex_);
+  if (const auto it = caps_.find(key); it != caps_.end()) return it->second;
+  CUVIDDECODECAPS caps{};
+  caps.eCodecType = format.codec;
+  caps.eChromaFormat = format.chroma;
+  caps.nBitDepthMinus8 = static_cast<unsigned>(format.bitDepth - 8);
+  const DeviceContext::Current current(*device_);
+  device_->check(device_->api().getDecoderCaps(&caps), "cuvidGetDecoderCaps", Stage::Open);
+  return caps_[key] = caps;
+}
+
+void NvdecDevice::checkCaps(const NvdecFormat& format, int width, int height) {
+  const CUVIDDECODECAPS c = caps(format);
+  const std::string who = "NVDEC of " + device_->device().name() + " (" + device_->name() + ")";
+  const auto refuse = [&](const std::string& why) {
+    throw Error(ErrorCode::BackendUnavailable, Stage::Open, who + why);
+  };
+  if (!c.bIsSupported || !(c.nOutputFormatMask >> format.surface() & 1)) {
+    refuse(" does not decode " + format.describe());
+  }
+  const auto w = static_cast<unsigned>(width), h = static_cast<unsigned>(height);
+  if (w < c.nMinWidth || h < c.nMinHeight || w > c.nMaxWidth || h > c.nMaxHeight ||
+      uint64_t{(w + 15) / 16} * ((h + 15) / 16) > c.nMaxMBCount) {
+    refuse(" decodes " + format.describe() + " from " + std::to_string(c.nMinWidth) + "x" +
+           std::to_string(c.nMinHeight) + " to " + std::to_string(c.nMaxWidth) + "x" +
+           std::to_string(c.nMaxHeight) + " (" + std::to_string(c.nMaxMBCount) +
+           " macroblocks), this video is " + std::to_string(width) + "x" + std::to_string(height));
+  }
+}
+
+std::unique_ptr<NvdecSession> NvdecDevice::take(const SessionRequest& request, bool reuse) {
+  if (reuse) {
+    std::unique_ptr<NvdecSession> found;
+    {
+      const std::lock_guard lock(mutex_);
+      // One of the same size needs nothing done to it; else the most recent that fits.
+      auto best = idle_.end();
+      for (auto it = idle_.begin(); it != idle_.end(); ++it) {
+        if (!(*it)->fits(request)) continue;
+        const SessionRequest& now = (*it)->current();
+        const bool same = now.width == request.width && now.height == request.height;
+        if (best == idle_.end() || same) best = it;
+        if (same) break;
+      }
+      if (best != idle_.end()) {
+        found = std::move(*best);
+        idle_.erase(best);
+      }
+    }
+    if (found) {
+      try {
+        found->reconfigure(request);
+        return found;
+      } catch (const Error&) {
+        found.reset();  // dropped; a new one says whether it is the device
+      }
+    }
+  }
+  return std::make_unique<NvdecSession>(device_, request, reuse);
+}
+
+void NvdecDevice::giveBack(std::unique_ptr<NvdecSession> session, int limit) {
+  std::list<std::unique_ptr<NvdecSession>> dropped;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  idle_.push_front(std::move(session));
+  while (static_cast<int>(idle_.size()) > std::max(0, limit)) {
+    dropped.splice(dropped.begin(), idle_, std::prev(idle_.end()));
+  }
+}
+
+}  // namespace cps

@@ -1,0 +1,145 @@
+#include "cuda/nvdec/stream_format.h"
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+#include "media/packet_decoder.h"
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace cps {
+namespace {
+
+[[noreturn]] void unavailable(const std::string& why) {
+  throw Error(ErrorCode::BackendUnavailable, Stage::Open, why);
+}
+
+cudaVideoCodec codecOf(AVCodecID id) {
+  switch (id) {
+    case AV_CODEC_ID_MPEG1VIDEO:
+      return cudaVideoCodec_MPEG1;
+    case AV_CODEC_ID_MPEG2VIDEO:
+      return cudaVideoCodec_MPEG2;
+    case AV_CODEC_ID_MPEG4:
+      return cudaVideoCodec_MPEG4;
+    case AV_CODEC_ID_MJPEG:
+      return cudaVideoCodec_JPEG;
+    case AV_CODEC_ID_H264:
+      return cudaVideoCodec_H264;
+    case AV_CODEC_ID_HEVC:
+      return cudaVideoCodec_HEVC;
+    case AV_CODEC_ID_VP8:
+      return cudaVideoCodec_VP8;
+    case AV_CODEC_ID_VP9:
+      return cudaVideoCodec_VP9;
+    case AV_CODEC_ID_AV1:
+      return cudaVideoCodec_AV1;
+    default:
+      return cudaVideoCodec_NumCodecs;
+  }
+}
+
+const char* codecText(cudaVideoCodec codec) {
+  switch (codec) {
+    case cudaVideoCodec_MPEG1:
+      return "mpeg1";
+    case cudaVideoCodec_MPEG2:
+      return "mpeg2";
+    case cudaVideoCodec_MPEG4:
+      return "mpeg4";
+    case cudaVideoCodec_JPEG:
+      return "mjpeg";
+    case cudaVideoCodec_H264:
+      return "h264";
+    case cudaVideoCodec_HEVC:
+      return "hevc";
+    case cudaVideoCodec_VP8:
+      return "vp8";
+    case cudaVideoCodec_VP9:
+      return "vp9";
+    case cudaVideoCodec_AV1:
+      return "av1";
+    default:
+      return "unknown codec";
+  }
+}
+
+}  // namespace
+
+cudaVideoSurfaceFormat NvdecFormat::surface() const {
+  if (is444()) {
+    return bitDepth > 8 ? cudaVideoSurfaceFormat_YUV444_16Bit : cudaVideoSurfaceFormat_YUV444;
+  }
+  return bitDepth > 8 ? cudaVideoSurfaceFormat_P016 : cudaVideoSurfaceFormat_NV12;
+}
+
+std::string NvdecFormat::describe() const {
+  static const char* const kChroma[] = {"gray", "4:2:0", "4:2:2", "4:4:4"};
+  return std::string(codecText(codec)) + ", " + kChroma[chroma] + ", " + std::to_string(bitDepth) +
+         " bit";
+}
+
+void checkNvdecStream(const FrameIndex& index) {
+  const AVCodecID id = index.parameters->codec_id;
+  if (codecOf(id) == cudaVideoCodec_NumCodecs) {
+    unavailable("NVDEC does not decode " + codecName(id));
+  }
+  if (index.trust != IndexTrust::Timestamps) {
+    unavailable("the timestamps of this stream do not say which packet is which picture (" +
+                index.info.format + "), which NVDEC needs");
+  }
+}
+
+StreamTags StreamTagsCache::get(const IndexedVideo& video) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(known_, [](const auto& entry) { return entry.first.expired(); });
+    for (const auto& [index, tags] : known_) {
+      if (index.lock() == video.indexRef()) return tags;
+    }
+  }
+  StreamTags tags;
+  PacketDecoder decoder(*video.index().parameters, {});
+  const UniqueAVPacket packet = makePacket(Stage::Open);
+  const auto take = [&](AVFrame* frame, int) {
+    if (frame && tags.format == AV_PIX_FMT_NONE) {
+      tags = {static_cast<AVPixelFormat>(frame->format), frame->colorspace, frame->color_range};
+    }
+  };
+  const auto reader = video.openReader();
+  if (reader->read(*packet)) {
+    packet->flags &= ~AV_PKT_FLAG_DISCARD;
+    decoder.decode(*packet, 0, take);
+    decoder.drain(take);
+  }
+  if (tags.format == AV_PIX_FMT_NONE) unavailable("the first picture of this stream is damaged");
+  const std::lock_guard lock(mutex_);
+  known_.emplace_back(video.indexRef(), tags);
+  return tags;
+}
+
+NvdecFormat nvdecFormatOf(const FrameIndex& index, const StreamTags& tags) {
+  NvdecFormat format;
+  format.codec = codecOf(index.parameters->codec_id);
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(tags.format);
+  const uint64_t odd = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_ALPHA |
+                       AV_PIX_FMT_FLAG_BITSTREAM | AV_PIX_FMT_FLAG_HWACCEL;
+  if (!d || (d->flags & odd)) {
+    unavailable(std::string("NVDEC does not decode the pixel format ") +
+                (d ? d->name : "of this stream"));
+  }
+  format.bitDepth = d->comp[0].depth;
+  if (d->nb_components == 1) {
+    format.chroma = cudaVideoChromaFormat_Monochrome;
+  } else if (d->log2_chroma_w == 1 && d->log2_chroma_h == 1) {
+    format.chroma = cudaVideoChromaFormat_420;
+  } else if (d->log2_chroma_w == 0 && d->log2_chroma_h == 0) {
+    format.chroma = cudaVideoChromaFormat_444;
+  } else {
+    unavailable(std::string("NVDEC surfaces hold 4:2:0 or 4:4:4, this stream is ") + d->name);
+  }
+  return format;
+}
+
+}  // namespace cps

@@ -1,0 +1,209 @@
+// Decoding and the whole pipeline on the GPU against the CPU, on every fixture: the same pictures
+// and the same patches. Runs over the fake driver everywhere and for real where there is a GPU.
+
+#include <cstring>
+#include <iostream>
+
+#include "cuda_device.h"
+#include "media_common.h"
+#include "pipeline/context.h"
+#include "pipeline/pipeline.h"
+
+namespace cps {
+namespace {
+
+using media_test::Fixture;
+
+#ifdef CPS_TEST_REAL_GPU
+constexpr size_t kFewestClips = 8;  // what every NVDEC since Turing decodes of the fixtures
+#else
+constexpr size_t kFewestClips = 40;
+#endif
+
+// Keeps pictures in host memory, by display index.
+class HostFrames final : public FrameSink {
+ public:
+  explicit HostFrames(const GpuBackend& gpu) : gpu_(gpu) {}
+  void onFrame(SourceFrame frame) override {
+    const SourceFrame host = gpu_.transfer(frame, Device::cpu());
+    std::lock_guard lock(mutex_);
+    EXPECT_TRUE(frames.emplace(frame.displayIndex, host).second);
+  }
+  std::map<int64_t, SourceFrame> frames;
+
+ private:
+  const GpuBackend& gpu_;
+  std::mutex mutex_;
+};
+
+struct Call {
+  explicit Call(const DecodeOptions& o) : options(o) {}
+  DecodeOptions options;
+  Profile profile;
+  CallContext context{options, std::make_shared<CancelToken>(), profile};
+};
+
+// Empty when the clip was compared, else why the GPU does not decode it.
+std::string compareClip(const GpuBackend& gpu, const MediaServices& services,
+                        const std::string& path, const DecodeOptions& options) {
+  VideoInput input;
+  input.path = path;
+  Call call(options);
+  std::unique_ptr<FrameSource> onGpu;
+  try {
+    onGpu = gpu.openSource(input, call.context, services);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::BackendUnavailable) << error.what();
+    return error.what();
+  }
+  const auto onCpu = openCpuSource(input, call.context, services);
+  EXPECT_EQ(onGpu->device().name(), "cuda:0");
+  const auto ids = media_test::sampled(onCpu->info().totalFrames, options.sequenceLength);
+  HostFrames expected(gpu), got(gpu);
+  onCpu->decode(ids, expected);
+  onGpu->decode(ids, got);
+  EXPECT_EQ(got.frames.size(), ids.size());
+  for (const int64_t id : ids) {
+    if (!got.frames.contains(id)) {
+      ADD_FAILURE() << "frame " << id << " did not come";
+      continue;
+    }
+    const SourceFrame &a = expected.frames.at(id), &b = got.frames.at(id);
+    EXPECT_EQ(media_test::hashOf(a.view), media_test::hashOf(b.view)) << "frame " << id;
+    EXPECT_EQ(a.view.color.matrix, b.view.color.matrix);
+    EXPECT_EQ(a.view.color.fullRange, b.view.color.fullRange);
+    EXPECT_EQ(a.view.orientation, b.view.orientation);
+    EXPECT_EQ(a.view.bitDepth, b.view.bitDepth);
+    EXPECT_EQ(a.view.planes, b.view.planes);
+    EXPECT_EQ(a.timestampSec, b.timestampSec);
+    EXPECT_EQ(a.isKeyFrame, b.isKeyFrame);
+  }
+  return "";
+}
+
+TEST(GpuDecode, EveryFixtureEqualsTheCpu) {
+  CPS_NEEDS_GPU();
+  const GpuBackend gpu = cuda_test::backend();
+  if (const std::string why = gpu.whyNotDecode(0); !why.empty()) GTEST_SKIP() << why;
+  media_test::Services services(2);
+  size_t compared = 0;
+  for (const Fixture& fixture : media_test::fixtures()) {
+    SCOPED_TRACE(fixture.name);
+    DecodeOptions options = media_test::defaultOptions();
+    options.nvdecReuseOpenDecoder = true;
+    // Both strategies, in turn.
+    options.uniformStrategy = compared % 2 == 0 ? UniformStrategy::Seek : UniformStrategy::Stream;
+    const std::string why = compareClip(gpu, services.media, fixture.path(), options);
+    compared += why.empty() ? 1 : 0;
+    std::cout << (why.empty() ? "  gpu  " : "  cpu  ") << fixture.name
+              << (why.empty() ? "" : ": " + why) << "\n";
+  }
+  EXPECT_GE(compared, kFewestClips);
+}
+
+PatchOptions patchOptions(Energy energy) {
+  PatchOptions o{};
+  o.energy = energy;
+  o.minPixels = o.maxPixels = 224 * 224;
+  o.patchSize = 14;
+  o.kKeep = 512;
+  o.selectionUnit = SelectionUnit::Patch;
+  o.staticAbsThresh = 2.0;
+  o.staticRelThresh = 0.15;
+  o.staticUniformFrames = 4;
+  o.energyPct = 95;
+  o.outputDtype = DType::BF16;
+  o.layout = Layout::Nchw;
+  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
+  return o;
+}
+
+std::vector<uint8_t> bytesOf(const Context& context, const Buffer& buffer) {
+  const Buffer host = buffer.device().isCpu() ? Buffer() : context.gpu()->downloadPinned(buffer);
+  const Buffer& from = buffer.device().isCpu() ? buffer : host;
+  return {from.as<uint8_t>(), from.as<uint8_t>() + from.bytes()};
+}
+
+TEST(GpuPipeline, FourCombinationsGiveTheSamePatches) {
+  CPS_NEEDS_GPU();
+  Context context(2);
+  context.setGpu(cuda_test::backend());
+  if (const std::string why = context.gpu()->whyNotDecode(0); !why.empty()) GTEST_SKIP() << why;
+  const auto cancel = std::make_shared<CancelToken>();
+  for (const char* clip : {"h264_bpyramid.mp4", "hevc10.mp4", "rot90.mp4", "h264_opengop.mp4"}) {
+    for (const Energy energy : {Energy::Block, Energy::Reference}) {
+      // 'reference' is slow to emulate: once.
+      if (energy == Energy::Reference && std::string(clip) != "hevc10.mp4") continue;
+      SCOPED_TRACE(std::string(clip) + (energy == Energy::Block ? " block" : " reference"));
+      VideoInput input;
+      input.path = media_test::fixturePath(clip);
+      DecodeOptions options = media_test::defaultOptions();
+      options.nvdecReuseOpenDecoder = true;
+      Profile profile;
+      const PatchResult cpu =
+          runPatchStream(input, options, patchOptions(energy), context, cancel, profile);
+      for (const auto& [decode, process] :
+           {std::pair{Backend::Cpu, Backend::Gpu}, std::pair{Backend::Gpu, Backend::Cpu},
+            std::pair{Backend::Gpu, Backend::Gpu}}) {
+        options.decodeBackend = decode;
+        options.processBackend = process;
+        Profile times;
+        const PatchResult gpu =
+            runPatchStream(input, options, patchOptions(energy), context, cancel, times);
+        EXPECT_EQ(gpu.sample.decodeBackend, decode == Backend::Gpu ? "cuda:0" : "cpu");
+        EXPECT_EQ(gpu.sample.processBackend, process == Backend::Gpu ? "cuda:0" : "cpu");
+        EXPECT_EQ(gpu.patches.device().isCpu(), process == Backend::Cpu);
+        EXPECT_EQ(bytesOf(context, cpu.fields), bytesOf(context, gpu.fields));
+        EXPECT_EQ(bytesOf(context, cpu.scores), bytesOf(context, gpu.scores));
+        EXPECT_EQ(bytesOf(context, cpu.frameScores), bytesOf(context, gpu.frameScores));
+        EXPECT_EQ(bytesOf(context, cpu.patches), bytesOf(context, gpu.patches));
+      }
+    }
+  }
+}
+
+TEST(GpuPipeline, DecodeOnlyGivesTheSameFrames) {
+  CPS_NEEDS_GPU();
+  Context context(2);
+  context.setGpu(cuda_test::backend());
+  if (const std::string why = context.gpu()->whyNotDecode(0); !why.empty()) GTEST_SKIP() << why;
+  const auto cancel = std::make_shared<CancelToken>();
+  VideoInput input;
+  input.path = media_test::fixturePath("h264_bpyramid.mp4");
+  DecodeOptions options = media_test::defaultOptions();
+  Profile profile;
+  const FramesResult cpu = runDecodeOnly(input, options, {0, 0}, context, cancel, profile);
+  options.decodeBackend = options.processBackend = Backend::Gpu;
+  const FramesResult gpu = runDecodeOnly(input, options, {0, 0}, context, cancel, profile);
+  EXPECT_FALSE(gpu.frames.device().isCpu());
+  EXPECT_EQ(bytesOf(context, cpu.frames), bytesOf(context, gpu.frames));
+}
+
+TEST(GpuPipeline, AutoFallsBackAndSaysWhy) {
+  CPS_NEEDS_GPU();
+  Context context(2);
+  context.setGpu(cuda_test::backend());
+  if (const std::string why = context.gpu()->whyNotDecode(0); !why.empty()) GTEST_SKIP() << why;
+  VideoInput input;
+  input.path = media_test::fixturePath("prores.mov");
+  DecodeOptions options = media_test::defaultOptions();
+  options.decodeBackend = options.processBackend = Backend::Auto;
+  Profile profile;
+  const auto cancel = std::make_shared<CancelToken>();
+  const PatchResult result =
+      runPatchStream(input, options, patchOptions(Energy::Block), context, cancel, profile);
+  EXPECT_EQ(result.sample.decodeBackend, "cpu");
+  EXPECT_EQ(result.sample.processBackend, "cuda:0");
+  EXPECT_NE(result.sample.fallbackReason.find("NVDEC does not decode prores"), std::string::npos)
+      << result.sample.fallbackReason;
+  options.decodeBackend = Backend::Gpu;
+  try {
+    runPatchStream(input, options, patchOptions(Energy::Block), context, cancel, profile);
+    FAIL() << "no error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::BackendUnavailable) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace cps

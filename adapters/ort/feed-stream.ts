@@ -1,0 +1,176 @@
+/** Feeds of many videos, decoded while the model runs. */
+import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
+import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
+import { invalid } from '../common/errors.js';
+import { VideoFeed } from '../common/feed.js';
+import { END, item, SerialIterator } from '../common/iterators.js';
+import { parseFlow } from '../common/options.js';
+import type { FlowOptions } from '../common/options.js';
+import { checkVideos, sampleSource } from '../common/videos.js';
+import type { Sample, VideoEntry, Videos } from '../common/videos.js';
+import { makeFeeds } from './feeds.js';
+import { agreed, optionsOf, readInputs } from './inputs.js';
+import type { Inputs, Mapping } from './inputs.js';
+import { loadOrt } from './ort.js';
+import type { Feeds, Ort, Session } from './ort.js';
+
+/** Every option of patchStream but videoPath, and these. */
+export interface FeedStreamOptions<E extends VideoEntry = VideoEntry>
+  extends Omit<PatchStreamConfig, 'videoPath' | keyof FlowOptions<never>>, FlowOptions<E> {
+  /** What the inputs of the model are, where their names do not tell. */
+  readonly mapping?: Mapping | undefined;
+  /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
+  readonly ort?: Ort | undefined;
+}
+
+/** One video of a batch: its entry, and what its stream knew besides the tensors. */
+export interface FedVideo<E> extends Sample<E> {
+  /** Number of patches; behind them there may be padding. */
+  readonly length: number;
+  readonly grid: PatchStream['grid'];
+  readonly sampledFrameIds: readonly number[];
+  readonly timestampsSec: readonly number[];
+  readonly fps: number;
+  readonly durationSec: number;
+  readonly timings: PatchStream['timings'];
+}
+
+export interface FedBatch<E> {
+  /** For session.run. */
+  readonly feeds: Feeds;
+  /** The videos of the batch, in its order; fewer than a fixed batch size at the very end. */
+  readonly videos: readonly FedVideo<E>[];
+}
+
+interface Held<E> {
+  readonly sample: Sample<E>;
+  readonly stream: PatchStream;
+}
+
+class Batches<E> extends SerialIterator<FedBatch<E>> {
+  /** Kept from call to call: after an error the batch goes on where it was. */
+  #held: Held<E>[] = [];
+
+  constructor(
+    private readonly feed: VideoFeed<E, PatchStream>,
+    private readonly inputs: Inputs,
+    private readonly options: { batchSize: number; dropRemainder: boolean; ort: Ort | undefined },
+  ) {
+    super();
+  }
+
+  close(): void {
+    this.feed.close();
+    for (const { stream } of this.#held) stream.close();
+    this.#held = [];
+  }
+
+  protected async step(): Promise<IteratorResult<FedBatch<E>, undefined>> {
+    const { batchSize, dropRemainder } = this.options;
+    const ort = await loadOrt(this.options.ort);
+    while (this.#held.length < batchSize) {
+      const result = await this.feed.next();
+      if (result.done) break;
+      this.#held.push({ sample: result.value.sample, stream: result.value.result });
+    }
+    const batch = this.#held;
+    if (batch.length === 0 || (dropRemainder && batch.length < batchSize)) {
+      this.close();
+      return END;
+    }
+    this.#held = [];
+    const streams = batch.map(({ stream }) => stream);
+    try {
+      const feeds = await makeFeeds(ort, this.inputs, streams, true);
+      return item({ feeds, videos: batch.map(describe) });
+    } finally {
+      // The tensors keep the memory they share for as long as they need it.
+      for (const stream of streams) stream.close();
+      this.feed.released();
+    }
+  }
+}
+
+const describe = <E>({ sample, stream }: Held<E>): FedVideo<E> => ({
+  ...sample,
+  length: stream.length,
+  grid: stream.grid,
+  sampledFrameIds: stream.sampledFrameIds,
+  timestampsSec: stream.timestampsSec,
+  fps: stream.fps,
+  durationSec: stream.durationSec,
+  timings: stream.timings,
+});
+
+/**
+ * Feeds for `session.run`, one batch of videos after the other, in order:
+ *
+ *     for await (const { feeds, videos } of feedStream(session, paths)) {
+ *       const results = await session.run(feeds);
+ *     }
+ *
+ * While the model runs (which blocks the event loop in onnxruntime-node) the next videos decode: at
+ * most `prefetchDepth` besides the batch in use. Type, layout and fixed sizes are taken from the
+ * model; an option that contradicts it is an error. A fixed batch size is kept: the last batch is
+ * padded with zeros. Leaving the loop, or the signal, stops everything.
+ */
+export function feedStream<E extends VideoEntry>(
+  session: Session,
+  videos: Videos<E>,
+  options: FeedStreamOptions<E> = {},
+): AsyncIterableIterator<FedBatch<E>> {
+  const { mapping, ort, ...others } = options;
+  const inputs = readInputs(session, mapping);
+  const fixed = agreed(inputs.fed, 'batch');
+  const single = inputs.fed.find(({ batched }) => !batched);
+  const { flow, rest } = parseFlow<E, FeedStreamOptions<E>>({
+    ...others,
+    batchSize: others.batchSize ?? fixed ?? 1,
+  });
+  checkVideos(videos);
+  if (single && flow.batchSize > 1) {
+    const why = `1 (input '${single.name}', ${single.declared}, has no batch axis)`;
+    throw invalid('batchSize', why, flow.batchSize);
+  }
+  if (fixed !== undefined && flow.batchSize !== fixed) {
+    throw invalid('batchSize', `${fixed}, the model's batch size`, flow.batchSize);
+  }
+  const config = modelConfig(inputs, rest);
+  const batches = new Batches<E>(
+    new VideoFeed<E, PatchStream>({
+      ...flow,
+      source: sampleSource(videos, flow.order)(),
+      decode: ({ video }, signal) => patchStream({ ...config, videoPath: video, signal }),
+      discard: (stream) => stream.close(),
+    }),
+    inputs,
+    { ...flow, ort },
+  );
+  return {
+    next: () => batches.next(),
+    return: () => {
+      batches.close();
+      return Promise.resolve(END);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
+type Rest = Omit<PatchStreamConfig, 'videoPath' | 'signal' | 'prefetchDepth'>;
+
+/** The caller's options and the model's, checked against each other before anything is decoded. */
+function modelConfig(inputs: Inputs, rest: Rest): Rest {
+  const model = optionsOf(inputs);
+  const { patch: asked } = checkPatchStreamOptions(rest);
+  for (const [name, value] of Object.entries(model) as [keyof typeof model, unknown][]) {
+    const fits = name === 'kKeep' ? asked.kKeep <= (value as number) : asked[name] === value;
+    if (rest[name] !== undefined && !fits) {
+      throw invalid(name, `${JSON.stringify(value)}, which the model takes`, rest[name]);
+    }
+  }
+  const config: Rest = { ...model, ...rest };
+  checkPatchStreamOptions(config);
+  return config;
+}

@@ -1,0 +1,153 @@
+/** Streams to the feeds of session.run. */
+import type { PatchStream } from 'codec-patch-stream';
+import { invalid } from '../common/errors.js';
+import { convert, convertInts } from './convert.js';
+import { agreed, fail, readInputs } from './inputs.js';
+import type { Inputs, Mapping, StreamInput } from './inputs.js';
+import { ARRAYS, loadOrt, makeOrtTensor } from './ort.js';
+import type { Feeds, InputArray, Ort, OrtTensor, Session } from './ort.js';
+
+export interface FeedsOptions {
+  /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
+  readonly ort?: Ort | undefined;
+}
+
+/** B and K of one set of feeds. */
+interface Size {
+  readonly batch: number;
+  readonly count: number;
+}
+
+function sizeOf(inputs: Inputs, streams: readonly PatchStream[], padBatch: boolean): Size {
+  const { fed } = inputs;
+  const single = fed.find((input) => !input.batched);
+  if (streams.length > 1 && single) {
+    fail(
+      `Expected one stream, because input '${single.name}' (${single.declared}) has no batch axis, ` +
+        `but received ${streams.length}`,
+    );
+  }
+  const batch = agreed(fed, 'batch') ?? streams.length;
+  if (streams.length > batch || (streams.length < batch && !padBatch)) {
+    fail(`Expected ${batch} streams, the model's batch size, but received ${streams.length}`);
+  }
+  const longest = Math.max(...streams.map((stream) => stream.length));
+  const count = agreed(fed, 'count') ?? longest;
+  if (longest > count) {
+    fail(
+      `The model takes ${count} patches but the stream has ${longest}; ` +
+        `decode with kKeep: ${count} (patchOptions(session) says so)`,
+    );
+  }
+  return { batch, count };
+}
+
+/** Checks the pixels' axes against the model's; says which option makes them fit. */
+function checkPatches(input: StreamInput, stream: PatchStream): void {
+  const shape = stream.patches.shape.slice(1);
+  const flat = shape.reduce((product, side) => product * side, 1);
+  const fits = (sides: readonly number[]): boolean =>
+    input.rest.every((side, i) => side === undefined || side === sides[i]);
+  if (input.rest.length === 1 ? fits([flat]) : fits(shape)) return;
+  const [a = 0, b = 0, c = 0] = shape;
+  const other = a === 3 ? [b, c, a] : [c, a, b];
+  const what = `Input '${input.name}' of the model is ${input.declared} but patches are [${shape.join(', ')}]`;
+  if (input.rest.length === 3 && fits(other)) {
+    fail(`${what}; decode with layout: '${a === 3 ? 'nhwc' : 'nchw'}'`);
+  }
+  fail(`${what}; decode with the patchSize of the model (patchOptions(session) says so)`);
+}
+
+const valuesPerPatch = (input: StreamInput, stream: PatchStream): number => {
+  if (input.source === 'positions') return 3;
+  return input.source === 'patches' ? stream.patches.length / stream.length : 1;
+};
+
+function indicesOf(stream: PatchStream): Int32Array {
+  const fields = stream.metadataTensors.fields.data ?? new Int32Array();
+  return Int32Array.from({ length: stream.length }, (_, i) => fields[i * 6 + 3] ?? 0);
+}
+
+/** The values of one stream for one input: [K, ...], unpadded. */
+function valuesOf(input: StreamInput, stream: PatchStream): Promise<InputArray> {
+  switch (input.source) {
+    case 'patches':
+      checkPatches(input, stream);
+      return convert(stream.patches, input.type);
+    case 'scores':
+      return convert(stream.metadataTensors.scores, input.type);
+    case 'positions':
+      return stream.positions.toHost().then((values) => convertInts(values, input.type));
+    case 'indices':
+      return Promise.resolve(convertInts(indicesOf(stream), input.type));
+    case 'mask':
+      return Promise.resolve(convertInts(new Uint8Array(stream.length).fill(1), input.type));
+  }
+}
+
+async function feedOne(
+  ort: Ort,
+  input: StreamInput,
+  streams: readonly PatchStream[],
+  size: Size,
+): Promise<OrtTensor> {
+  const first = streams[0] as PatchStream;
+  const per = valuesPerPatch(input, first);
+  const row = size.count * per;
+  let data: InputArray | undefined;
+  for (const [i, stream] of streams.entries()) {
+    const values = await valuesOf(input, stream);
+    if (size.batch === 1 && values.length === row) {
+      data = values; // No copy: the native memory itself where the type is the model's.
+    } else {
+      data ??= new ARRAYS[input.type](size.batch * row);
+      data.set(values as never, i * row);
+    }
+  }
+  const rest =
+    input.source !== 'patches' || input.rest.length === 1
+      ? input.source === 'positions' || input.source === 'patches'
+        ? [per]
+        : []
+      : first.patches.shape.slice(1);
+  const dims = [...(input.batched ? [size.batch] : []), size.count, ...rest];
+  return makeOrtTensor(ort, input.type, data as InputArray, dims);
+}
+
+/** Feeds of streams for inputs that have been read already. */
+export async function makeFeeds(
+  ort: Ort,
+  inputs: Inputs,
+  streams: readonly PatchStream[],
+  padBatch: boolean,
+): Promise<Feeds> {
+  if (streams.length === 0) throw invalid('streams', 'at least one stream', streams);
+  const size = sizeOf(inputs, streams, padBatch);
+  const result: Feeds = {};
+  for (const input of inputs.fed) result[input.name] = await feedOne(ort, input, streams, size);
+  for (const { name, supply } of inputs.supplied) {
+    result[name] = typeof supply === 'function' ? await supply(streams) : supply;
+  }
+  return result;
+}
+
+/**
+ * The feeds of `session.run` for one stream, or for several as a batch: names, types and shapes are
+ * those of the model's inputs.
+ *
+ * Patches are [K, 3, P, P], [B, K, 3, P, P] or flattened, float32, float16 or uint8; positions,
+ * indices and masks have the types that the model declares. Fewer patches than a fixed K (or than
+ * the longest stream of a batch) are padded with zeros. What cannot fit is an error that says which
+ * option of patchStream would help; `patchOptions(session)` gives them all. With these the feeds of
+ * one stream share its memory, and stay valid after it is closed.
+ */
+export async function feeds(
+  session: Session,
+  streams: PatchStream | readonly PatchStream[],
+  mapping: Mapping = {},
+  options: FeedsOptions = {},
+): Promise<Feeds> {
+  const inputs = readInputs(session, mapping);
+  const list = Array.isArray(streams) ? (streams as PatchStream[]) : [streams as PatchStream];
+  return makeFeeds(await loadOrt(options.ort), inputs, list, false);
+}

@@ -1,0 +1,218 @@
+/** What the inputs of a model are: read from the session, matched with what streams have. */
+import type { PatchStream } from 'codec-patch-stream';
+import { failure, invalid } from '../common/errors.js';
+import { isInputType } from './ort.js';
+import type { InputType, OrtTensor, Session } from './ort.js';
+
+/**
+ * What an input can be fed with. 'patches': the pixels; 'positions': (t, h, w) of each patch;
+ * 'indices': their linear index; 'mask': 1 for a patch, 0 for padding; 'scores': their energy.
+ */
+export type Source = 'patches' | 'positions' | 'indices' | 'mask' | 'scores';
+
+/** A tensor for an input that has nothing to do with the video, or that you make yourself. */
+export type Supply =
+  OrtTensor | ((streams: readonly PatchStream[]) => OrtTensor | Promise<OrtTensor>);
+
+/** Input name -> what it is fed with. Inputs that are not named here are matched by their names. */
+export type Mapping = Readonly<Record<string, Source | Supply>>;
+
+/** An input that is fed from the stream. Axes that the model leaves open are undefined. */
+export interface StreamInput {
+  readonly name: string;
+  readonly source: Source;
+  readonly type: InputType;
+  /** As the model declares it, for messages. */
+  readonly declared: string;
+  /** Whether there is a batch axis, and its size. */
+  readonly batched: boolean;
+  readonly batch: number | undefined;
+  readonly count: number | undefined;
+  /** Axes behind B and K: [3, P, P], [3·P·P] or [3]; empty for one number per patch. */
+  readonly rest: readonly (number | undefined)[];
+}
+
+export interface Inputs {
+  readonly fed: readonly StreamInput[];
+  readonly supplied: readonly { readonly name: string; readonly supply: Supply }[];
+}
+
+const NAMES: Readonly<Record<Source, RegExp>> = {
+  positions: /^(patch_?)?pos(ition)?(s|_?ids)?$/i,
+  mask: /^(attention_?|patch_?|padding_?)?mask$/i,
+  scores: /^(patch_?)?scores?$/i,
+  indices: /^(patch_?)?(linear_?)?ind(ex|exes|ices)$/i,
+  patches: /^(patch(es)?|pixels?|pixel_?values|images?|video|x|inputs?)$/i,
+};
+const SOURCES = Object.keys(NAMES) as Source[];
+
+const TYPES: Readonly<Record<Source, readonly InputType[]>> = {
+  patches: ['float32', 'float16', 'uint8'],
+  positions: ['int64', 'int32', 'float32', 'float16'],
+  indices: ['int64', 'int32', 'float32'],
+  mask: ['bool', 'float32', 'float16', 'int64', 'int32', 'uint8'],
+  scores: ['float32', 'float16'],
+};
+
+/** Axes per patch: patches are [3,P,P] or flattened, positions [3], the others none. */
+const REST: Readonly<Record<Source, readonly number[]>> = {
+  patches: [3, 1],
+  positions: [1],
+  indices: [0],
+  mask: [0],
+  scores: [0],
+};
+
+export const fail = (message: string): never => {
+  throw failure('ERR_CPS_INVALID_ARGUMENT', message);
+};
+
+interface Meta {
+  readonly name: string;
+  readonly type: string;
+  readonly shape: readonly (number | string)[];
+}
+
+const declare = ({ type, shape }: Meta): string =>
+  `${type}[${shape.map((side) => (side === '' ? '?' : side)).join(', ')}]`;
+
+function metadataOf(session: Session): Meta[] {
+  // Sessions of versions before 1.22 know only names; the type does not say so.
+  const metadata = session.inputMetadata as Session['inputMetadata'] | undefined;
+  if (!metadata) {
+    return fail(
+      'Expected a session with inputMetadata but this onnxruntime-node does not have it; ' +
+        'update onnxruntime-node, or build the feeds yourself with toOrtTensor',
+    );
+  }
+  return metadata.map((input) =>
+    input.isTensor
+      ? { name: input.name, type: input.type, shape: input.shape }
+      : fail(`Input '${input.name}' of the model is no tensor; it cannot be fed from a video`),
+  );
+}
+
+function sourceOf({ name }: Meta, all: readonly Meta[]): Source | undefined {
+  const named = SOURCES.find((source) => NAMES[source].test(name));
+  return named ?? (all.length === 1 ? 'patches' : undefined);
+}
+
+function streamInput(meta: Meta, source: Source): StreamInput {
+  const { name, type, shape } = meta;
+  const what = `Input '${name}' of the model is ${declare(meta)}`;
+  if (!isInputType(type) || !TYPES[source].includes(type)) {
+    return fail(`${what}, but ${source} can be ${TYPES[source].join(', ')}`);
+  }
+  const sizes = shape.map((side) => (typeof side === 'number' ? side : undefined));
+  const sides = REST[source].find((n) => shape.length === n + 1 || shape.length === n + 2);
+  const wanted = {
+    patches: '[K, 3, P, P], [B, K, 3, P, P], [K, 3·P·P] or [B, K, 3·P·P]',
+    positions: '[K, 3] or [B, K, 3]',
+  }[source as string];
+  if (sides === undefined) {
+    return fail(`${what}, but ${source} are ${wanted ?? '[K] or [B, K]'}`);
+  }
+  const batched = shape.length === sides + 2;
+  const rest = sides === 0 ? [] : sizes.slice(-sides);
+  if (source === 'positions' && rest[0] !== undefined && rest[0] !== 3) {
+    return fail(`${what}, but positions have 3 numbers per patch: t, h, w`);
+  }
+  return {
+    name,
+    source,
+    type,
+    declared: declare(meta),
+    batched,
+    batch: batched ? sizes[0] : undefined,
+    count: sizes[batched ? 1 : 0],
+    rest,
+  };
+}
+
+const isSource = (value: unknown): value is Source => SOURCES.includes(value as Source);
+
+/** Matches the inputs of a session with sources; throws what does not fit, in words. */
+export function readInputs(session: Session, mapping: Mapping = {}): Inputs {
+  const metadata = metadataOf(session);
+  const known = metadata.map(({ name }) => name);
+  for (const name of Object.keys(mapping)) {
+    if (!known.includes(name))
+      throw invalid('mapping', `inputs of the model (${known.join(', ')})`, name);
+  }
+  const fed: StreamInput[] = [];
+  const supplied: Inputs['supplied'][number][] = [];
+  for (const meta of metadata) {
+    const given = Object.hasOwn(mapping, meta.name) ? mapping[meta.name] : undefined;
+    const source = given ?? sourceOf(meta, metadata);
+    if (source === undefined) {
+      fail(
+        `Input '${meta.name}' of the model, ${declare(meta)}, has no name that tells what it is; ` +
+          `pass mapping { ${JSON.stringify(meta.name)}: ... } with one of ${SOURCES.join(', ')}, ` +
+          'or a tensor',
+      );
+    } else if (isSource(source)) {
+      fed.push(streamInput(meta, source));
+    } else if (typeof source === 'function' || typeof source === 'object') {
+      supplied.push({ name: meta.name, supply: source });
+    } else {
+      throw invalid(`mapping.${meta.name}`, `${SOURCES.join(', ')}, or a tensor`, source);
+    }
+  }
+  return { fed, supplied };
+}
+
+/** The one size that inputs declare for an axis; throws if they declare two. */
+export function agreed(
+  inputs: readonly StreamInput[],
+  axis: 'batch' | 'count',
+): number | undefined {
+  const fixed = inputs.filter((input) => input[axis] !== undefined);
+  const other = fixed.find((input) => input[axis] !== fixed[0]?.[axis]);
+  if (other && fixed[0]) {
+    const [a, b] = [fixed[0], other];
+    const what = axis === 'batch' ? 'videos' : 'patches';
+    fail(
+      `The model takes ${a[axis]} ${what} for '${a.name}' (${a.declared}) ` +
+        `but ${b[axis]} for '${b.name}' (${b.declared})`,
+    );
+  }
+  return fixed[0]?.[axis];
+}
+
+/** Options of patchStream that make exactly what a model takes, so that nothing is converted. */
+export interface ModelOptions {
+  readonly outputDtype?: 'float32' | 'float16' | 'uint8';
+  readonly layout?: 'nchw' | 'nhwc';
+  readonly patchSize?: number;
+  readonly kKeep?: number;
+}
+
+/**
+ * The options of patchStream that a model's patch input asks for: outputDtype always; layout,
+ * patchSize and kKeep where its shape is fixed.
+ */
+export function patchOptions(session: Session, mapping: Mapping = {}): ModelOptions {
+  return optionsOf(readInputs(session, mapping));
+}
+
+export function optionsOf({ fed }: Inputs): ModelOptions {
+  const patches = fed.find(({ source }) => source === 'patches');
+  const kKeep = agreed(fed, 'count');
+  if (!patches) return kKeep === undefined ? {} : { kKeep };
+  const [a, b, c] = patches.rest;
+  const last = patches.rest.length === 3 && c === 3 && a !== 3;
+  const first = patches.rest.length === 3 && !last;
+  const side = first ? b : last ? a : sideOf(patches.rest[0]);
+  return {
+    outputDtype: patches.type as 'float32' | 'float16' | 'uint8',
+    ...(first || last ? { layout: last ? 'nhwc' : 'nchw' } : {}),
+    ...(side === undefined ? {} : { patchSize: side }),
+    ...(kKeep === undefined ? {} : { kKeep }),
+  };
+}
+
+/** P of a flattened patch 3·P·P. */
+function sideOf(flat: number | undefined): number | undefined {
+  const side = Math.sqrt((flat ?? NaN) / 3);
+  return Number.isInteger(side) ? side : undefined;
+}

@@ -1,0 +1,62 @@
+/** What the adapter needs of ONNX Runtime. */
+import type * as ortNode from 'onnxruntime-node';
+import { failure } from '../common/errors.js';
+
+/** The module onnxruntime-node (or another one with the same Tensor class). */
+export type Ort = Pick<typeof ortNode, 'Tensor'>;
+export type OrtTensor = ortNode.Tensor;
+export type OrtType = ortNode.Tensor.Type;
+export type Feeds = Record<string, OrtTensor>;
+
+/** The part of an InferenceSession that says what its inputs are. */
+export type Session = Pick<ortNode.InferenceSession, 'inputNames' | 'inputMetadata'>;
+
+let imported: Promise<Ort> | undefined;
+
+/** The module given by the caller, else onnxruntime-node, loaded at the first use. */
+export function loadOrt(given: Ort | undefined): Promise<Ort> {
+  if (given) return Promise.resolve(given);
+  imported ??= import('onnxruntime-node').catch((cause: unknown) => {
+    imported = undefined;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw failure(
+      'ERR_CPS_INVALID_ARGUMENT',
+      `onnxruntime-node does not load (${reason}); install it, or pass its module as { ort }`,
+      cause,
+    );
+  });
+  return imported;
+}
+
+/** Element types that inputs may have, and the arrays for them. */
+export const ARRAYS = {
+  float32: Float32Array,
+  float16: Uint16Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+  int32: Int32Array,
+  int64: BigInt64Array,
+} as const;
+
+export type InputType = keyof typeof ARRAYS;
+export type InputArray = Float32Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array;
+
+export const isInputType = (type: string): type is InputType => Object.hasOwn(ARRAYS, type);
+
+// Note [float16]
+// Half floats are their bits in a Uint16Array. Where Float16Array exists (Node 24 and newer)
+// onnxruntime-common turns that into a Float16Array over the same memory, which onnxruntime-node
+// 1.2x then refuses or takes for empty; the Uint16Array itself is accepted by every version. So the
+// tensor is given back the array it was made from.
+export function makeOrtTensor(
+  ort: Ort,
+  type: InputType,
+  data: InputArray,
+  dims: readonly number[],
+): OrtTensor {
+  const tensor = new ort.Tensor(type, data as never, [...dims]);
+  if (type === 'float16' && 'Float16Array' in globalThis) {
+    Object.defineProperty(tensor, 'data', { value: data, enumerable: true });
+  }
+  return tensor;
+}

@@ -1,0 +1,33 @@
+/** One tensor of the package as one tensor of ONNX Runtime. */
+import type { Tensor } from 'codec-patch-stream';
+import { invalid } from '../common/errors.js';
+import { convert } from './convert.js';
+import { isInputType, makeOrtTensor } from './ort.js';
+import type { Ort, OrtTensor } from './ort.js';
+
+export interface ToOrtTensorOptions {
+  /** Default: the tensor's own; float32 for bfloat16, which ONNX Runtime's Node API does not know. */
+  readonly dtype?: 'float32' | 'float16' | 'uint8' | 'int32' | 'int64' | undefined;
+  /** The same number of elements in another shape. Default: the tensor's own. */
+  readonly dims?: readonly number[] | undefined;
+}
+
+/**
+ * A tensor of ONNX Runtime over the same memory, without a copy, where the type stays; valid after
+ * the given tensor is closed. From a GPU it is downloaded.
+ */
+export async function toOrtTensor(
+  ort: Ort,
+  tensor: Tensor,
+  options: ToOrtTensorOptions = {},
+): Promise<OrtTensor> {
+  const { dtype = tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype, dims = tensor.shape } =
+    options;
+  if (!isInputType(dtype) || (dtype as string) === 'bool') {
+    throw invalid('dtype', "'float32', 'float16', 'uint8', 'int32' or 'int64'", dtype);
+  }
+  if (dims.reduce((product, side) => product * side, 1) !== tensor.length) {
+    throw invalid('dims', `a shape of ${tensor.length} elements`, dims);
+  }
+  return makeOrtTensor(ort, dtype, await convert(tensor, dtype), dims);
+}

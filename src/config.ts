@@ -69,8 +69,6 @@ export interface DecodeConfig {
    * Default: 8.
    */
   readonly readerCacheSize?: number | undefined;
-  /** A folder where frame indexes are kept between processes. */
-  readonly readerCacheDir?: string | undefined;
   /**
    * Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where
    * untagged). Default: 'auto'.

@@ -111,20 +111,6 @@ export function oneOf<const V extends string>(
   };
 }
 
-/** A string; empty means none. */
-export function text(options: TextWithDefault<string>): WithDefault<string> {
-  const expected = 'string without NUL characters';
-  return {
-    ...options,
-    type: 'string',
-    expected,
-    parse: (name, value) => {
-      if (typeof value !== 'string' || value.includes('\0')) throw invalid(name, expected, value);
-      return value;
-    },
-  };
-}
-
 export const VIDEO_EXPECTED =
   'path (non-empty string), file: URL, Uint8Array, Buffer or ArrayBuffer';
 

@@ -16,7 +16,6 @@ import {
   parseNormalize,
   parseSignal,
   parseVideo,
-  text,
   VIDEO_EXPECTED,
 } from './option-kinds.js';
 import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './option-kinds.js';
@@ -169,13 +168,6 @@ export const OPTIONS = {
       'Frame indexes kept in memory for later calls (least recently used goes first; key: path, ' +
       'size, modification time). Zero or less: none.',
     impact: 'A hit saves one pass over the file; an index costs a few bytes per frame.',
-  }),
-  readerCacheDir: text({
-    apis: BOTH,
-    default: '',
-    defaultText: 'none',
-    doc: 'A folder where frame indexes are kept between processes.',
-    impact: 'The first call on a known file skips the pass over it.',
   }),
   colorMatrix: oneOf(['auto', 'bt601', 'bt709', 'bt2020'], {
     apis: BOTH,

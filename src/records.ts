@@ -26,7 +26,6 @@ export interface DecodeRecord {
   readonly decodeThreads: number;
   readonly decodeThreadType: 'auto' | 'frame' | 'slice';
   readonly readerCacheSize: number;
-  readonly readerCacheDir: string;
   readonly colorMatrix: 'auto' | 'bt601' | 'bt709' | 'bt2020';
   readonly maxFramePixels: number;
   readonly maxFrames: number;
@@ -126,7 +125,6 @@ function decodeRecord(v: Values): DecodeRecord {
     decodeThreads: v.decodeThreads,
     decodeThreadType: v.decodeThreadType,
     readerCacheSize: v.readerCacheSize,
-    readerCacheDir: v.readerCacheDir,
     colorMatrix: v.colorMatrix,
     maxFramePixels: v.maxFramePixels,
     maxFrames: v.maxFrames,

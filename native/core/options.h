@@ -38,7 +38,6 @@ struct DecodeOptions {
   int decodeThreads;  // 0: from the process-wide budget
   ThreadType decodeThreadType;
   int64_t readerCacheSize;     // <= 0 disables
-  std::string readerCacheDir;  // empty: none
   ColorMatrixOption colorMatrix;
   // Limits, checked before anything is allocated on a file's word.
   int64_t maxFramePixels;

@@ -7,6 +7,7 @@
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
+require('./require-ts.cjs');
 
 const root = path.resolve(__dirname, '..');
 const HEADER = 'Generated from src/options.ts by scripts/gen-options-doc.cjs; do not edit.';
@@ -163,31 +164,8 @@ async function render(schema) {
   return outputs;
 }
 
-/** Loads a TypeScript module of src/ without a build. */
-function loadSource(file) {
-  const ts = require('typescript');
-  require.extensions['.ts'] = (module, filename) => {
-    const { outputText } = ts.transpileModule(fs.readFileSync(filename, 'utf8'), {
-      compilerOptions: { module: ts.ModuleKind.CommonJS, target: ts.ScriptTarget.ES2022 },
-    });
-    module._compile(outputText, filename);
-  };
-  const Module = require('node:module');
-  const resolve = Module._resolveFilename;
-  Module._resolveFilename = (request, parent, ...rest) => {
-    const fromTs = parent?.filename?.endsWith('.ts') && request.startsWith('.');
-    return resolve.call(
-      Module,
-      fromTs ? request.replace(/\.js$/, '.ts') : request,
-      parent,
-      ...rest,
-    );
-  };
-  return require(path.join(root, file));
-}
-
 async function main() {
-  const outputs = await render(loadSource('src/options.ts').OPTIONS);
+  const outputs = await render(require('../src/options.ts').OPTIONS);
   const stale = Object.entries(outputs).filter(([file, text]) => {
     const target = path.join(root, file);
     return !fs.existsSync(target) || fs.readFileSync(target, 'utf8') !== text;

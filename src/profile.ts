@@ -1,9 +1,9 @@
 /** Where stage timings go besides `timings`: a diagnostics channel and, on request, stderr. */
-import diagnosticsChannel from 'node:diagnostics_channel';
+import { channel as openChannel } from 'node:diagnostics_channel';
 import { show } from './is.js';
 import type { Api } from './option-kinds.js';
 
-/** Milliseconds by stage name. */
+/** Figures of one call: milliseconds under names that end in Ms, counts under all others. */
 export type Timings = Readonly<Record<string, number>>;
 
 export const CHANNEL_NAME = 'codec-patch-stream:call';
@@ -21,15 +21,18 @@ export interface CallReport {
   readonly error?: unknown;
 }
 
-const channel = diagnosticsChannel.channel(CHANNEL_NAME);
+const channel = openChannel(CHANNEL_NAME);
 
 const isOn = (value: string | undefined): boolean => /^(1|true|on)$/i.test(value ?? '');
-const fixed = (ms: number): string => ms.toFixed(2);
+const figure = (name: string, value: number): string =>
+  name.endsWith('Ms') ? value.toFixed(2) : String(value);
 
 function table(timings: Timings): string {
   const rows = Object.entries(timings);
   const width = Math.max(0, ...rows.map(([name]) => name.length));
-  return rows.map(([name, ms]) => `  ${name.padEnd(width)} ${fixed(ms).padStart(10)}\n`).join('');
+  return rows
+    .map(([name, value]) => `  ${name.padEnd(width)} ${figure(name, value).padStart(10)}\n`)
+    .join('');
 }
 
 /** The text for stderr, ending in a newline. */
@@ -38,9 +41,9 @@ export function formatReport(report: CallReport, verbose: boolean): string {
   const where = backend ? ` ${backend.decode}/${backend.process}` : '';
   const failed =
     error === undefined ? '' : ` failed: ${error instanceof Error ? error.message : show(error)}`;
-  const head = `[codec-patch-stream] ${api} ${input}${where} wallMs=${fixed(wallMs)}${failed}`;
+  const head = `[codec-patch-stream] ${api} ${input}${where} wallMs=${figure('wallMs', wallMs)}${failed}`;
   if (verbose) return `${head}\n${table(timings)}`;
-  const figures = Object.entries(timings).map(([name, ms]) => ` ${name}=${fixed(ms)}`);
+  const figures = Object.entries(timings).map(([name, value]) => ` ${name}=${figure(name, value)}`);
   return `${head}${figures.join('')}\n`;
 }
 

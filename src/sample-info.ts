@@ -88,7 +88,7 @@ export abstract class SampledResult {
     return this.#open().fallbackReason;
   }
 
-  /** Milliseconds by stage, e.g. indexMs, decodeMs, afterDecodeMs, totalMs. */
+  /** Milliseconds by stage (decodeMs, afterDecodeMs, totalMs, …) and counts (packetsDecoded, …). */
   get timings(): Timings {
     return this.#open().timings;
   }

@@ -1,0 +1,398 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { decodeOnly, patchStream } from '../src/index.js';
+import { native } from '../src/binding.js';
+import { CodecPatchStreamError } from '../src/errors.js';
+import { NORMALIZE_PRESETS } from '../src/option-kinds.js';
+import { OPTIONS, optionNames } from '../src/options.js';
+import type { OptionName } from '../src/options.js';
+import { parseDecodeOnly, parsePatchStream } from '../src/records.js';
+import { repoRoot } from './helpers/fixtures.js';
+
+const VIDEO = '/videos/some.mp4';
+
+const patchCall = (options: Record<string, unknown>) =>
+  parsePatchStream({ videoPath: VIDEO, ...options });
+const frameCall = (options: Record<string, unknown>) =>
+  parseDecodeOnly({ videoPath: VIDEO, ...options });
+
+function refusal(run: () => unknown): CodecPatchStreamError {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(CodecPatchStreamError);
+    expect(error).toMatchObject({ code: 'ERR_CPS_INVALID_ARGUMENT', stage: 'options' });
+    return error as CodecPatchStreamError;
+  }
+  throw new Error('nothing was thrown');
+}
+
+// Values that are wrong for each option: of a wrong type first, then out of range.
+const notInteger = ['8', 1.5, NaN, Infinity, null, true, [8], {}];
+const notNumber = ['8', NaN, Infinity, -Infinity, null, true, [8], {}];
+const notBoolean = ['true', 0, 1, null, {}];
+const notBackend = ['GPU', 'cuda', '', 0, null, ['gpu'], 'toString', '__proto__'];
+const device = [...notInteger, -1, 1024];
+const pixels = [...notInteger, 0, 2 ** 31];
+
+const WRONG: Record<OptionName, unknown[]> = {
+  videoPath: [
+    '',
+    7,
+    null,
+    {},
+    [VIDEO],
+    'a\0b',
+    'http://host/x.mp4',
+    'rtsp://host/x',
+    new Int8Array(4),
+  ],
+  sequenceLength: [...notInteger, 0, -1, 1_000_001],
+  signal: [true, {}, null, 'abort', { aborted: false }],
+  backend: notBackend,
+  decodeBackend: notBackend,
+  processBackend: notBackend,
+  deviceId: device,
+  decodeDeviceId: device,
+  processDeviceId: device,
+  decodeMode: ['fast', 1, null],
+  uniformStrategy: ['Seek', 1, null],
+  uniformAutoRatio: [...notNumber, 0, -1],
+  nvdecSessionPoolSize: [...notInteger, -1, 65],
+  nvdecReuseOpenDecoder: notBoolean,
+  decodeThreads: [...notInteger, -1, 1025],
+  decodeThreadType: ['frames', 1, null],
+  readerCacheSize: [...notInteger, 2 ** 31, -(2 ** 31)],
+  readerCacheDir: [1, null, {}, 'a\0b'],
+  colorMatrix: ['bt.709', 709, null],
+  width: [...notInteger, 0, 16385],
+  height: [...notInteger, 0, 16385],
+  energy: ['motion', 1, null],
+  inputSize: [...notInteger, 0, 16385],
+  minPixels: pixels,
+  maxPixels: pixels,
+  patchSize: [...notInteger, 0, 1025],
+  kKeep: [...notInteger, 0, 2 ** 31],
+  selectionUnit: ['block', 4, null],
+  staticFallback: notBoolean,
+  staticAbsThresh: notNumber,
+  staticRelThresh: notNumber,
+  staticUniformFrames: [...notInteger, -1, 1_000_001],
+  energyPct: notNumber,
+  outputDtype: ['float64', 'BF16', 16, null],
+  layout: ['NCHW', 1, null],
+  normalize: ['ImageNet', 1, null, [1], true],
+  prefetchDepth: [...notInteger, 0, 65],
+  maxFramePixels: pixels,
+  maxFrames: pixels,
+  maxMemoryBytes: [...notInteger, 0, 2 ** 53],
+  timeoutMs: [...notInteger, -1, 2 ** 31],
+};
+
+describe('wrong values', () => {
+  const cases = (Object.keys(OPTIONS) as OptionName[]).flatMap((name) =>
+    OPTIONS[name].apis.flatMap((api) => WRONG[name].map((value) => ({ name, api, value }))),
+  );
+
+  test.each(cases)('$api refuses $name = $value', ({ name, api, value }) => {
+    const error = refusal(() => (api === 'patchStream' ? patchCall : frameCall)({ [name]: value }));
+    expect(error.message).toContain(`for ${name} but received`);
+    expect(error.message).toContain(`Expected ${OPTIONS[name].expected}`);
+  });
+
+  test('the message shows the value and its type', () => {
+    const message = (value: unknown) => refusal(() => patchCall({ kKeep: value })).message;
+    const start = 'Expected integer between 1 and 2147483647 for kKeep but received';
+    expect(message(0)).toBe(`${start} 0 of type number`);
+    expect(message('12')).toBe(`${start} "12" of type string`);
+    expect(message(null)).toBe(`${start} null`);
+    expect(message(10n)).toBe(`${start} 10n of type bigint`);
+    expect(message({ a: 1 })).toBe(`${start} { a: 1 } of type object`);
+    expect(message(Symbol('k'))).toBe(`${start} Symbol(k) of type symbol`);
+    expect(message(() => 1)).toBe(`${start} a function`);
+    expect(message('x'.repeat(10_000)).length).toBeLessThan(200);
+    expect(message(new Array(10_000).fill('y'.repeat(1000))).length).toBeLessThan(200);
+  });
+
+  test('printing a received value runs none of its code', () => {
+    const ran: string[] = [];
+    const trap = {
+      get a() {
+        ran.push('getter');
+        return 1;
+      },
+      toString: () => ran.push('toString'),
+      toJSON: () => ran.push('toJSON'),
+      [Symbol.for('nodejs.util.inspect.custom')]: () => ran.push('inspect'),
+    };
+    refusal(() => patchCall({ kKeep: trap }));
+    expect(ran).toEqual([]);
+  });
+
+  test.each([undefined, null, 'a.mp4', 3, [], () => 1])('refuses the config %p', (config) => {
+    const error = refusal(() => parsePatchStream(config as never));
+    expect(error.message).toContain('for config but received');
+  });
+
+  test('videoPath is required', () => {
+    expect(refusal(() => parseDecodeOnly({} as never)).message).toMatch(
+      /^Expected path .* for videoPath but received undefined$/,
+    );
+  });
+
+  test('the public functions reject, they never throw', async () => {
+    for (const api of [patchStream, decodeOnly]) {
+      const promise = api({ videoPath: VIDEO, sequenceLength: 0 });
+      await expect(promise).rejects.toMatchObject({ code: 'ERR_CPS_INVALID_ARGUMENT' });
+    }
+  });
+});
+
+describe('unknown keys', () => {
+  test.each([
+    ['video_path', 'videoPath'],
+    ['k_keep', 'kKeep'],
+    ['K_KEEP', 'kKeep'],
+    ['outputDType', 'outputDtype'],
+    ['sequencelength', 'sequenceLength'],
+    ['patch_sise', 'patchSize'],
+    ['uniform_auto_ratio', 'uniformAutoRatio'],
+  ])('%s: did you mean %s?', (key, known) => {
+    const { message } = refusal(() => patchCall({ [key]: 1 }));
+    expect(message).toContain(`unknown key "${key}"`);
+    expect(message).toContain(`did you mean ${known}?`);
+  });
+
+  test('no suggestion where nothing is near', () => {
+    expect(refusal(() => patchCall({ fluxCapacitor: 1 })).message).not.toContain('did you mean');
+  });
+
+  test('an option of the other function is named as such', () => {
+    expect(refusal(() => frameCall({ kKeep: 4 })).message).toContain('an option of patchStream');
+    expect(refusal(() => patchCall({ width: 4 })).message).toContain('an option of decodeOnly');
+  });
+
+  test('even with the value undefined', () => {
+    refusal(() => patchCall({ lable: undefined }));
+  });
+});
+
+describe('combinations', () => {
+  test('minPixels above maxPixels', () => {
+    const { message } = refusal(() => patchCall({ minPixels: 200, maxPixels: 100 }));
+    expect(message).toBe(
+      'Expected integer <= maxPixels (100) for minPixels but received 200 of type number',
+    );
+  });
+
+  test('where only one is given, maxPixels wins', () => {
+    expect(patchCall({ minPixels: 100_000 }).patch).toMatchObject({
+      minPixels: 224 * 224,
+      maxPixels: 224 * 224,
+    });
+    expect(patchCall({ maxPixels: 20_000 }).patch).toMatchObject({
+      minPixels: 20_000,
+      maxPixels: 20_000,
+    });
+    expect(patchCall({ minPixels: 100 }).patch).toMatchObject({
+      minPixels: 100,
+      maxPixels: 224 * 224,
+    });
+  });
+
+  test('kKeep that is no number of blocks', () => {
+    const { message } = refusal(() => patchCall({ kKeep: 10, selectionUnit: 'block2x2' }));
+    expect(message).toContain('for kKeep but received 10');
+    expect(message).toContain('multiple of 4');
+    expect(patchCall({ kKeep: 12, selectionUnit: 'block2x2' }).patch.kKeep).toBe(12);
+  });
+
+  test('width without height, and the other way round', () => {
+    expect(refusal(() => frameCall({ width: 64 })).message).toContain('for height but received');
+    expect(refusal(() => frameCall({ height: 64 })).message).toContain('for width but received');
+    expect(frameCall({ width: 64, height: 48 }).frame).toEqual({
+      outputWidth: 64,
+      outputHeight: 48,
+    });
+  });
+
+  test.each([
+    [{ mean: [1, 2] }, 'normalize.mean'],
+    [{ mean: [1, 2, NaN] }, 'normalize.mean'],
+    [{ std: 0 }, 'normalize.std'],
+    [{ std: [1, 0, 1] }, 'normalize.std'],
+    [{ scale: '1' }, 'normalize.scale'],
+    [{ scael: 1 }, 'normalize.scael'],
+  ])('normalize %j', (normalize, name) => {
+    expect(refusal(() => patchCall({ normalize })).message).toContain(`for ${name} but received`);
+  });
+});
+
+describe('records', () => {
+  test('defaults', () => {
+    const { input, signal, decode, patch } = patchCall({});
+    expect(input).toBe(VIDEO);
+    expect(signal).toBeUndefined();
+    expect(decode).toEqual({
+      sequenceLength: 16,
+      decodeBackend: 'auto',
+      processBackend: 'auto',
+      decodeDeviceId: 0,
+      processDeviceId: 0,
+      decodeMode: 'throughput',
+      uniformStrategy: 'auto',
+      uniformAutoRatio: null,
+      nvdecSessionPoolSize: 2,
+      nvdecReuseOpenDecoder: true,
+      decodeThreads: 0,
+      decodeThreadType: 'auto',
+      readerCacheSize: 8,
+      readerCacheDir: '',
+      colorMatrix: 'auto',
+      maxFramePixels: 268435456,
+      maxFrames: 10_000_000,
+      maxMemoryBytes: 4 * 1024 ** 3,
+      timeoutMs: 0,
+    });
+    expect(patch).toEqual({
+      energy: 'block',
+      minPixels: 50176,
+      maxPixels: 50176,
+      patchSize: 14,
+      kKeep: 2048,
+      selectionUnit: 'patch',
+      staticFallback: false,
+      staticAbsThresh: 2,
+      staticRelThresh: 0.15,
+      staticUniformFrames: 4,
+      energyPct: 95,
+      outputDtype: 'bfloat16',
+      layout: 'nchw',
+      normalize: { scale: 1, mean: [0, 0, 0], std: [1, 1, 1] },
+    });
+    expect(frameCall({}).frame).toEqual({ outputWidth: 0, outputHeight: 0 });
+  });
+
+  test('are frozen, normalize included', () => {
+    const { decode, patch } = patchCall({ normalize: { mean: 3 } });
+    expect(Object.isFrozen(decode) && Object.isFrozen(patch)).toBe(true);
+    expect(Object.isFrozen(patch.normalize) && Object.isFrozen(patch.normalize.mean)).toBe(true);
+    expect(Object.isFrozen(frameCall({}).frame)).toBe(true);
+  });
+
+  test('undefined counts as not given', () => {
+    const all = Object.fromEntries(optionNames('patchStream').map((name) => [name, undefined]));
+    expect(patchCall({ ...all, videoPath: VIDEO })).toEqual(patchCall({}));
+  });
+
+  test('have the fields that the addon reads', () => {
+    const { decode, patch } = patchCall({});
+    const { frame } = frameCall({});
+    const sorted = (names: readonly string[]) => [...names].sort();
+    expect(sorted(Object.keys(decode))).toEqual(sorted(native().recordFields.decode));
+    expect(sorted(Object.keys(patch))).toEqual(sorted(native().recordFields.patch));
+    expect(sorted(Object.keys(frame))).toEqual(sorted(native().recordFields.frame));
+  });
+
+  test('backend and deviceId reach both stages, an option of one stage wins', () => {
+    expect(patchCall({ backend: 'gpu', deviceId: 2 }).decode).toMatchObject({
+      decodeBackend: 'gpu',
+      processBackend: 'gpu',
+      decodeDeviceId: 2,
+      processDeviceId: 2,
+    });
+    const mixed = { backend: 'cpu', processBackend: 'gpu', deviceId: 1, processDeviceId: 3 };
+    expect(patchCall(mixed).decode).toMatchObject({
+      decodeBackend: 'cpu',
+      processBackend: 'gpu',
+      decodeDeviceId: 1,
+      processDeviceId: 3,
+    });
+    expect(patchCall({ backend: 'cpu', decodeBackend: 'auto' }).decode.decodeBackend).toBe('auto');
+  });
+
+  test('decodeMode decides about nvdecReuseOpenDecoder unless that is given', () => {
+    const reuse = (options: object) => patchCall({ ...options }).decode.nvdecReuseOpenDecoder;
+    expect(reuse({ decodeMode: 'auto' })).toBe(true);
+    expect(reuse({ decodeMode: 'latency' })).toBe(false);
+    expect(reuse({ decodeMode: 'latency', nvdecReuseOpenDecoder: true })).toBe(true);
+    expect(reuse({ nvdecReuseOpenDecoder: false })).toBe(false);
+    expect(patchCall({ decodeMode: 'auto' }).decode.decodeMode).toBe('throughput');
+  });
+
+  test('energyPct is clamped', () => {
+    const pct = (energyPct: number) => patchCall({ energyPct }).patch.energyPct;
+    expect([pct(-5), pct(0.5), pct(50.5), pct(1000)]).toEqual([1, 1, 50.5, 100]);
+  });
+
+  test('dtype aliases', () => {
+    const dtype = (outputDtype: string) => patchCall({ outputDtype }).patch.outputDtype;
+    expect(['bf16', 'bfloat16'].map(dtype)).toEqual(['bfloat16', 'bfloat16']);
+    expect(['fp16', 'float16'].map(dtype)).toEqual(['float16', 'float16']);
+    expect(['fp32', 'float32'].map(dtype)).toEqual(['float32', 'float32']);
+  });
+
+  test('inputSize sets both areas', () => {
+    expect(patchCall({ inputSize: 100 }).patch).toMatchObject({ minPixels: 1e4, maxPixels: 1e4 });
+  });
+
+  test('normalize: names, scalars and defaults', () => {
+    const normalize = (value: unknown) => patchCall({ normalize: value }).patch.normalize;
+    for (const [name, record] of Object.entries(NORMALIZE_PRESETS)) {
+      expect(normalize(name)).toEqual(record);
+    }
+    expect(normalize({})).toEqual(NORMALIZE_PRESETS.none);
+    expect(normalize({ scale: 1 / 255 })).toEqual(NORMALIZE_PRESETS.unit);
+    expect(normalize({ mean: 127.5, std: [1, 2, 3] })).toEqual({
+      scale: 1,
+      mean: [127.5, 127.5, 127.5],
+      std: [1, 2, 3],
+    });
+    // The published constants: torchvision's ImageNet weights, openai/CLIP.
+    expect(NORMALIZE_PRESETS.imagenet.mean).toEqual([0.485, 0.456, 0.406]);
+    expect(NORMALIZE_PRESETS.clip.std).toEqual([0.26862954, 0.26130258, 0.27577711]);
+  });
+});
+
+describe('videoPath', () => {
+  const input = (videoPath: unknown) => frameCall({ videoPath }).input;
+
+  test('paths and file: URLs', () => {
+    expect(input('a b/ü%d.mp4')).toBe('a b/ü%d.mp4');
+    expect(input('file:///a%20b/%C3%BC.mp4')).toBe('/a b/ü.mp4');
+    expect(input(pathToFileURL('/a b/ü%d.mp4'))).toBe('/a b/ü%d.mp4');
+    expect(input('./http://odd-but-local')).toBe('./http://odd-but-local');
+  });
+
+  test('bytes are passed on without a copy', () => {
+    const bytes = Buffer.from('abcdef').subarray(1, 4);
+    expect(input(bytes)).toBe(bytes);
+    const whole = input(new Uint8Array([1, 2, 3]).buffer);
+    expect(whole).toEqual(new Uint8Array([1, 2, 3]));
+  });
+
+  test('URLs of other protocols are refused by name', () => {
+    expect(refusal(() => input(new URL('https://host/x.mp4'))).message).toContain(
+      '"https://host/x.mp4"',
+    );
+    const remote = refusal(() => input('file://server/share.mp4'));
+    expect(remote.message).toContain('"file://server/share.mp4"');
+    expect(remote.cause).toMatchObject({ code: 'ERR_INVALID_FILE_URL_HOST' });
+  });
+});
+
+describe('generated files', () => {
+  test('docs/options.md and src/config.ts are up to date', () => {
+    const script = join(repoRoot, 'scripts/gen-options-doc.cjs');
+    const run = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
+    expect(run.stderr).toBe('');
+    expect(run.status).toBe(0);
+  });
+
+  test('docs/options.md names every option', () => {
+    const doc = readFileSync(join(repoRoot, 'docs/options.md'), 'utf8');
+    for (const name of Object.keys(OPTIONS)) expect(doc).toContain(`\n| \`${name}\` |`);
+  });
+});

@@ -1,0 +1,170 @@
+import { jsMemory, Tensor } from '../src/tensor.js';
+import type { DType } from '../src/tensor.js';
+import { FakeBuffer } from './helpers/fake-native.js';
+
+const CLOSED: unknown = expect.objectContaining({ code: 'ERR_CPS_CLOSED' });
+
+const int32 = (...values: number[]) => jsMemory(new Int32Array(values).buffer);
+const ramp = (n: number) => new FakeBuffer(new Int32Array(n).map((_, i) => i).buffer);
+
+describe('shape and data', () => {
+  test.each([
+    ['uint8', Uint8Array, 1],
+    ['int32', Int32Array, 4],
+    ['float16', Uint16Array, 2],
+    ['bfloat16', Uint16Array, 2],
+    ['float32', Float32Array, 4],
+  ] as const)('%s', (dtype: DType, array, bytes) => {
+    const memory = new ArrayBuffer(6 * bytes);
+    const tensor = Tensor.over(jsMemory(memory), dtype, [2, 3]);
+    expect(tensor).toMatchObject({ dtype, shape: [2, 3], length: 6, device: 'cpu' });
+    expect(tensor.data).toBeInstanceOf(array);
+    expect(tensor.data?.buffer).toBe(memory);
+    expect(tensor.data).toHaveLength(6);
+    expect(tensor.data).toBe(tensor.data);
+  });
+
+  test('the shape cannot be changed', () => {
+    const tensor = Tensor.over(int32(1, 2), 'int32', [2]);
+    expect(() => (tensor.shape as number[]).push(1)).toThrow(TypeError);
+  });
+
+  test('views share memory', () => {
+    const tensor = Tensor.over(ramp(12), 'int32', [3, 2, 2]);
+    const rows = tensor.view(1, 2);
+    expect(rows.shape).toEqual([2, 2, 2]);
+    expect([...(rows.data ?? [])]).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    const one = rows.at(1);
+    expect(one.shape).toEqual([2, 2]);
+    expect([...(one.data ?? [])]).toEqual([8, 9, 10, 11]);
+    expect(one.data?.buffer).toBe(tensor.data?.buffer);
+    if (tensor.data) tensor.data[8] = -1;
+    expect(one.data?.[0]).toBe(-1);
+    expect(tensor.view(3, 0).data).toHaveLength(0);
+    expect(tensor.at(2).at(1).at(1).shape).toEqual([]);
+    expect(tensor.at(2).at(1).at(1).data).toEqual(new Int32Array([11]));
+  });
+
+  test.each([
+    ['view', [-1, 1]],
+    ['view', [0, 4]],
+    ['view', [2, 2]],
+    ['view', [0.5, 1]],
+    ['at', [3]],
+    ['at', [-1]],
+    ['at', ['0']],
+  ])('%s(%p) is out of range', (method, args) => {
+    const tensor = Tensor.over(ramp(3), 'int32', [3]);
+    const call = () =>
+      (tensor as never as Record<string, (...a: unknown[]) => unknown>)[method]?.(...args);
+    expect(call).toThrow(/^Expected integer between 0 and \d for (start|count|index) but received/);
+  });
+});
+
+describe('close', () => {
+  test('every access throws afterwards, closing again does not', async () => {
+    const tensor = Tensor.over(ramp(4), 'int32', [4]);
+    tensor.close();
+    tensor.close();
+    tensor[Symbol.dispose]();
+    expect(tensor.closed).toBe(true);
+    for (const key of ['dtype', 'shape', 'length', 'device', 'data'] as const) {
+      expect(() => tensor[key]).toThrow(CLOSED as Error);
+    }
+    expect(() => tensor.view(0, 1)).toThrow(CLOSED as Error);
+    expect(() => tensor.at(0)).toThrow(CLOSED as Error);
+    await expect(tensor.toHost()).rejects.toEqual(CLOSED);
+    await expect(tensor.toFloat32()).rejects.toEqual(CLOSED);
+  });
+
+  test('the last of all views releases the memory, once', () => {
+    const memory = ramp(4);
+    const tensor = Tensor.over(memory, 'int32', [4]);
+    const view = tensor.view(1, 2);
+    const deeper = view.at(0);
+    tensor.close();
+    view.close();
+    view.close();
+    expect(memory.released).toBe(0);
+    expect(deeper.data).toEqual(new Int32Array([1]));
+    deeper.close();
+    expect(memory.released).toBe(1);
+  });
+
+  test('no ArrayBuffer is made before someone looks', () => {
+    const memory = ramp(4);
+    const tensor = Tensor.over(memory, 'int32', [4]);
+    void tensor.view(0, 2).shape;
+    expect(memory.looks).toBe(0);
+    void tensor.data;
+    expect(memory.looks).toBe(1);
+  });
+
+  test('an array taken before close() stays valid', () => {
+    const tensor = Tensor.over(ramp(4), 'int32', [4]);
+    const { data } = tensor;
+    tensor.close();
+    expect(data).toEqual(new Int32Array([0, 1, 2, 3]));
+  });
+});
+
+describe('device memory', () => {
+  test('has no data, downloads once for all views', async () => {
+    const memory = new FakeBuffer(new Int32Array([1, 2, 3, 4]).buffer, 'cuda:0');
+    const tensor = Tensor.over(memory, 'int32', [2, 2]);
+    const row = tensor.at(1);
+    expect(tensor.data).toBeUndefined();
+    expect(tensor.device).toBe('cuda:0');
+    expect(await row.toHost()).toEqual(new Int32Array([3, 4]));
+    expect(await tensor.toHost()).toEqual(new Int32Array([1, 2, 3, 4]));
+    expect(await row.toFloat32()).toEqual(new Float32Array([3, 4]));
+    expect(memory.downloads).toBe(1);
+    tensor.close();
+    row.close();
+    expect(memory.released).toBe(1);
+  });
+});
+
+describe('toFloat32', () => {
+  test('host memory is not copied by toHost, nor float32 by toFloat32', async () => {
+    const tensor = Tensor.over(jsMemory(new Float32Array([1, 2]).buffer), 'float32', [2]);
+    expect(await tensor.toHost()).toBe(tensor.data);
+    expect(await tensor.toFloat32()).toBe(tensor.data);
+  });
+
+  test('uint8 and int32', async () => {
+    const bytes = Tensor.over(jsMemory(new Uint8Array([0, 7, 255]).buffer), 'uint8', [3]);
+    expect(await bytes.toFloat32()).toEqual(new Float32Array([0, 7, 255]));
+    expect(await Tensor.over(int32(-5, 9), 'int32', [2]).toFloat32()).toEqual(
+      new Float32Array([-5, 9]),
+    );
+  });
+
+  const everyPattern = new Uint16Array(65536).map((_, i) => i);
+
+  test('bfloat16: all 65536 patterns', async () => {
+    const view = new DataView(new ArrayBuffer(4));
+    const expected = Array.from(everyPattern, (bits) => {
+      view.setUint32(0, bits * 65536);
+      return view.getFloat32(0);
+    });
+    const tensor = Tensor.over(jsMemory(everyPattern.buffer), 'bfloat16', [65536]);
+    expect(await tensor.toFloat32()).toEqual(Float32Array.from(expected));
+  });
+
+  test('float16: all 65536 patterns, by the definition of binary16', async () => {
+    const expected = Array.from(everyPattern, (bits) => {
+      const sign = bits & 0x8000 ? -1 : 1;
+      const exponent = (bits >> 10) & 31;
+      const fraction = bits & 1023;
+      if (exponent === 31) return fraction ? NaN : sign * Infinity;
+      return exponent === 0
+        ? sign * fraction * 2 ** -24
+        : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+    });
+    const tensor = Tensor.over(jsMemory(everyPattern.buffer), 'float16', [65536]);
+    const actual = await tensor.toFloat32();
+    expect(actual).toEqual(Float32Array.from(expected));
+    expect(Object.is(actual[0x8000], -0)).toBe(true);
+  });
+});

@@ -17,8 +17,9 @@ namespace {
 
 class CpuSource final : public FrameSource {
  public:
-  CpuSource(const VideoInput& input, const CallContext& call, const MediaServices& services)
-      : video_(input, call, services),
+  CpuSource(std::shared_ptr<ByteSource> bytes, const CallContext& call,
+            const MediaServices& services)
+      : video_(std::move(bytes), call, services),
         index_(video_.index()),
         options_(call.options),
         profile_(call.profile),
@@ -276,9 +277,14 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
   return services;
 }
 
+std::unique_ptr<FrameSource> openCpuSource(std::shared_ptr<ByteSource> bytes,
+                                           const CallContext& call, const MediaServices& services) {
+  return std::make_unique<CpuSource>(std::move(bytes), call, services);
+}
+
 std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallContext& call,
                                            const MediaServices& services) {
-  return std::make_unique<CpuSource>(input, call, services);
+  return openCpuSource(openByteSource(input), call, services);
 }
 
 }  // namespace cps

@@ -8,6 +8,7 @@
 
 namespace cps {
 
+class ByteSource;
 class IndexCache;
 class DecoderPool;
 
@@ -24,5 +25,8 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
 // Opens the video, gets its frame index (cached where allowed) and checks the limits.
 std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallContext& call,
                                            const MediaServices& services);
+// The same over bytes from anywhere.
+std::unique_ptr<FrameSource> openCpuSource(std::shared_ptr<ByteSource> bytes,
+                                           const CallContext& call, const MediaServices& services);
 
 }  // namespace cps

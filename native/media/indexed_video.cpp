@@ -8,10 +8,16 @@ namespace cps {
 
 IndexedVideo::IndexedVideo(const VideoInput& input, const CallContext& call,
                            const MediaServices& services)
-    : options_(call.options), cancel_(call.cancel), profile_(call.profile) {
+    : IndexedVideo(openByteSource(input), call, services) {}
+
+IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
+                           const MediaServices& services)
+    : options_(call.options),
+      cancel_(call.cancel),
+      profile_(call.profile),
+      bytes_(std::move(bytes)) {
   const Profile::Scope scope(call.profile, "indexMs");
   if (call.cancel) call.cancel->check(Stage::Open);
-  bytes_ = openByteSource(input);
   const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
   const std::optional<FileIdentity> identity = bytes_->identity();
   index_ = identity

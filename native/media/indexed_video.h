@@ -16,6 +16,8 @@ class IndexedVideo {
  public:
   // Opens the video, gets its frame index (cached where allowed) and checks the limits.
   IndexedVideo(const VideoInput& input, const CallContext& call, const MediaServices& services);
+  IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
+               const MediaServices& services);
 
   const FrameIndex& index() const { return *index_; }
   const FrameIndexPtr& indexRef() const { return index_; }

@@ -38,7 +38,11 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
       context_->thread_type = FF_THREAD_SLICE;
       break;
   }
-  if (config.strict) context_->err_recognition |= AV_EF_EXPLODE;
+  // Only here: other decoders return an error together with a picture then, which FFmpeg's frame
+  // threads answer by aborting the process (an assertion in libavcodec/decode.c, seen with MPEG-4).
+  const bool canExplode =
+      parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
+  if (config.strict && canExplode) context_->err_recognition |= AV_EF_EXPLODE;
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
@@ -54,6 +58,7 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
 }
 
 void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
+  if (packet.size <= 0) return;  // a frame that was dropped; to a decoder it would mean the end
   packet.pts = number;
   packet.dts = AV_NOPTS_VALUE;
   if (packet.side_data_elems > 0 &&
@@ -78,7 +83,13 @@ void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
 }
 
 void PacketDecoder::drain(const Output& output) {
-  avcodec_send_packet(context_.get(), nullptr);
+  // With frame threads this call already returns what happened to the packets still inside.
+  const int status = avcodec_send_packet(context_.get(), nullptr);
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
+  if (status < 0 && status != AVERROR_EOF) {
+    tainted_ = true;
+    output(nullptr, status);
+  }
   receive(output);
 }
 

@@ -13,8 +13,9 @@ struct DecoderConfig {
   int reorderDepth = 0;
   // Note [Strict]
   // With frame threads a picture can be given out before the decoder knows that it is damaged, and
-  // errors do not say which packet they belong to. Strict decoders (AV_EF_EXPLODE) turn everything
-  // suspicious into an error; the segment is then decoded again by one lenient thread, which knows.
+  // errors do not say which packet they belong to. A strict decoder turns everything suspicious
+  // into an error (H.264, HEVC: AV_EF_EXPLODE), and whatever it reports makes the segment be
+  // decoded again by one lenient thread, which knows.
   bool strict = false;
 };
 

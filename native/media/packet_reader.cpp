@@ -51,7 +51,12 @@ bool PacketReader::seekTo(int32_t ordinal) {
     target = entry.pos;
     if (target < 0) return false;
   } else {
-    if (index_.seekKind == SeekKind::Dts && entry.dts != AV_NOPTS_VALUE) target = entry.dts;
+    const bool isMov = index_.plain && index_.seekKind == SeekKind::Dts;
+    // MP4 is searched by dts but compares the result with the time asked for as a pts: asking for
+    // the dts of a key packet would lead to the key before it.
+    if (index_.seekKind == SeekKind::Dts && !isMov && entry.dts != AV_NOPTS_VALUE) {
+      target = entry.dts;
+    }
     if (target == AV_NOPTS_VALUE) target = entry.dts;
     if (target == AV_NOPTS_VALUE) return false;
   }

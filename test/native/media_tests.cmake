@@ -1,1 +1,2 @@
+cps_test(media_test media_plan_test.cpp media_source_test.cpp media_stream_test.cpp media_common.cpp)
 cps_test(media_frames_test media_frames_test.cpp media_common.cpp)

@@ -34,6 +34,13 @@ if(TARGET cps_cuda)
   cps_test(gpu_equality_test cuda_equality_test.cpp)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
+  # Facts and speed of a real GPU, for scripts/gpu-check.sh. Without one it says what is missing.
+  add_executable(gpu_check ${PROJECT_SOURCE_DIR}/cuda/check/gpu_check.cpp)
+  target_link_libraries(gpu_check PRIVATE cps_cuda)
+  target_include_directories(gpu_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
+  add_test(NAME gpu_check_says_what_is_missing COMMAND gpu_check --facts)
+  set_tests_properties(gpu_check_says_what_is_missing PROPERTIES
+    PASS_REGULAR_EXPRESSION "\"whyNotProcess\":")
   cps_test(gpu_decode_test gpu_decode_test.cpp media_common.cpp)
   target_link_libraries(gpu_decode_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_decode_test PRIVATE CPS_TEST_REAL_GPU)

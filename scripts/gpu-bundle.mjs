@@ -1,0 +1,150 @@
+#!/usr/bin/env node
+/**
+ * A self-contained bundle for a GPU machine that has neither Node nor FFmpeg nor a network:
+ *
+ *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--arch "90"] [--fixtures DIR]
+ *
+ * It holds this Node, the built package, a minimal LGPL FFmpeg made from the distribution's source
+ * package, the native tests and benchmarks, fixtures, clips for the benchmark, and gpu-check.sh. The
+ * addon is the one `npm run build` made.
+ */
+import { execFileSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { parseArgs } from 'node:util';
+
+const root = path.resolve(import.meta.dirname, '..');
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: path.join(root, 'build', 'gpu-bundle') },
+    arch: { type: 'string', default: '' },
+    fixtures: { type: 'string', default: path.join(root, 'test', 'fixtures', 'cache') },
+  },
+});
+const largestFixture = 400 * 2 ** 10;
+const alwaysKept = ['prores.mov', 'mpeg2.mpg'];
+const limitBytes = 60 * 2 ** 20;
+const out = path.resolve(values.out);
+const name = 'codec-patch-stream-gpu';
+const stage = path.join(out, name);
+const tests = ['gpu_check', 'gpu_equality_test', 'gpu_decode_test', 'core_test', 'ops_test'];
+const clips = [
+  ['h264_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx264', '-preset', 'fast', '-b:v', '2M']],
+  ['hevc_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx265', '-preset', 'fast', '-b:v', '1.5M']],
+  ['h264_2160p.mp4', '3840x2160', 60, ['-c:v', 'libx264', '-preset', 'fast', '-b:v', '4M']],
+];
+
+const run = (command, args, options = {}) =>
+  execFileSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'], ...options });
+const capture = (command, args) =>
+  execFileSync(command, args, { encoding: 'utf8', cwd: root }).trim();
+const step = (text) => console.error(`gpu-bundle: ${text}`);
+const copy = (from, to) => {
+  fs.mkdirSync(path.dirname(to), { recursive: true });
+  fs.cpSync(from, to, { recursive: true, dereference: true });
+};
+const need = (file, how) => {
+  if (!fs.existsSync(file)) throw new Error(`${path.relative(root, file)} is missing; ${how}`);
+  return file;
+};
+
+/** What a binary needs besides the C library, with where the loader finds it. */
+function libraries(binary, searchDir) {
+  const env = { ...process.env, LD_LIBRARY_PATH: searchDir };
+  const text = execFileSync('ldd', [binary], { encoding: 'utf8', env });
+  const system = /^(linux-vdso|ld-linux|libc|libm|libdl|librt|libpthread)[.-]/;
+  const missing = text.match(/^\s*\S+ => not found$/m);
+  if (missing) throw new Error(`${binary}: ${missing[0].trim()}`);
+  return [...text.matchAll(/^\s*(\S+) => (\/\S+)/gm)]
+    .map(([, soname, file]) => ({ soname, file }))
+    .filter(({ soname }) => !system.test(soname));
+}
+
+const addon = need(
+  path.join(root, 'build', 'Release', 'codec_patch_stream.node'),
+  'run `npm run build` first',
+);
+need(path.join(root, 'dist', 'src', 'index.js'), 'run `npm run build` first');
+need(path.join(values.fixtures, 'manifest.tsv'), 'run `node scripts/fixtures.mjs` first');
+
+step('FFmpeg from the distribution source package (minutes, once)');
+const ffmpeg = path.join(out, 'ffmpeg');
+run(path.join(root, 'scripts', 'gpu', 'build-ffmpeg.sh'), [ffmpeg]);
+
+step('native tests');
+const native = path.join(out, 'native');
+run('cmake', [
+  ...[
+    '-S',
+    root,
+    '-B',
+    native,
+    '-DCPS_BUILD_ADDON=OFF',
+    '-DCPS_BUILD_TESTS=ON',
+    '-DCPS_ENABLE_CUDA=ON',
+  ],
+  ...['-DCMAKE_BUILD_TYPE=Release', `-DCPS_CUDA_ARCH_LIST=${values.arch}`],
+]);
+run('cmake', ['--build', native, '--parallel', '--target', ...tests]);
+
+step('assembling');
+fs.rmSync(stage, { recursive: true, force: true });
+copy(process.execPath, path.join(stage, 'bin', 'node'));
+copy(addon, path.join(stage, 'package', 'build', 'Release', 'codec_patch_stream.node'));
+copy(path.join(root, 'dist'), path.join(stage, 'package', 'dist'));
+copy(path.join(root, 'package.json'), path.join(stage, 'package', 'package.json'));
+for (const test of tests)
+  copy(path.join(native, 'test', 'native', test), path.join(stage, 'tests', test));
+// The clips of the manifest but the few large ones (raw and lossless, nothing for NVDEC).
+const manifest = fs.readFileSync(path.join(values.fixtures, 'manifest.tsv'), 'utf8');
+const kept = manifest.split('\n').filter((line) => {
+  const file = path.join(values.fixtures, line.split('\t')[0]);
+  if (!line || !fs.existsSync(file)) return false;
+  return fs.statSync(file).size <= largestFixture || alwaysKept.includes(path.basename(file));
+});
+for (const line of kept) {
+  const file = line.split('\t')[0];
+  copy(path.join(values.fixtures, file), path.join(stage, 'fixtures', file));
+}
+fs.writeFileSync(path.join(stage, 'fixtures', 'manifest.tsv'), kept.join('\n') + '\n');
+for (const file of ['report.cjs', 'js-check.cjs']) {
+  copy(path.join(root, 'scripts', 'gpu', file), path.join(stage, file));
+}
+copy(path.join(root, 'scripts', 'gpu-check.sh'), path.join(stage, 'gpu-check.sh'));
+copy(path.join(ffmpeg, 'install', 'COPYING.LGPLv2.1'), path.join(stage, 'lib', 'COPYING.LGPLv2.1'));
+const binaries = [addon, process.execPath, ...tests.map((test) => path.join(stage, 'tests', test))];
+const lib = path.join(ffmpeg, 'install', 'lib');
+for (const binary of binaries) {
+  for (const { soname, file } of libraries(binary, lib))
+    copy(file, path.join(stage, 'lib', soname));
+}
+for (const [file, size, frames, codec] of clips) {
+  const target = path.join(out, 'clips', file);
+  if (!fs.existsSync(target)) {
+    fs.mkdirSync(path.dirname(target), { recursive: true });
+    const source = `testsrc2=size=${size}:rate=30`;
+    run('ffmpeg', [
+      ...['-v', 'error', '-f', 'lavfi', '-i', source, '-frames:v', String(frames)],
+      ...[...codec, '-pix_fmt', 'yuv420p', '-g', '30', target],
+    ]);
+  }
+  copy(target, path.join(stage, 'clips', file));
+}
+const stripped = [
+  ...tests.map((t) => `tests/${t}`),
+  'bin/node',
+  'package/build/Release/codec_patch_stream.node',
+];
+for (const file of stripped) run('strip', ['--strip-unneeded', path.join(stage, file)]);
+const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
+const commit = capture('git', ['rev-parse', '--short', 'HEAD']);
+fs.writeFileSync(path.join(stage, 'VERSION'), `codec-patch-stream ${version} (${commit})\n`);
+
+step('packing');
+const archive = path.join(out, `${name}.tar.xz`);
+run('tar', ['-C', out, '--owner=0', '--group=0', '-cJf', archive, name], {
+  env: { ...process.env, XZ_OPT: '-6 -T0' },
+});
+const { size } = fs.statSync(archive);
+console.log(`${archive}: ${(size / 2 ** 20).toFixed(1)} MiB`);
+if (size >= limitBytes) throw new Error(`The bundle is larger than ${limitBytes / 2 ** 20} MiB`);

@@ -36,14 +36,14 @@ const encoders = {
 const keyint = (gop) => ['-g', `${gop}`];
 
 /** The scene, nearly lossless, from which every clip of its length is encoded. */
-const master = (frames) => ({
-  name: `master-${frames}`,
+const master = (frames, [width, height]) => ({
+  name: `master-${height}p-${frames}`,
   ext: 'mp4',
   args: () => [
     ...['-f', 'lavfi', '-i', `mandelbrot=s=640x360:rate=${FPS}:maxiter=300:end_scale=0.02`],
-    ...['-f', 'lavfi', '-i', `testsrc2=s=1920x1080:r=${FPS}`],
+    ...['-f', 'lavfi', '-i', `testsrc2=s=${width}x${height}:r=${FPS}`],
     '-filter_complex',
-    '[0]scale=1920:1080,format=yuv420p[a];[1]scroll=h=0.002:v=0.001,format=yuv420p[b];' +
+    `[0]scale=${width}:${height},format=yuv420p[a];[1]scroll=h=0.002:v=0.001,format=yuv420p[b];` +
       '[a][b]blend=all_mode=average,noise=alls=4:allf=t',
     ...['-frames:v', `${frames}`, '-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '8'],
   ],
@@ -65,8 +65,7 @@ export function clip({ codec = 'h264', lines = 1080, gop = 250, seconds = 20, pr
     const args = ([file]) => ['-stream_loop', `${seconds / encoded - 1}`, '-i', file, '-c', 'copy'];
     return { name, ext, ...facts, needs: [from], args };
   }
-  // A minute of scene is kept small: nothing above 480 lines is that long.
-  const scene = master(Math.max(encoded, 20) * FPS);
+  const scene = encoded > 20 ? master(encoded * FPS, sizes[480]) : master(20 * FPS, sizes[1080]);
   const args = ([file]) => [
     ...['-i', file, '-frames:v', `${encoded * FPS}`, '-vf', `scale=${width}:${height}`],
     ...['-an', '-pix_fmt', 'yuv420p', '-c:v', ...encoders[codec](gop, preset)],
@@ -74,7 +73,7 @@ export function clip({ codec = 'h264', lines = 1080, gop = 250, seconds = 20, pr
   return { name, ext, ...facts, needs: [scene], args };
 }
 
-function fileOf(recipe) {
+export function fileOf(recipe) {
   const text = (r) => JSON.stringify([r.name, r.args((r.needs ?? []).map((n) => n.name))]);
   const chain = (r) => [text(r), ...(r.needs ?? []).flatMap(chain)];
   const hash = createHash('sha256').update(chain(recipe).join('\n')).digest('hex').slice(0, 10);

@@ -2,7 +2,7 @@
  * Embeds a folder of videos with a small vision transformer in ONNX Runtime, and says how much of
  * the decoding was hidden behind the inference.
  *
- *   npm run example infer-ort -- [FOLDER] [--input float32|float16|uint8] [--patches 256]
+ *   npm run example infer-ort -- [FOLDER] [--input float32|float16|uint8] [--patches 512]
  *
  * Without a folder it makes a few clips. The model is built here too, with random weights.
  */
@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
+import { backendInfo } from 'codec-patch-stream';
 import { feedStream } from 'codec-patch-stream/ort';
 import { writeClips } from './lib/clips.ts';
 import { vitOnnx, vitWeights } from './lib/vit.ts';
@@ -33,7 +34,7 @@ export interface InferResult {
   readonly decodeMs: number;
   readonly inferMs: number;
   readonly wallMs: number;
-  /** Share of the shorter of the two that went on while the other did, 0..1. */
+  /** Share of the decoding that the loop did not have to wait for, 0..1. */
   readonly overlap: number;
 }
 
@@ -41,12 +42,13 @@ export async function infer(
   videos: readonly string[],
   options: InferOptions = {},
 ): Promise<InferResult> {
-  const { input = 'float32', patches = 256, frames = 16, log = console.log } = options;
+  const { input = 'float32', patches = 512, frames = 16, log = console.log } = options;
   const model = vitOnnx(vitWeights(1), { input });
   // One thread for the model, so that decoding has a core of its own on a small machine.
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1 });
   const embeddings = new Map<string, Float32Array>();
   let [decodeMs, inferMs] = [0, 0];
+  backendInfo(); // Loads the addon, which would count as the first video's decoding.
   const start = performance.now();
   const feeds = feedStream(session, videos, {
     ort,
@@ -69,8 +71,8 @@ export async function infer(
   }
   const wallMs = performance.now() - start;
   await session.release();
-  const hidden = Math.max(0, decodeMs + inferMs - wallMs);
-  const overlap = embeddings.size === 0 ? 0 : hidden / Math.min(decodeMs, inferMs);
+  const waitedMs = wallMs - inferMs;
+  const overlap = decodeMs === 0 ? 0 : Math.max(0, 1 - waitedMs / decodeMs);
   const videosPerSecond = (embeddings.size * 1000) / wallMs;
   return { embeddings, videosPerSecond, decodeMs, inferMs, wallMs, overlap };
 }
@@ -82,7 +84,7 @@ async function main(): Promise<void> {
     allowPositionals: true,
     options: {
       input: { type: 'string', default: 'float32' },
-      patches: { type: 'string', default: '256' },
+      patches: { type: 'string', default: '512' },
       model: { type: 'string' },
     },
   });
@@ -104,7 +106,7 @@ async function main(): Promise<void> {
   console.log(
     `${result.embeddings.size} videos, ${result.videosPerSecond.toFixed(1)} videos/s (${input}): ` +
       `decoding ${ms(result.decodeMs)}, inference ${ms(result.inferMs)}, together ${ms(result.wallMs)}; ` +
-      `${(result.overlap * 100).toFixed(0)} % of the shorter one was hidden`,
+      `${(result.overlap * 100).toFixed(0)} % of the decoding was hidden behind the inference`,
   );
   if (given === undefined) rmSync(folder, { recursive: true });
 }

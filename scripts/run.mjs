@@ -5,11 +5,12 @@
  *
  *   npm run demo [-- VIDEO --frames 16 …]    the demo on a video (assets/sample.mp4 without one)
  *   npm test [-- JEST ARGUMENTS]             everything; with arguments, jest with these
+ *   npm run example NAME [-- ARGUMENTS]    an example of examples/
  *   npm run build | lint | format | bench
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { root, run, Stop } from './lib/shell.mjs';
+import { bin, must, root, run, Stop } from './lib/shell.mjs';
 import { buildNeeds, ensureSystem, formatNeeds, lintNeeds, testNeeds } from './lib/system.mjs';
 import { buildNative, buildTypeScript, checkNode, ensurePackages } from './lib/setup.mjs';
 
@@ -67,6 +68,18 @@ const commands = {
     }
     process.stdout.write(`${counts.passed} passed, ${counts.failed} failed\n`);
     return counts.failed > 0 ? 1 : 0;
+  },
+  async example([name, ...args]) {
+    const names = fs
+      .readdirSync(path.join(root, 'examples'))
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => path.basename(file, '.ts'));
+    if (!names.includes(name))
+      throw new Stop(`Expected one of ${names.join(', ')} but received ${name}`);
+    await build();
+    await must(run(bin('tsc'), ['-p', path.join(root, 'tsconfig.examples.json')]), 'The build');
+    const script = path.join(root, 'build', 'examples', `${name}.js`);
+    return run(process.execPath, [script, ...args], { cwd: process.cwd() });
   },
   async bench(args) {
     await ensureSystem([...buildNeeds, 'ffmpeg']);

@@ -46,7 +46,7 @@ export const isInputType = (type: string): type is InputType => Object.hasOwn(AR
 // Note [float16]
 // Half floats are their bits in a Uint16Array. Where Float16Array exists (Node 24 and newer)
 // onnxruntime-common turns that into a Float16Array over the same memory, which onnxruntime-node
-// 1.2x then refuses or takes for empty; the Uint16Array itself is accepted by every version. So the
+// 1.30 then takes for empty; the Uint16Array itself is accepted by every version. So the
 // tensor is given back the array it was made from.
 export function makeOrtTensor(
   ort: Ort,

@@ -1,0 +1,126 @@
+/**
+ * Scenarios that need a process of their own: who dies, what is left behind, how memory grows.
+ * Prints one line of JSON. Uses dist/, as `npm test` has built it.
+ *
+ *   node --expose-gc test/helpers/adapters-child.cjs SCENARIO FOLDER [EPOCHS]
+ */
+'use strict';
+const fs = require('node:fs');
+const path = require('node:path');
+const tf = require('@tensorflow/tfjs');
+const root = path.join(__dirname, '..', '..');
+const { nativeStats } = require(path.join(root, 'dist/src/index.js'));
+const { patchDataset } = require(path.join(root, 'dist/adapters/tfjs/index.js'));
+
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+const [scenario, folder, epochs = '10'] = process.argv.slice(2);
+const files = fs.readdirSync(folder).filter((name) => name.endsWith('.y4m'));
+const clips = files.sort().map((name, i) => ({ video: path.join(folder, name), label: i % 4 }));
+const missing = { video: path.join(folder, 'missing.mp4'), label: 0 };
+const options = { sequenceLength: 4, inputSize: 48, patchSize: 8, kKeep: 16, batchSize: 2 };
+
+const held = () => ({
+  tensors: tf.memory().numTensors,
+  files: fs.readdirSync('/proc/self/fd').length,
+  nativeBytes: nativeStats().liveBytes,
+  calls: nativeStats().callsInFlight,
+});
+
+async function read(dataset, count = Infinity) {
+  const iterator = await dataset.iterator();
+  for (let i = 0; i < count; i++) {
+    const result = await iterator.next();
+    if (result.done) return i;
+    tf.dispose(result.value);
+  }
+  return count;
+}
+
+/** What is held before and a second after `work`. The work's own result does not matter. */
+async function leftBy(work) {
+  await read(patchDataset(tf, clips.slice(0, 2), options)); // Loads and warms everything up.
+  await sleep(50);
+  global.gc();
+  await sleep(50);
+  const before = held();
+  const outcome = await work();
+  await sleep(900);
+  global.gc();
+  await sleep(50);
+  return { before, after: held(), outcome };
+}
+
+const scenarios = {
+  epoch: () => leftBy(() => read(patchDataset(tf, clips, options))),
+
+  takeTwo: () =>
+    leftBy(() =>
+      read(
+        patchDataset(tf, clips, { ...options, prefetchDepth: 8 })
+          .shuffle(4)
+          .prefetch(3)
+          .take(2),
+      ),
+    ),
+
+  /** The iterator is dropped in mid-epoch, as fitDataset does with batchesPerEpoch. */
+  abandoned: () =>
+    leftBy(() => read(patchDataset(tf, clips, { ...options, prefetchDepth: 8, shuffle: true }), 2)),
+
+  error: () =>
+    leftBy(() =>
+      read(patchDataset(tf, [...clips.slice(0, 5), missing, ...clips], options)).catch(
+        (error) => error.message,
+      ),
+    ),
+
+  abort: () =>
+    leftBy(async () => {
+      const { signal, ...controller } = { ...abortPair() };
+      const dataset = patchDataset(tf, clips, { ...options, prefetchDepth: 8, signal });
+      const iterator = await dataset.iterator();
+      tf.dispose((await iterator.next()).value);
+      const pending = iterator.next().catch((error) => error.name);
+      controller.abort();
+      return pending;
+    }),
+
+  /** Elements asked for ahead are rejected before anybody awaits them. */
+  async unawaited() {
+    const dataset = patchDataset(tf, [clips[0], missing, clips[1]], { ...options, batchSize: 1 });
+    const chain = dataset.map((element) => element).prefetch(6);
+    const iterator = await chain.iterator();
+    tf.dispose((await iterator.next()).value);
+    await sleep(300);
+    const message = await iterator.next().then(
+      () => 'no error',
+      (error) => error.message,
+    );
+    const third = await iterator.next();
+    tf.dispose(third.value);
+    return { message, third: third.done, over: (await iterator.next()).done };
+  },
+
+  /** Resident memory after each epoch, in MB. */
+  async soak() {
+    const dataset = patchDataset(tf, clips, { ...options, batchSize: 8, shuffle: true });
+    const rss = [];
+    for (let epoch = 0; epoch < Number(epochs); epoch++) {
+      await read(dataset);
+      global.gc();
+      await sleep(20);
+      rss.push(process.memoryUsage.rss() / 2 ** 20);
+    }
+    return { rss, ...held() };
+  },
+};
+
+function abortPair() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
+
+tf.env().set('IS_TEST', true);
+tf.setBackend('cpu')
+  .then(() => scenarios[scenario]())
+  .then((result) => console.log(JSON.stringify(result)));

@@ -62,9 +62,10 @@ describe.each(clips)('%s', (_, clip) => {
     }
   });
 
-  test('every number of samples and every strategy gives the same frames', async () => {
+  // Every number of samples is checked on the planes by the native tests.
+  test('every strategy gives the same frames', async () => {
     every ??= await decodeOnly({ videoPath, sequenceLength: n });
-    for (const sequenceLength of new Set([1, 2, 3, 16, 64, n])) {
+    for (const sequenceLength of [3, 16]) {
       const ids = sampledIds(n, sequenceLength);
       for (const uniformStrategy of ['auto', 'seek', 'stream'] as const) {
         const result = await decodeOnly({ videoPath, sequenceLength, uniformStrategy });

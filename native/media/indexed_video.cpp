@@ -23,6 +23,24 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
   index_ = identity
                ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
                : build();
+  checkLimits();
+}
+
+// An index from the cache was built under another call's limits.
+void IndexedVideo::checkLimits() const {
+  const int64_t pixels = int64_t{index_->storedWidth} * index_->storedHeight;
+  if (pixels > options_.maxFramePixels) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + bytes_->describe() + "' has " + std::to_string(pixels) +
+                    " pixels a frame, more than maxFramePixels = " +
+                    std::to_string(options_.maxFramePixels) + " allows.");
+  }
+  if (index_->info.totalFrames > options_.maxFrames) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + bytes_->describe() + "' has " + std::to_string(index_->info.totalFrames) +
+                    " frames, more than maxFrames = " + std::to_string(options_.maxFrames) +
+                    " allows.");
+  }
 }
 
 std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
@@ -55,7 +73,7 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices) const {
       pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
       static_cast<int64_t>(displayIndices.size());
   if (bytes > options_.maxMemoryBytes) {
-    throw Error(ErrorCode::Unsupported, Stage::Decode,
+    throw Error(ErrorCode::OutOfMemory, Stage::Decode,
                 std::to_string(displayIndices.size()) + " frames of '" + bytes_->describe() +
                     "' take " + std::to_string(bytes) + " bytes, more than maxMemoryBytes = " +
                     std::to_string(options_.maxMemoryBytes) +

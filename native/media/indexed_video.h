@@ -25,7 +25,7 @@ class IndexedVideo {
   std::unique_ptr<PacketReader> openReader() const;
   // "Frame 7 of 'clip.mp4'".
   std::string nameOf(int64_t displayIndex) const;
-  // Throws Error(InvalidArgument) unless ascending and in range, Error(Unsupported) when the
+  // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
   // pictures would not fit maxMemoryBytes.
   void checkTargets(std::span<const int64_t> displayIndices) const;
   // The message of a read that gave other packets than the index, for good.
@@ -42,6 +42,7 @@ class IndexedVideo {
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
   bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader) const;
+  void checkLimits() const;
 
   const DecodeOptions& options_;
   CancelPtr cancel_;

@@ -23,7 +23,7 @@ double millisSince(Clock::time_point start) {
 // Checked before the result is allocated: the sizes come from the file's own word.
 void checkResultBytes(double bytes, const DecodeOptions& options, const VideoInput& input) {
   if (bytes > static_cast<double>(options.maxMemoryBytes)) {
-    throw Error(ErrorCode::Unsupported, Stage::Open,
+    throw Error(ErrorCode::OutOfMemory, Stage::Open,
                 "The result for " + input.describe() + " would take " +
                     std::to_string(static_cast<int64_t>(bytes / 1e6)) +
                     " MB, more than maxMemoryBytes allows; lower sequenceLength or kKeep, or raise "

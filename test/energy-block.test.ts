@@ -65,7 +65,10 @@ const VARIANTS: readonly Variant[] = [
 ];
 
 // ffmpeg's own count is the reference; cut streams are tested where frames are (decode-only.test.ts).
-const clips = fixtures().filter((clip) => !clip.features.includes('mid-gop'));
+// Deep RGB goes through ffmpeg's own rounding to 8 bits before the naive luma; ctest covers it.
+const clips = fixtures().filter(
+  (clip) => !clip.features.includes('mid-gop') && clip.name !== 'rgb_gbrp10.mkv',
+);
 
 describe('the naive implementation', () => {
   // What no implementation may get wrong, checked on paper.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "core/buffer.h"
@@ -89,10 +90,14 @@ ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d) {
     const int stored = palette ? 8 : d.comp[i].depth;
     for (int y = 0; y < height; ++y) {
       av_read_image_line2(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, &d,
-                          0, y, palette ? i : i, width, palette ? 1 : 0, 4);
+                          0, y, palette ? 0 : i, width, 0, 4);
       for (int x = 0; x < width; ++x) {
         uint32_t v = line[static_cast<size_t>(x)];
-        if (isFloat) {
+        if (palette) {  // entries are 0xAARRGGBB in the machine's byte order
+          uint32_t entry = 0;
+          std::memcpy(&entry, frame.data[1] + 4 * (v & 0xff), sizeof(entry));
+          v = entry >> (16 - 8 * i) & 0xff;
+        } else if (isFloat) {
           v = static_cast<uint32_t>(std::lround(floatSample(v) * 65535.0f));
         } else if (stored < depth) {  // 5-6-5 and the like: stretch to the full range
           const uint32_t from = (1u << stored) - 1, to = (1u << depth) - 1;

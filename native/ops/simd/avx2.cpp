@@ -1,6 +1,5 @@
 #include <immintrin.h>
 
-#include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
 #include "ops/simd/resize_impl.h"
@@ -144,8 +143,6 @@ const OpsTable kAvx2Ops = {"avx2",
                            resizeRowsWide<Avx2>,
                            resizeLumaWide<Avx2>,
                            castValuesWide<Avx2>,
-                           referenceMatchRowWide<Avx2>,
-                           lerpColumnsPlain,
-                           energyRowPlain};
+                           referenceMatchRowWide<Avx2>};
 
 }  // namespace cps

@@ -1,10 +1,9 @@
 #include <immintrin.h>
 
-#include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
 #include "ops/simd/resize_impl.h"
-#include "ops/simd/rgb_avx2.h"
+#include "ops/simd/rgb_avx512.h"
 #include "ops/simd/vec_avx512.h"
 
 namespace cps {
@@ -117,12 +116,10 @@ const OpsTable kAvx512Ops = {"avx512",
                              cells8,
                              cells16,
                              matchRow,
-                             rgbRowAvx2,
+                             rgbRowAvx512,
                              resizeRowsWide<Avx512>,
                              resizeLumaWide<Avx512>,
                              castValuesWide<Avx512>,
-                             referenceMatchRowWide<Avx512>,
-                             lerpColumnsPlain,
-                             energyRowPlain};
+                             referenceMatchRowWide<Avx512>};
 
 }  // namespace cps

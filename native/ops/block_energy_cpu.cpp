@@ -7,6 +7,7 @@
 #include "ops/block_scores_math.h"
 #include "ops/cells_math.h"
 #include "ops/percentile_math.h"
+#include "ops/pixels_cpu.h"
 
 namespace cps {
 namespace {
@@ -16,14 +17,17 @@ int64_t roundUp(int64_t value, int64_t unit) { return (value + unit - 1) / unit 
 // Luma of a picture in rows of samples that lie next to each other, which the vector loops want.
 class LumaRows {
  public:
-  LumaRows(const FrameView& frame, const ColorCoeffs& coeffs, int32_t cell, ScratchPool& scratch)
-      : frame_(frame),
+  LumaRows(const OpsTable& ops, const FrameView& frame, const ColorCoeffs& coeffs, int32_t cell,
+           ScratchPool& scratch)
+      : ops_(ops),
+        frame_(frame),
         coeffs_(coeffs),
         rgb_(coeffs.planar3 == 2),
         depth_(rgb_ ? 8 : frame.bitDepth),
         bytes_(depth_ > 8 ? 2 : 1),
         direct_(!rgb_ && frame.plane[0].step == bytes_),
-        copy_(scratch.take(direct_ ? 1 : static_cast<size_t>(frame.width) * cell * bytes_)) {}
+        copy_(scratch.take(direct_ ? 1 : static_cast<size_t>(frame.width) * cell * bytes_)),
+        rgbRow_(scratch.take(rgb_ ? static_cast<size_t>(frame.width) * 3 : 1)) {}
 
   int32_t depth() const { return depth_; }
   int32_t bytes() const { return bytes_; }
@@ -35,24 +39,42 @@ class LumaRows {
   const uint8_t* rows(int32_t row, int32_t count) {
     if (direct_) return frame_.plane[0].data + row * frame_.plane[0].stride;
     uint8_t* out = copy_.as<uint8_t>();
-    for (int32_t y = row; y < row + count; y++) {
-      for (int32_t x = 0; x < frame_.width; x++, out += bytes_) {
-        const int32_t v =
-            rgb_ ? lumaOfRgb8(rgbAtSource(frame_, coeffs_, y, x)) : planeSample(frame_, 0, y, x);
-        out[0] = static_cast<uint8_t>(v);
-        if (bytes_ == 2) out[1] = static_cast<uint8_t>(v >> 8);
+    for (int32_t y = row; y < row + count; y++, out += stride()) {
+      if (rgb_) {
+        lumaOfRgbRow(y, out);
+        continue;
+      }
+      const uint8_t* in = frame_.plane[0].data + y * frame_.plane[0].stride;
+      const int64_t step = frame_.plane[0].step;
+      if (bytes_ == 1) {
+        for (int32_t x = 0; x < frame_.width; x++) out[x] = in[x * step];
+        continue;
+      }
+      for (int32_t x = 0; x < frame_.width; x++) {
+        const int32_t v = loadSample(in + x * step, depth_, frame_.plane[0].shift);
+        out[2 * x] = static_cast<uint8_t>(v);
+        out[2 * x + 1] = static_cast<uint8_t>(v >> 8);
       }
     }
     return copy_.as<uint8_t>();
   }
 
  private:
+  void lumaOfRgbRow(int32_t y, uint8_t* out) {
+    uint8_t* rgb = rgbRow_.as<uint8_t>();
+    ops_.rgbRow(storedRow(frame_, coeffs_, y, rgb));
+    for (int32_t x = 0; x < frame_.width; x++, rgb += 3) {
+      out[x] = static_cast<uint8_t>(lumaOfRgb8({rgb[0], rgb[1], rgb[2]}));
+    }
+  }
+
+  const OpsTable& ops_;
   const FrameView& frame_;
   const ColorCoeffs& coeffs_;
   bool rgb_;
   int32_t depth_, bytes_;
   bool direct_;
-  ScratchPool::Lease copy_;
+  ScratchPool::Lease copy_, rgbRow_;
 };
 
 // A cell that is cut off by the picture's edge.
@@ -76,7 +98,7 @@ void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fr
   const Orientation& o = frame.orientation;
   const int32_t rows = o.swapXY ? grid.cols : grid.rows, cols = o.swapXY ? grid.rows : grid.cols;
   const int32_t cell = grid.cell, whole = frame.width / cell;
-  LumaRows luma(frame, coeffs, cell, scratch);
+  LumaRows luma(ops, frame, coeffs, cell, scratch);
   const auto transposed = scratch.take(o.swapXY ? static_cast<size_t>(grid.cells()) : 1);
   uint8_t* cells = o.swapXY ? transposed.as<uint8_t>() : out;
   for (int32_t row = 0; row < rows; row++, cells += cols) {

@@ -7,38 +7,14 @@
 #include <vector>
 
 #include "ops/block_energy_cpu.h"
-#include "ops/percentile_math.h"
 #include "ops/pixels_cpu.h"
-#include "ops/reference_math.h"
+#include "ops/reference_energy_cpu.h"
 #include "ops/resize_plan.h"
 #include "ops/scratch.h"
 #include "ops/select_math.h"
 
 namespace cps {
 namespace {
-
-float floatPercentile(const float* values, int64_t n, double pct) {
-  std::vector<float> sorted(values, values + n);
-  const auto nth = sorted.begin() + percentileRank(pct, n);
-  std::nth_element(sorted.begin(), nth, sorted.end());
-  return *nth;
-}
-
-// The full-size energy pixels one target coordinate needs: two taps, each of two cells.
-struct EnergyTap {
-  BilinearTap target;   // in full-size pixels
-  BilinearTap cell[2];  // of target.i0 and target.i1
-};
-
-std::vector<EnergyTap> energyTaps(int32_t target, int32_t frame, int32_t cells) {
-  std::vector<EnergyTap> taps(target);
-  for (int32_t i = 0; i < target; i++) {
-    taps[i].target = bilinearTap(i, frame, target);
-    taps[i].cell[0] = bilinearTap(taps[i].target.i0, cells, frame);
-    taps[i].cell[1] = bilinearTap(taps[i].target.i1, cells, frame);
-  }
-  return taps;
-}
 
 class CpuKernels final : public Kernels {
  public:
@@ -68,74 +44,25 @@ class CpuKernels final : public Kernels {
     const ResizeTables tables(frame, grid.rows, grid.cols);
     const ResizePlan plan = tables.planFor(frame);
     parallelRows(grid.rows, 32, [&](int32_t begin, int32_t end) {
-      const auto memory = scratch_.take(sizeof(float) * (int64_t{grid.cols} + kOverrun));
-      for (int32_t y = begin; y < end; y++) {
-        ops_.resizeLuma(plan, y, 1, 0, grid.cols, memory.as<float>(), grid.cols);
-        std::copy_n(memory.as<float>(), grid.cols, luma + int64_t{y} * grid.cols);
-      }
+      referenceLumaRows(ops_, scratch_, plan, grid, begin, end, luma);
     });
   }
 
   void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid, float* motion,
                       float* residual) override {
-    const int64_t cols = grid.cols, r = grid.radius, stride = cols + 2 * r + kOverrun;
-    const auto memory = scratch_.take(sizeof(float) * (grid.rows + 2 * r) * stride);
-    float* padded = memory.as<float>();
-    std::fill_n(padded, (grid.rows + 2 * r) * stride, INFINITY);
-    for (int64_t y = 0; y < grid.rows; y++) {
-      std::copy_n(prev + y * cols, cols, padded + (y + r) * stride + r);
-    }
+    const ReferenceMatch match(ops_, scratch_, prev, grid);
     parallelRows(grid.rows, 32, [&](int32_t begin, int32_t end) {
-      const int64_t room = cols + kOverrun;
-      const auto rows = scratch_.take(sizeof(float) * 3 * room);
-      float *c = rows.as<float>(), *m = c + room, *d = m + room;
-      std::fill_n(c, room, 0.0f);
-      for (int64_t y = begin; y < end; y++) {
-        std::copy_n(cur + y * cols, cols, c);
-        ops_.referenceMatchRow(c, padded + (y + r) * stride + r, stride, grid.radius, grid.cols, m,
-                               d);
-        std::copy_n(m, cols, motion + y * cols);
-        std::copy_n(d, cols, residual + y * cols);
-      }
+      match.rows(begin, end, cur, motion, residual);
     });
   }
 
   void referenceScores(const float* motion, const float* residual, const ReferenceGrid& cells,
                        const PatchGrid& grid, double energyPct, float* scores) override {
-    const int64_t n = cells.cells();
-    const float m = floatPercentile(motion, n, energyPct);
-    const float r = floatPercentile(residual, n, energyPct);
-    std::vector<float> energy(static_cast<size_t>(n));
-    for (int64_t i = 0; i < n; i++) energy[i] = referenceEnergy(motion[i], residual[i], m, r);
-    const auto ys = energyTaps(grid.targetHeight, grid.frameHeight, cells.rows);
-    const auto xs = energyTaps(grid.targetWidth, grid.frameWidth, cells.cols);
-    const int32_t p = grid.patchSize;
-    // As referencePatchScore: rows from top to bottom, each summed per patch from left to right.
-    parallelRows(grid.rows, 1, [&](int32_t begin, int32_t end) {
-      for (int32_t i = begin; i < end; i++) {
-        float* out = scores + int64_t{i} * grid.cols;
-        std::fill_n(out, grid.cols, 0.0f);
-        for (int32_t y = i * p; y < (i + 1) * p; y++) {
-          const EnergyTap& ty = ys[y];
-          for (int32_t j = 0; j < grid.cols; j++) {
-            float rowSum = 0.0f;
-            for (int32_t x = j * p; x < (j + 1) * p; x++) {
-              const EnergyTap& tx = xs[x];
-              float full[2][2];
-              for (int a = 0; a < 2; a++) {
-                for (int b = 0; b < 2; b++) {
-                  full[a][b] =
-                      referenceEnergyFull(energy.data(), cells.cols, ty.cell[a], tx.cell[b]);
-                }
-              }
-              rowSum += bilinear(full[0][0], full[0][1], full[1][0], full[1][1], tx.target.w0,
-                                 tx.target.w1, ty.target.w0, ty.target.w1);
-            }
-            out[j] += rowSum;
-          }
-        }
-      }
-    });
+    checkCancel();
+    ReferenceScores sums(ops_, scratch_, motion, residual, cells, grid, energyPct);
+    parallelRows(cells.rows, 32, [&](int32_t begin, int32_t end) { sums.cellRows(begin, end); });
+    parallelRows(grid.rows, 2,
+                 [&](int32_t begin, int32_t end) { sums.patchRows(begin, end, scores); });
   }
 
   void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,

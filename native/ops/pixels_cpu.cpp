@@ -6,7 +6,6 @@
 #include "ops/gather_math.h"
 
 namespace cps {
-namespace {
 
 RgbRow storedRow(const FrameView& frame, const ColorCoeffs& coeffs, int32_t y, uint8_t* out) {
   RgbRow row{};
@@ -26,6 +25,8 @@ RgbRow storedRow(const FrameView& frame, const ColorCoeffs& coeffs, int32_t y, u
   row.out = out;
   return row;
 }
+
+namespace {
 
 // Pixels copied one by one with a step; 4 bytes at a time where one more byte may be written.
 void copyPixels(const uint8_t* in, int64_t inStep, uint8_t* out, int32_t count) {

@@ -8,6 +8,8 @@
 
 namespace cps {
 
+// Stored row y, to be converted into out.
+RgbRow storedRow(const FrameView& frame, const ColorCoeffs& coeffs, int32_t y, uint8_t* out);
 // Rows [begin, end) of the stored picture, converted into `out` (display orientation, display
 // size).
 void rgbRowsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& frame, int32_t begin,

@@ -21,7 +21,7 @@ bool semiPlanar8(const FrameView& f) {
 }  // namespace
 
 ResizeTables::ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth)
-    : frame_(frame), outHeight_(outHeight), outWidth_(outWidth) {
+    : frame_(frame), coeffs_(makeColorCoeffs(frame)), outHeight_(outHeight), outWidth_(outWidth) {
   const int32_t height = frame.displayHeight(), width = frame.displayWidth();
   for (int32_t y = 0; y < outHeight; y++) tapY_.push_back(bilinearTap(y, height, outHeight));
   for (int32_t x = 0; x < outWidth; x++) tapX_.push_back(bilinearTap(x, width, outWidth));
@@ -60,7 +60,7 @@ ResizePlan ResizeTables::planFor(const FrameView& frame) const {
     plan.chromaBits[1] = u < v ? 8 : 0;
   }
   plan.lines = lines_.data();
-  for (int kind = 0; kind < 2; kind++) {
+  for (int kind = 0; kind < 3; kind++) {
     for (int tap = 0; tap < 2; tap++) {
       plan.offset[kind][tap] = offset_[kind][tap].data();
       plan.shift[kind][tap] = shift_[kind][tap].data();
@@ -76,16 +76,14 @@ int64_t ResizeTables::rowBytes(int kind) const {
   const int32_t log2W = kind ? frame_.log2ChromaW : 0;
   const int64_t last = (frame_.width - 1) >> log2W;
   if (kind && fetch_ == ResizeFetch::Semi) return last * 2 + 2;
-  return last * frame_.plane[kind].step + sampleBytes(frame_);
+  return last * plane(kind).step + sampleBytes(frame_);
 }
 
 ResizeFetch ResizeTables::chooseFetch() const {
   const FrameView& f = frame_;
-  const int kinds = f.planes == 3 ? 2 : 1;
-  if (f.bitDepth > 15) return ResizeFetch::Direct;  // beyond 16-bit multiply-add
-  // A table look-up, and at times a third chroma row.
-  if (makeColorCoeffs(f).way == ColorWay::Table) return ResizeFetch::Direct;
-  if (kinds == 2) {
+  // Beyond 16-bit multiply-add, which way Table does not use.
+  if (f.bitDepth > 15 && coeffs_.way != ColorWay::Table) return ResizeFetch::Direct;
+  if (f.planes == 3) {
     const PlaneView &u = f.plane[1], &v = f.plane[2];
     if (u.stride != v.stride || u.step != v.step) return ResizeFetch::Direct;
     // One mask serves all planes.
@@ -93,10 +91,10 @@ ResizeFetch ResizeTables::chooseFetch() const {
       return ResizeFetch::Direct;
     }
   }
-  for (int kind = 0; kind < kinds; kind++) {
-    if (f.plane[kind].step <= 0 || rowBytes(kind) < kWindow) return ResizeFetch::Direct;
+  for (int kind = 0; kind < kinds(); kind++) {
+    if (plane(kind).step <= 0 || rowBytes(kind) < kWindow) return ResizeFetch::Direct;
     const int64_t reach =
-        f.orientation.swapXY ? std::abs(f.plane[kind].stride) * f.height : rowBytes(kind);
+        f.orientation.swapXY ? std::abs(plane(kind).stride) * f.height : rowBytes(kind);
     if (reach > std::numeric_limits<int32_t>::max()) return ResizeFetch::Direct;
   }
   if (f.orientation.swapXY || f.planes == 1 || f.color.matrix == ColorMatrix::Rgb) {
@@ -113,19 +111,21 @@ ResizeFetch ResizeTables::chooseFetch() const {
 
 ResizeTables::Window ResizeTables::rowWindow(int kind, int32_t display) const {
   const int32_t row = frame_.orientation.flipY ? frame_.height - 1 - display : display;
-  return {(row >> (kind ? frame_.log2ChromaH : 0)) * frame_.plane[kind].stride, 0};
+  int64_t stored = row >> (kind ? frame_.log2ChromaH : 0);
+  if (kind == 2 && meansTwoChromaRows(frame_, coeffs_, row)) stored--;
+  return {stored * plane(kind).stride, 0};
 }
 
 // The window of display column `display`; with one window for both taps it also holds `other`.
 ResizeTables::Window ResizeTables::columnWindow(int kind, int32_t display, int32_t other) const {
   const auto byteOf = [&](int32_t d) {
     const int32_t column = frame_.orientation.flipX ? frame_.width - 1 - d : d;
-    return int64_t{column >> (kind ? frame_.log2ChromaW : 0)} * frame_.plane[kind].step;
+    return int64_t{column >> (kind ? frame_.log2ChromaW : 0)} * plane(kind).step;
   };
   const int64_t byte = byteOf(display);
   const int64_t first = fetch_ == ResizeFetch::Split ? byte : std::min(byte, byteOf(other));
   const int64_t base = std::min(first, rowBytes(kind) - kWindow);
-  const int32_t stored = sampleBytes(frame_) == 2 ? frame_.plane[kind].shift : 0;
+  const int32_t stored = sampleBytes(frame_) == 2 ? plane(kind).shift : 0;
   return {base, static_cast<int32_t>(8 * (byte - base)) + stored};
 }
 
@@ -136,14 +136,13 @@ ResizeTables::Window ResizeTables::window(bool sourceRows, int kind, int32_t dis
 
 void ResizeTables::build() {
   const bool swap = frame_.orientation.swapXY;
-  const int kinds = frame_.planes == 3 ? 2 : 1;
   lines_.resize(outHeight_);
   for (int32_t y = 0; y < outHeight_; y++) {
     ResizeLine& line = lines_[y];
     line = {};
     line.w0 = tapY_[y].w0;
     line.w1 = tapY_[y].w1;
-    for (int kind = 0; kind < kinds; kind++) {
+    for (int kind = 0; kind < kinds(); kind++) {
       const int32_t at[2] = {tapY_[y].i0, tapY_[y].i1};
       for (int tap = 0; tap < 2; tap++) {
         const Window w = window(!swap, kind, at[tap], at[1 - tap]);
@@ -164,7 +163,7 @@ void ResizeTables::build() {
     const BilinearTap& t = tapX_[std::min(x, outWidth_ - 1)];
     w0_[x] = t.w0;
     w1_[x] = t.w1;
-    for (int kind = 0; kind < kinds; kind++) {
+    for (int kind = 0; kind < kinds(); kind++) {
       const int32_t at[2] = {t.i0, t.i1};
       for (int tap = 0; tap < 2; tap++) {
         const Window w = window(swap, kind, at[tap], at[1 - tap]);

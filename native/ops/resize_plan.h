@@ -27,6 +27,8 @@ class ResizeTables {
   };
 
   ResizeFetch chooseFetch() const;
+  int kinds() const { return frame_.planes == 3 ? 3 : 1; }
+  const PlaneView& plane(int kind) const { return frame_.plane[kind ? 1 : 0]; }
   int64_t rowBytes(int kind) const;
   Window rowWindow(int kind, int32_t display) const;
   Window columnWindow(int kind, int32_t display, int32_t other) const;
@@ -34,11 +36,12 @@ class ResizeTables {
   void build();
 
   FrameView frame_;
+  ColorCoeffs coeffs_;
   ResizeFetch fetch_ = ResizeFetch::Direct;
   int32_t outHeight_, outWidth_;
   std::vector<BilinearTap> tapY_, tapX_;
   std::vector<ResizeLine> lines_;
-  std::vector<int32_t> offset_[2][2], shift_[2][2];
+  std::vector<int32_t> offset_[3][2], shift_[3][2];
   std::vector<float> w0_, w1_;
 };
 

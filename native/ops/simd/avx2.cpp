@@ -1,5 +1,6 @@
 #include <immintrin.h>
 
+#include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
 #include "ops/simd/resize_impl.h"
@@ -143,6 +144,8 @@ const OpsTable kAvx2Ops = {"avx2",
                            resizeRowsWide<Avx2>,
                            resizeLumaWide<Avx2>,
                            castValuesWide<Avx2>,
-                           referenceMatchRowWide<Avx2>};
+                           referenceMatchRowWide<Avx2>,
+                           lerpColumnsPlain,
+                           energyRowPlain};
 
 }  // namespace cps

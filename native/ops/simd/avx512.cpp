@@ -1,9 +1,10 @@
 #include <immintrin.h>
 
+#include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
 #include "ops/simd/resize_impl.h"
-#include "ops/simd/rgb_avx512.h"
+#include "ops/simd/rgb_avx2.h"
 #include "ops/simd/vec_avx512.h"
 
 namespace cps {
@@ -116,10 +117,12 @@ const OpsTable kAvx512Ops = {"avx512",
                              cells8,
                              cells16,
                              matchRow,
-                             rgbRowAvx512,
+                             rgbRowAvx2,
                              resizeRowsWide<Avx512>,
                              resizeLumaWide<Avx512>,
                              castValuesWide<Avx512>,
-                             referenceMatchRowWide<Avx512>};
+                             referenceMatchRowWide<Avx512>,
+                             lerpColumnsPlain,
+                             energyRowPlain};
 
 }  // namespace cps

@@ -8,7 +8,7 @@
 namespace cps {
 namespace {
 
-enum class ResizeColor { Yuv, YuvFloor, Gray, Rgb };
+enum class ResizeColor { Yuv, YuvFloor, YuvTable, Gray, Rgb };
 
 template <class V>
 struct ResizeConstants {
@@ -16,7 +16,10 @@ struct ResizeConstants {
   typename V::I uBits, vBits;
   // Way Floor: every product on its own.
   typename V::I cy, rv, gu, gv, bu, cyBase, rvBase, guBase, gvBase, buBase;
-  int32_t shift;
+  // Way Table: samples to 8 bits, chroma to steps, steps to values.
+  typename V::I roundLuma, roundMean, stepRv, stepGu, stepGv, stepBu, zeroRv, zeroGu, zeroGv;
+  typename V::I zeroBu, tableCy, tableBase;
+  int32_t shift, extra;
 
   explicit ResizeConstants(const ResizePlan& p) {
     const ColorCoeffs& c = p.coeffs;
@@ -38,6 +41,14 @@ struct ResizeConstants {
     cyBase = V::set1(-c.cy * c.yOffset);
     rvBase = V::set1(-c.rv * c.half), guBase = V::set1(-c.gu * c.half);
     gvBase = V::set1(-c.gv * c.half), buBase = V::set1(-c.bu * c.half);
+    if (c.way != ColorWay::Table) return;
+    extra = p.frame.bitDepth - 8;
+    roundLuma = V::set1(1 << (extra - 1)), roundMean = V::set1(1 << extra);
+    stepRv = V::set1(c.tableRv), zeroRv = V::set1(c.tableRv >> 9);
+    stepGu = V::set1(c.tableGu), zeroGu = V::set1(c.tableGu >> 9);
+    stepGv = V::set1(c.tableGv), zeroGv = V::set1(c.tableGv >> 9);
+    stepBu = V::set1(c.tableBu), zeroBu = V::set1(c.tableBu >> 9);
+    tableCy = V::set1(c.tableCy), tableBase = V::set1(c.tableBase + 32768);
   }
   static typename V::I pair(int32_t low, int32_t high) {
     return V::set1(static_cast<int32_t>(static_cast<uint32_t>(low) & 0xffffu) |
@@ -65,6 +76,17 @@ inline RgbLanes<V> toRgbLanes(const ResizeConstants<V>& k, typename V::I y, type
     const auto green = V::add(product(u, k.gu, k.guBase), product(v, k.gv, k.gvBase));
     return {clipped(V::add(luma, product(v, k.rv, k.rvBase))), clipped(V::add(luma, green)),
             clipped(V::add(luma, product(u, k.bu, k.buBase)))};
+  } else if constexpr (kColor == ResizeColor::YuvTable) {
+    const auto step = [](typename V::I x, typename V::I coefficient, typename V::I zero) {
+      return V::sub(V::shiftRightSigned(V::mul(x, coefficient), 16), zero);
+    };
+    const auto value = [&](typename V::I index) {
+      const auto sum = V::add(V::mul(index, k.tableCy), k.tableBase);
+      return V::toFloat(V::clip255(V::shiftRightSigned(sum, 16)));
+    };
+    const auto green = V::add(step(u, k.stepGu, k.zeroGu), step(v, k.stepGv, k.zeroGv));
+    return {value(V::add(y, step(v, k.stepRv, k.zeroRv))), value(V::add(y, green)),
+            value(V::add(y, step(u, k.stepBu, k.zeroBu)))};
   } else if constexpr (kColor == ResizeColor::Yuv) {
     const auto yv = V::or_(y, V::shiftLeft16(v)), yu = V::or_(y, V::shiftLeft16(u));
     const auto green = V::add(V::multiplyAdd16(yu, k.lumaGreenU), V::multiplyAdd16(v, k.greenV));
@@ -81,11 +103,11 @@ inline RgbLanes<V> toRgbLanes(const ResizeConstants<V>& k, typename V::I y, type
 // Columns of one vector: the same for all rows.
 template <class V>
 struct ResizeColumns {
-  typename V::I offset[2][2], shift[2][2];
+  typename V::I offset[3][2], shift[3][2];
   typename V::F w0, w1;
 
   ResizeColumns(const ResizePlan& p, int32_t x) {
-    for (int kind = 0; kind < 2; kind++) {
+    for (int kind = 0; kind < 3; kind++) {
       for (int tap = 0; tap < 2; tap++) {
         offset[kind][tap] = V::load(p.offset[kind][tap] + x);
         shift[kind][tap] = V::load(p.shift[kind][tap] + x);
@@ -96,49 +118,77 @@ struct ResizeColumns {
   }
 };
 
+// One sample through its own window.
+template <class V>
+inline typename V::I fetchSample(const ResizePlan& p, const ResizeConstants<V>& k,
+                                 const ResizeColumns<V>& c, const ResizeLine& line, int tap,
+                                 int side, int plane, int kind) {
+  const auto window =
+      V::gather(p.frame.plane[plane].data + line.offset[kind][tap], c.offset[kind][side]);
+  const auto bits = V::add(c.shift[kind][side], V::set1(line.shift[kind][tap]));
+  return V::and_(V::shiftRight(window, bits), k.mask);
+}
+
+// The two neighbours in one stored row, as they are stored: s[plane][side].
+template <class V, ResizeColor kColor, ResizeFetch kFetch>
+inline void fetchSamples(const ResizePlan& p, const ResizeConstants<V>& k,
+                         const ResizeColumns<V>& c, const ResizeLine& line, int tap, int chroma,
+                         typename V::I s[3][2]) {
+  using I = typename V::I;
+  if constexpr (kFetch == ResizeFetch::Split) {
+    constexpr int kPlanes = kColor == ResizeColor::Gray ? 1 : 3;
+    for (int plane = chroma == 1 ? 0 : 1; plane < 3; plane++) {
+      for (int side = 0; side < 2; side++) {
+        s[plane][side] = plane >= kPlanes
+                             ? s[0][side]
+                             : fetchSample<V>(p, k, c, line, tap, side, plane, plane ? chroma : 0);
+      }
+    }
+    return;
+  }
+  if (chroma == 1) {
+    const I y = V::gather(p.frame.plane[0].data + line.offset[0][tap], c.offset[0][0]);
+    for (int side = 0; side < 2; side++) {
+      s[0][side] = V::and_(V::shiftRight(y, c.shift[0][side]), k.mask);
+    }
+  }
+  if constexpr (kFetch == ResizeFetch::Semi) {
+    const I uv = V::gather(p.chroma + line.offset[1][tap], c.offset[1][0]);
+    for (int side = 0; side < 2; side++) {
+      const I both = V::shiftRight(uv, c.shift[1][side]);
+      s[1][side] = V::and_(V::shiftRight(both, k.uBits), k.mask);
+      s[2][side] = V::and_(V::shiftRight(both, k.vBits), k.mask);
+    }
+  } else {
+    for (int plane = 1; plane < 3; plane++) {
+      const I both =
+          V::gather(p.frame.plane[plane].data + line.offset[chroma][tap], c.offset[chroma][0]);
+      for (int side = 0; side < 2; side++) {
+        s[plane][side] = V::and_(V::shiftRight(both, c.shift[chroma][side]), k.mask);
+      }
+    }
+  }
+}
+
 // The two neighbours in one stored row, as RGB.
 template <class V, ResizeColor kColor, ResizeFetch kFetch>
 inline void fetchRow(const ResizePlan& p, const ResizeConstants<V>& k, const ResizeColumns<V>& c,
                      const ResizeLine& line, int tap, RgbLanes<V>* left, RgbLanes<V>* right) {
   using I = typename V::I;
   I s[3][2];
-  if constexpr (kFetch == ResizeFetch::Split) {
-    constexpr int kPlanes = kColor == ResizeColor::Gray ? 1 : 3;
-    for (int plane = 0; plane < 3; plane++) {
-      const int kind = plane > 0 ? 1 : 0;
-      for (int side = 0; side < 2; side++) {
-        if (plane >= kPlanes) {
-          s[plane][side] = s[0][side];
-          continue;
-        }
-        const I window =
-            V::gather(p.frame.plane[plane].data + line.offset[kind][tap], c.offset[kind][side]);
-        const I bits = V::add(c.shift[kind][side], V::set1(line.shift[kind][tap]));
-        s[plane][side] = V::and_(V::shiftRight(window, bits), k.mask);
-      }
-    }
-  } else {
-    const I y = V::gather(p.frame.plane[0].data + line.offset[0][tap], c.offset[0][0]);
-    I u[2], v[2];
-    if constexpr (kFetch == ResizeFetch::Semi) {
-      const I uv = V::gather(p.chroma + line.offset[1][tap], c.offset[1][0]);
-      for (int side = 0; side < 2; side++) {
-        const I both = V::shiftRight(uv, c.shift[1][side]);
-        u[side] = V::shiftRight(both, k.uBits);
-        v[side] = V::shiftRight(both, k.vBits);
-      }
-    } else {
-      const I uu = V::gather(p.frame.plane[1].data + line.offset[1][tap], c.offset[1][0]);
-      const I vv = V::gather(p.frame.plane[2].data + line.offset[1][tap], c.offset[1][0]);
-      for (int side = 0; side < 2; side++) {
-        u[side] = V::shiftRight(uu, c.shift[1][side]);
-        v[side] = V::shiftRight(vv, c.shift[1][side]);
-      }
+  fetchSamples<V, kColor, kFetch>(p, k, c, line, tap, 1, s);
+  if constexpr (kColor == ResizeColor::YuvTable) {
+    // The mean of a sample with itself is the sample rounded, so only rows that differ are read.
+    I above[3][2] = {{s[0][0], s[0][1]}, {s[1][0], s[1][1]}, {s[2][0], s[2][1]}};
+    if (p.frame.orientation.swapXY || line.offset[1][tap] != line.offset[2][tap]) {
+      fetchSamples<V, kColor, kFetch>(p, k, c, line, tap, 2, above);
     }
     for (int side = 0; side < 2; side++) {
-      s[0][side] = V::and_(V::shiftRight(y, c.shift[0][side]), k.mask);
-      s[1][side] = V::and_(u[side], k.mask);
-      s[2][side] = V::and_(v[side], k.mask);
+      s[0][side] = V::shiftRightSigned(V::add(s[0][side], k.roundLuma), k.extra);
+      for (int plane = 1; plane < 3; plane++) {
+        const I sum = V::add(V::add(s[plane][side], above[plane][side]), k.roundMean);
+        s[plane][side] = V::min255(V::shiftRightSigned(sum, k.extra + 1));
+      }
     }
   }
   *left = toRgbLanes<V, kColor>(k, s[0][0], s[1][0], s[2][0]);
@@ -211,6 +261,8 @@ void resizeAny(const ResizePlan& p, int32_t y, int32_t rows, int32_t x, int32_t 
                                                                outStride);
   } else if (p.coeffs.way == ColorWay::Floor) {
     resizeYuv<V, ResizeColor::YuvFloor, kLuma>(p, y, rows, x, count, out, outStride);
+  } else if (p.coeffs.way == ColorWay::Table) {
+    resizeYuv<V, ResizeColor::YuvTable, kLuma>(p, y, rows, x, count, out, outStride);
   } else {
     resizeYuv<V, ResizeColor::Yuv, kLuma>(p, y, rows, x, count, out, outStride);
   }
@@ -261,16 +313,24 @@ void castValuesWide(const float* in, int64_t count, float scale, float mean, flo
 template <class V>
 void referenceMatchRowWide(const float* cur, const float* prev, int64_t prevStride, int32_t radius,
                            int32_t cols, float* motion, float* residual) {
+  // Displacements by dy, then dx; at most 9 x 9 of them.
+  float lengths[81];
+  float* length = lengths;
+  for (int32_t dy = -radius; dy <= radius; dy++) {
+    for (int32_t dx = -radius; dx <= radius; dx++) *length++ = referenceMotionLength(dy, dx);
+  }
   for (int32_t x = 0; x < cols; x += V::kLanes) {
     const auto value = V::load(cur + x);
-    auto best = V::set1(INFINITY), length = V::set1(0.0f);
+    auto best = V::set1(INFINITY), motionBest = V::set1(0.0f);
+    length = lengths;
     for (int32_t dy = -radius; dy <= radius; dy++) {
+      const float* row = prev - dy * prevStride + x;
       for (int32_t dx = -radius; dx <= radius; dx++) {
-        const auto d = V::abs(V::sub(value, V::load(prev - dy * prevStride - dx + x)));
-        V::takeSmaller(d, V::set1(referenceMotionLength(dy, dx)), &best, &length);
+        const auto d = V::abs(V::sub(value, V::load(row - dx)));
+        V::takeSmaller(d, V::set1(*length++), &best, &motionBest);
       }
     }
-    V::store(motion + x, length);
+    V::store(motion + x, motionBest);
     V::store(residual + x, best);
   }
 }

@@ -13,7 +13,20 @@ struct RgbConstants256 {
   __m256i lumaRed, lumaBlue, lumaGreen, greenV;  // pairs for multiply-add
   __m256i cy, rv, gu, gv, bu;
   __m128i shift;
+  // Way Table. A step coefficient c as c = 65536 * high + low; a value as index + base +
+  // (index * slope + baseLow >> 16), the last sum done as a 16-bit product and a carry.
+  struct Step {
+    __m256i high, low, zero;
+  };
+  Step stepRv, stepGu, stepGv, stepBu;
+  __m256i roundLuma, roundMean, slope, base, carryFrom;
+  __m128i extra, extraAndOne;
 
+  static Step step(int32_t c) {
+    return {_mm256_set1_epi16(static_cast<int16_t>(c >> 16)),
+            _mm256_set1_epi16(static_cast<int16_t>(c)),
+            _mm256_set1_epi16(static_cast<int16_t>(c >> 9))};
+  }
   static __m256i pair(int32_t low, int32_t high) {
     return _mm256_set1_epi32(static_cast<int32_t>((static_cast<uint32_t>(low) & 0xffffu) |
                                                   static_cast<uint32_t>(high) << 16));
@@ -33,6 +46,20 @@ struct RgbConstants256 {
     gv = _mm256_set1_epi16(static_cast<int16_t>(c.gv));
     bu = _mm256_set1_epi16(static_cast<int16_t>(c.bu));
     shift = _mm_cvtsi32_si128(c.shift);
+    if (c.way != ColorWay::Table) return;
+    stepRv = step(c.tableRv), stepGu = step(c.tableGu), stepGv = step(c.tableGv);
+    stepBu = step(c.tableBu);
+    const int32_t bits = c.shift - 13;
+    roundLuma = _mm256_set1_epi16(static_cast<int16_t>(1 << (bits - 1)));
+    roundMean = _mm256_set1_epi16(static_cast<int16_t>(1 << bits));
+    extra = _mm_cvtsi32_si128(bits);
+    extraAndOne = _mm_cvtsi32_si128(bits + 1);
+    // tableCy is 65536 + slope. Where the low half is 0 there is no carry: one less, carried
+    // always.
+    const int32_t origin = c.tableBase + 32768, low = origin & 0xffff;
+    slope = _mm256_set1_epi16(static_cast<int16_t>(c.tableCy - 65536));
+    base = _mm256_set1_epi16(static_cast<int16_t>((origin >> 16) - (low ? 0 : 1)));
+    carryFrom = _mm256_set1_epi16(static_cast<int16_t>(low ? 0x10000 - low : 0));
   }
 };
 
@@ -54,12 +81,17 @@ struct Words256 {
   __m256i r, g, b;
 };
 
-// Way Floor: products rounded down one by one, as the high half of (8 * x) * coefficient. `uv`: 8
-// samples of each, as 16-bit pairs, for 16 pixels.
-inline Words256 convertFloor(const RgbConstants256& k, __m256i y, __m256i uv) {
+// 8 samples of u and v as 16-bit pairs, to 16 of each: every one twice.
+inline void spreadChroma(__m256i uv, __m256i* u, __m256i* v) {
   const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000u));
-  const __m256i u = _mm256_or_si256(_mm256_andnot_si256(high, uv), _mm256_slli_epi32(uv, 16));
-  const __m256i v = _mm256_or_si256(_mm256_srli_epi32(uv, 16), _mm256_and_si256(uv, high));
+  *u = _mm256_or_si256(_mm256_andnot_si256(high, uv), _mm256_slli_epi32(uv, 16));
+  *v = _mm256_or_si256(_mm256_srli_epi32(uv, 16), _mm256_and_si256(uv, high));
+}
+
+// Way Floor: products rounded down one by one, as the high half of (8 * x) * coefficient.
+inline Words256 convertFloor(const RgbConstants256& k, __m256i y, __m256i uv) {
+  __m256i u, v;
+  spreadChroma(uv, &u, &v);
   const auto product = [](__m256i x, __m256i coefficient) {
     return _mm256_mulhi_epi16(_mm256_slli_epi16(x, 3), coefficient);
   };
@@ -67,6 +99,28 @@ inline Words256 convertFloor(const RgbConstants256& k, __m256i y, __m256i uv) {
   const __m256i green = _mm256_add_epi16(product(u, k.gu), product(v, k.gv));
   return {_mm256_add_epi16(luma, product(v, k.rv)), _mm256_add_epi16(luma, green),
           _mm256_add_epi16(luma, product(u, k.bu))};
+}
+
+// Way Table, from stored samples; `above`: the chroma to take the mean with.
+inline Words256 convertTable(const RgbConstants256& k, __m256i y, __m256i uv, __m256i above) {
+  y = _mm256_srl_epi16(_mm256_add_epi16(y, k.roundLuma), k.extra);
+  uv = _mm256_srl_epi16(_mm256_add_epi16(_mm256_add_epi16(uv, above), k.roundMean), k.extraAndOne);
+  uv = _mm256_min_epi16(uv, _mm256_set1_epi16(255));
+  __m256i u, v;
+  spreadChroma(uv, &u, &v);
+  const auto step = [](__m256i x, const RgbConstants256::Step& c) {
+    return _mm256_sub_epi16(
+        _mm256_add_epi16(_mm256_mullo_epi16(x, c.high), _mm256_mulhi_epu16(x, c.low)), c.zero);
+  };
+  const auto value = [&](__m256i index) {
+    const __m256i low = _mm256_mullo_epi16(index, k.slope);
+    const __m256i carry = _mm256_cmpeq_epi16(_mm256_max_epu16(low, k.carryFrom), low);
+    const __m256i sum = _mm256_add_epi16(index, _mm256_mulhi_epi16(index, k.slope));
+    return _mm256_sub_epi16(_mm256_add_epi16(sum, k.base), carry);
+  };
+  const __m256i green = _mm256_add_epi16(step(u, k.stepGu), step(v, k.stepGv));
+  return {value(_mm256_add_epi16(y, step(v, k.stepRv))), value(_mm256_add_epi16(y, green)),
+          value(_mm256_add_epi16(y, step(u, k.stepBu)))};
 }
 
 inline Words256 convertFull(const RgbConstants256& k, __m256i y, __m256i u, __m256i v) {
@@ -113,22 +167,40 @@ inline void storeRgb32(uint8_t* out, __m256i r, __m256i g, __m256i b) {
 
 enum class ChromaKind { Full, HalfPlanar, HalfSemi };
 
+// 8 chroma samples from pixel x on, as 16-bit pairs.
+template <int kBytes, ChromaKind kChroma>
+inline __m256i chromaPairs(const uint8_t* u, const uint8_t* v, int32_t x, __m128i shift) {
+  if constexpr (kChroma == ChromaKind::HalfSemi) {
+    return samples16<kBytes>(u, x, shift, _mm256_setzero_si256());
+  } else if constexpr (kBytes == 1) {
+    const __m128i a = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(u + x / 2));
+    const __m128i b = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(v + x / 2));
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(a, b));
+  } else {
+    const __m128i a = _mm_loadu_si128(reinterpret_cast<const __m128i*>(u + x));
+    const __m128i b = _mm_loadu_si128(reinterpret_cast<const __m128i*>(v + x));
+    return _mm256_srl_epi16(_mm256_set_m128i(_mm_unpackhi_epi16(a, b), _mm_unpacklo_epi16(a, b)),
+                            shift);
+  }
+}
+
 template <int kBytes, ChromaKind kChroma>
 inline Words256 pixels16(const RgbRow& r, const RgbConstants256& k, int32_t x) {
   const __m128i shift = _mm_cvtsi32_si128(r.shift[0]);
-  const __m256i y = samples16<kBytes>(r.plane[0], x, shift, k.yOffset);
   if constexpr (kChroma == ChromaKind::Full) {
-    return convertFull(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half),
+    return convertFull(k, samples16<kBytes>(r.plane[0], x, shift, k.yOffset),
+                       samples16<kBytes>(r.plane[1], x, shift, k.half),
                        samples16<kBytes>(r.plane[2], x, shift, k.half));
-  } else if constexpr (kChroma == ChromaKind::HalfSemi) {
-    // Eight u, v pairs lie like sixteen samples.
-    return convertFloor(k, y, samples16<kBytes>(r.plane[1], x, shift, k.half));
   } else {
-    static_assert(kBytes == 1, "deeper samples take way Table");
-    const __m128i u = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[1] + x / 2));
-    const __m128i v = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(r.plane[2] + x / 2));
-    const __m256i uv = _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(u, v));
-    return convertFloor(k, y, _mm256_sub_epi16(uv, k.half));
+    const __m256i uv = chromaPairs<kBytes, kChroma>(r.plane[1], r.plane[2], x, shift);
+    if constexpr (kBytes == 1) {
+      return convertFloor(k, samples16<1>(r.plane[0], x, shift, k.yOffset),
+                          _mm256_sub_epi16(uv, k.half));
+    } else {
+      const __m256i above =
+          r.above[0] ? chromaPairs<2, kChroma>(r.above[0], r.above[1], x, shift) : uv;
+      return convertTable(k, samples16<2>(r.plane[0], x, shift, _mm256_setzero_si256()), uv, above);
+    }
   }
 }
 
@@ -150,8 +222,9 @@ int32_t rgbVectors(const RgbRow& r) {
 // Which vector loop takes this row; -1: none.
 inline int32_t rgbLoop(const RgbRow& r) {
   const int32_t bytes = r.bitDepth > 8 ? 2 : 1;
-  if (r.coeffs->way == ColorWay::Table) return -1;
-  if (r.coeffs->planar3 != 1 || r.bitDepth > 15 || r.step[0] != bytes) return -1;
+  // 16-bit words must hold differences, and for way Table the sum of two samples.
+  const int32_t deepest = r.coeffs->way == ColorWay::Table ? 14 : 15;
+  if (r.coeffs->planar3 != 1 || r.bitDepth > deepest || r.step[0] != bytes) return -1;
   if (bytes == 2 && (r.shift[1] != r.shift[0] || r.shift[2] != r.shift[0])) return -1;
   const bool planar = r.step[1] == bytes && r.step[2] == bytes;
   const bool semi =
@@ -170,10 +243,11 @@ inline void rgbRowAvx2(const RgbRow& r) {
       done = wide ? rgbVectors<2, ChromaKind::Full>(r) : rgbVectors<1, ChromaKind::Full>(r);
       break;
     case static_cast<int32_t>(ChromaKind::HalfPlanar):
-      done = rgbVectors<1, ChromaKind::HalfPlanar>(r);
+      done = wide ? rgbVectors<2, ChromaKind::HalfPlanar>(r)
+                  : rgbVectors<1, ChromaKind::HalfPlanar>(r);
       break;
     case static_cast<int32_t>(ChromaKind::HalfSemi):
-      done = rgbVectors<1, ChromaKind::HalfSemi>(r);
+      done = wide ? rgbVectors<2, ChromaKind::HalfSemi>(r) : rgbVectors<1, ChromaKind::HalfSemi>(r);
       break;
     default:
       break;

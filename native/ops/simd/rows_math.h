@@ -4,33 +4,49 @@
 #include "ops/cells_math.h"
 #include "ops/gather_math.h"
 #include "ops/reference_math.h"
+#include "ops/simd/rgb_plain.h"
 #include "ops/simd/table.h"
 
 // Plain loops over rows: the scalar variant, and the ends of rows in the others.
 namespace cps {
 
-static inline void cells8Plain(const uint8_t* src, int64_t stride, int32_t cell, int32_t begin,
-                               int32_t count, uint8_t* out) {
+template <int kCell>
+static inline void cells8Of(const uint8_t* src, int64_t stride, int32_t begin, int32_t count,
+                            uint8_t* out) {
   for (int32_t i = begin; i < count; i++) {
     int32_t sum = 0;
-    for (int32_t y = 0; y < cell; y++) {
-      for (int32_t x = 0; x < cell; x++) sum += src[y * stride + i * cell + x];
+    for (int32_t y = 0; y < kCell; y++) {
+      for (int32_t x = 0; x < kCell; x++) sum += src[y * stride + i * kCell + x];
     }
-    out[i] = cellMean(sum, cell * cell, 8);
+    out[i] = cellMean(sum, kCell * kCell, 8);
+  }
+}
+
+static inline void cells8Plain(const uint8_t* src, int64_t stride, int32_t cell, int32_t begin,
+                               int32_t count, uint8_t* out) {
+  if (cell == 4) return cells8Of<4>(src, stride, begin, count, out);
+  if (cell == 2) return cells8Of<2>(src, stride, begin, count, out);
+  cells8Of<1>(src, stride, begin, count, out);
+}
+
+template <int kCell>
+static inline void cells16Of(const uint8_t* src, int64_t stride, int32_t bitDepth, int32_t shift,
+                             int32_t begin, int32_t count, uint8_t* out) {
+  for (int32_t i = begin; i < count; i++) {
+    int32_t sum = 0;
+    for (int32_t y = 0; y < kCell; y++) {
+      const uint8_t* p = src + y * stride + 2 * kCell * i;
+      for (int32_t x = 0; x < kCell; x++) sum += (p[2 * x] | p[2 * x + 1] << 8) >> shift;
+    }
+    out[i] = cellMean(sum, kCell * kCell, bitDepth);
   }
 }
 
 static inline void cells16Plain(const uint8_t* src, int64_t stride, int32_t cell, int32_t bitDepth,
                                 int32_t shift, int32_t begin, int32_t count, uint8_t* out) {
-  for (int32_t i = begin; i < count; i++) {
-    int32_t sum = 0;
-    for (int32_t y = 0; y < cell; y++) {
-      for (int32_t x = 0; x < cell; x++) {
-        sum += loadSample(src + y * stride + 2 * (i * cell + x), bitDepth, shift);
-      }
-    }
-    out[i] = cellMean(sum, cell * cell, bitDepth);
-  }
+  if (cell == 4) return cells16Of<4>(src, stride, bitDepth, shift, begin, count, out);
+  if (cell == 2) return cells16Of<2>(src, stride, bitDepth, shift, begin, count, out);
+  cells16Of<1>(src, stride, bitDepth, shift, begin, count, out);
 }
 
 // Motion and residuals of block `block` from its winning candidate.
@@ -45,63 +61,6 @@ static inline void matchResult(const MatchRow& row, const MatchCandidates& candi
       const int32_t d = row.cur[y * row.curStride + x] - prev[x];
       row.residual[static_cast<int64_t>(y) * row.cols + x] = static_cast<uint8_t>(d < 0 ? -d : d);
     }
-  }
-}
-
-// One chroma sample of a Table row at 8 bits.
-static inline int32_t tableChroma(const RgbRow& r, int32_t plane, int64_t cx) {
-  const int32_t extra = r.bitDepth - 8, shift = r.shift[plane];
-  const int32_t own = loadSample(r.plane[plane] + cx * r.step[plane], r.bitDepth, shift);
-  const uint8_t* above = r.above[plane - 1];
-  if (above == nullptr) return roundTo8Bits(own, extra);
-  return meanTo8Bits(own, loadSample(above + cx * r.step[plane], r.bitDepth, shift), extra);
-}
-
-static inline void rgbRowTable(const RgbRow& r, int32_t begin, int32_t end) {
-  const ColorCoeffs c = *r.coeffs;
-  const int32_t perChroma = 1 << r.log2ChromaW;
-  for (int32_t x = begin; x < end;) {
-    const int64_t cx = x >> r.log2ChromaW;
-    const int32_t u = tableChroma(r, 1, cx), v = tableChroma(r, 2, cx);
-    const int32_t red = tableStep(c.tableRv, v), blue = tableStep(c.tableBu, u);
-    const int32_t green = tableStep(c.tableGu, u) + tableStep(c.tableGv, v);
-    const int32_t stop = minInt(end, static_cast<int32_t>(cx + 1) * perChroma);
-    for (; x < stop; x++) {
-      const uint8_t* at = r.plane[0] + int64_t{x} * r.step[0];
-      const int32_t y = roundLuma(loadSample(at, r.bitDepth, r.shift[0]), r.bitDepth - 8);
-      uint8_t* out = r.out + int64_t{x} * 3;
-      out[0] = tableValue(c, y + red);
-      out[1] = tableValue(c, y + green);
-      out[2] = tableValue(c, y + blue);
-    }
-  }
-}
-
-static inline void rgbRowPlain(const RgbRow& r, int32_t begin, int32_t end) {
-  if (r.coeffs->way == ColorWay::Table) {
-    rgbRowTable(r, begin, end);
-    return;
-  }
-  const ColorCoeffs c = *r.coeffs;
-  for (int32_t x = begin; x < end; x++) {
-    const int32_t first = loadSample(r.plane[0] + int64_t{x} * r.step[0], r.bitDepth, r.shift[0]);
-    Rgb8 p;
-    if (c.planar3 == 0) {
-      p.r = p.g = p.b = lumaTermToRgb(c, first);
-    } else {
-      const int64_t cx = x >> r.log2ChromaW;
-      const int32_t second = loadSample(r.plane[1] + cx * r.step[1], r.bitDepth, r.shift[1]);
-      const int32_t third = loadSample(r.plane[2] + cx * r.step[2], r.bitDepth, r.shift[2]);
-      if (c.planar3 == 2) {
-        p = {lumaTermToRgb(c, first), lumaTermToRgb(c, second), lumaTermToRgb(c, third)};
-      } else {
-        p = yuvToRgb(c, first, second, third);
-      }
-    }
-    uint8_t* out = r.out + int64_t{x} * 3;
-    out[0] = p.r;
-    out[1] = p.g;
-    out[2] = p.b;
   }
 }
 
@@ -129,21 +88,18 @@ static inline void resizeLumaPlain(const ResizePlan& plan, int32_t y, int32_t ro
 
 static inline void castValuesPlain(const float* in, int64_t begin, int64_t count, float scale,
                                    float mean, float std, DType dtype, void* out) {
-  for (int64_t i = begin; i < count; i++) {
-    const float v = normalizeValue(in[i], scale, mean, std);
-    switch (dtype) {
-      case DType::U8:
-        static_cast<uint8_t*>(out)[i] = floatToU8(v);
-        break;
-      case DType::F16:
-        static_cast<uint16_t*>(out)[i] = floatToF16(v);
-        break;
-      case DType::BF16:
-        static_cast<uint16_t*>(out)[i] = floatToBf16(v);
-        break;
-      default:
-        static_cast<float*>(out)[i] = v;
-    }
+  const auto each = [&](auto* to, auto cast) {
+    for (int64_t i = begin; i < count; i++) to[i] = cast(normalizeValue(in[i], scale, mean, std));
+  };
+  switch (dtype) {
+    case DType::U8:
+      return each(static_cast<uint8_t*>(out), floatToU8);
+    case DType::F16:
+      return each(static_cast<uint16_t*>(out), floatToF16);
+    case DType::BF16:
+      return each(static_cast<uint16_t*>(out), floatToBf16);
+    default:
+      return each(static_cast<float*>(out), [](float v) { return v; });
   }
 }
 

@@ -1,9 +1,12 @@
-#include "ops/simd/rows_math.h"
+#include "ops/simd/energy_plain.h"
+#include "ops/simd/match_order.h"
+#include "ops/simd/resize_impl.h"
+#include "ops/simd/vec_scalar.h"
 
 namespace cps {
 namespace {
 
-constexpr MatchCandidates kCandidates = makeMatchCandidates();
+constexpr MatchOrder kOrder = makeMatchOrder();
 
 void cells8(const uint8_t* src, int64_t stride, int32_t cell, int32_t count, uint8_t* out) {
   cells8Plain(src, stride, cell, 0, count, out);
@@ -14,24 +17,41 @@ void cells16(const uint8_t* src, int64_t stride, int32_t cell, int32_t bitDepth,
   cells16Plain(src, stride, cell, bitDepth, shift, 0, count, out);
 }
 
+// 16 blocks at a time, in loops over 64 cells that a compiler turns into vectors.
 void matchRow(const MatchRow& row) {
-  const int32_t blocks = (row.cols + kMatchBlock - 1) / kMatchBlock;
-  for (int32_t block = 0; block < blocks; block++) {
-    const int32_t begin = block * kMatchBlock, end = minInt(begin + kMatchBlock, row.cols);
-    int32_t best = INT32_MAX;
+  constexpr int32_t kCells = 64, kBlocks = kCells / kMatchBlock;
+  for (int32_t x = 0; x < row.cols; x += kCells) {
+    const int32_t left = minInt(row.cols - x, kCells);
+    int32_t best[kBlocks];
+    for (int32_t& b : best) b = INT32_MAX;
     for (int32_t rank = 0; rank < kMatchCandidates; rank++) {
-      const int32_t dy = kCandidates.dy[rank], dx = kCandidates.dx[rank];
-      int32_t sad = 0;
+      if (kOrder.checkBefore[rank]) {
+        int32_t worst = 0;
+        for (const int32_t b : best) worst = maxInt(worst, b);
+        if (worst < kOrder.floorKey[rank]) break;
+      }
+      uint16_t sums[kCells] = {};
       for (int32_t y = 0; y < row.rows; y++) {
-        const uint8_t* prev = row.prev + (y - dy) * row.prevStride - dx;
-        for (int32_t x = begin; x < end; x++) {
-          const int32_t d = row.cur[y * row.curStride + x] - prev[x];
-          sad += d < 0 ? -d : d;
+        const uint8_t* cur = row.cur + y * row.curStride + x;
+        const uint8_t* prev = row.prev + (y - kOrder.candidates.dy[rank]) * row.prevStride + x -
+                              kOrder.candidates.dx[rank];
+        for (int32_t i = 0; i < kCells; i++) {
+          const uint8_t d =
+              static_cast<uint8_t>(cur[i] > prev[i] ? cur[i] - prev[i] : prev[i] - cur[i]);
+          sums[i] = static_cast<uint16_t>(sums[i] + d);
         }
       }
-      best = minInt(best, matchKey(sad, matchPenalty(dy, dx), rank));
+      for (int32_t i = left; i < kCells; i++) sums[i] = 0;
+      for (int32_t b = 0; b < kBlocks; b++) {
+        const uint16_t* s = sums + b * kMatchBlock;
+        const int32_t sad = s[0] + s[1] + s[2] + s[3];
+        best[b] = minInt(best[b], (sad << kMatchRankBits) + kOrder.addend[rank]);
+      }
     }
-    matchResult(row, kCandidates, block, matchRank(best));
+    const int32_t blocks = (left + kMatchBlock - 1) / kMatchBlock;
+    for (int32_t b = 0; b < blocks; b++) {
+      matchResult(row, kOrder.candidates, x / kMatchBlock + b, matchRank(best[b]));
+    }
   }
 }
 
@@ -42,29 +62,18 @@ void castValues(const float* in, int64_t count, float scale, float mean, float s
   castValuesPlain(in, 0, count, scale, mean, std, dtype, out);
 }
 
-void referenceMatchRow(const float* cur, const float* prev, int64_t prevStride, int32_t radius,
-                       int32_t cols, float* motion, float* residual) {
-  for (int32_t x = 0; x < cols; x++) {
-    residual[x] = INFINITY;
-    motion[x] = 0.0f;
-  }
-  for (int32_t dy = -radius; dy <= radius; dy++) {
-    for (int32_t dx = -radius; dx <= radius; dx++) {
-      const float* p = prev - dy * prevStride - dx;
-      const float length = referenceMotionLength(dy, dx);
-      for (int32_t x = 0; x < cols; x++) {
-        const float d = fabsf(cur[x] - p[x]);
-        const bool better = d < residual[x];
-        residual[x] = better ? d : residual[x];
-        motion[x] = better ? length : motion[x];
-      }
-    }
-  }
-}
-
 }  // namespace
 
-const OpsTable kScalarOps = {"scalar",        cells8,          cells16,    matchRow,         rgbRow,
-                             resizeRowsPlain, resizeLumaPlain, castValues, referenceMatchRow};
+const OpsTable kScalarOps = {"scalar",
+                             cells8,
+                             cells16,
+                             matchRow,
+                             rgbRow,
+                             resizeRowsWide<Scalar>,
+                             resizeLumaWide<Scalar>,
+                             castValues,
+                             referenceMatchRowWide<Scalar>,
+                             lerpColumnsPlain,
+                             energyRowPlain};
 
 }  // namespace cps

@@ -46,7 +46,8 @@ struct RgbRow {
 // offset, an output column another, and their sum addresses the sample. Orientation, crop, chroma
 // subsampling and packed layouts are all in the tables, so the loops do not know them. Samples are
 // read through 4-byte windows (one gather lane), which the tables keep inside the picture's rows;
-// `shift` says which bits of the window are meant. [0] is the first plane, [1] the other two.
+// `shift` says which bits of the window are meant. Kinds: [0] is the first plane, [1] the other
+// two, [2] the chroma that way Table takes the mean with (the same as [1] where it takes none).
 enum class ResizeFetch : uint8_t {
   Direct,  // by rgbAt, for whatever the windows cannot address
   Joint,   // both taps of a row in one window: planar layouts without transposition
@@ -54,8 +55,8 @@ enum class ResizeFetch : uint8_t {
   Split,   // one window per sample: everything else
 };
 struct ResizeLine {
-  int64_t offset[2][2];  // [plane kind][tap], bytes
-  int32_t shift[2][2];
+  int64_t offset[3][2];  // [kind][tap], bytes
+  int32_t shift[3][2];
   float w0, w1;
 };
 struct ResizePlan {
@@ -70,12 +71,25 @@ struct ResizePlan {
   const BilinearTap* tapX;  // [outWidth]
   const ResizeLine* lines;  // [outHeight]
   // [outWidth + kResizePadding] each
-  const int32_t* offset[2][2];
-  const int32_t* shift[2][2];
+  const int32_t* offset[3][2];
+  const int32_t* shift[3][2];
   const float* w0;
   const float* w1;
 };
 constexpr int32_t kResizePadding = 16;
+
+// One row of the energy map of 'reference' at the target size. columns[a][c]: cell row c of the two
+// that full-size row a lies between, interpolated to the target's columns (2 * count values: the
+// left neighbour of every target pixel, then the right one).
+struct EnergyRow {
+  const float* columns[2][2];
+  float cellWeight[2][2];
+  float w0, w1;  // of the two full-size rows
+  const float* wx0;
+  const float* wx1;  // [count]
+  int32_t count;
+  float* out;  // [count]
+};
 
 // Values written behind the last one asked for, by the loops that say so.
 constexpr int32_t kOverrun = 16;
@@ -104,6 +118,10 @@ struct OpsTable {
   // kOverrun values of room.
   void (*referenceMatchRow)(const float* cur, const float* prev, int64_t prevStride, int32_t radius,
                             int32_t cols, float* motion, float* residual);
+  // out[i] = row[i0[i]] * w0[i] + row[i1[i]] * w1[i], fused as in geometry_math.h.
+  void (*lerpColumns)(const float* row, const int32_t* i0, const int32_t* i1, const float* w0,
+                      const float* w1, int32_t count, float* out);
+  void (*energyRow)(const EnergyRow& row);
 };
 
 // The variants this machine can run, best first; the last one is scalar.

@@ -19,6 +19,8 @@ struct Avx2 {
     return _mm256_i32gather_epi32(reinterpret_cast<const int*>(base), offset, 1);
   }
   static I add(I a, I b) { return _mm256_add_epi32(a, b); }
+  static I sub(I a, I b) { return _mm256_sub_epi32(a, b); }
+  static I mul(I a, I b) { return _mm256_mullo_epi32(a, b); }
   static I and_(I a, I b) { return _mm256_and_si256(a, b); }
   static I or_(I a, I b) { return _mm256_or_si256(a, b); }
   static I shiftRight(I a, I bits) { return _mm256_srlv_epi32(a, bits); }
@@ -27,6 +29,7 @@ struct Avx2 {
   static I shiftRightSigned(I a, int32_t bits) {
     return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits));
   }
+  static I min255(I a) { return _mm256_min_epi32(a, _mm256_set1_epi32(255)); }
   static I clip255(I a) {
     return _mm256_min_epi32(_mm256_max_epi32(a, _mm256_setzero_si256()), _mm256_set1_epi32(255));
   }

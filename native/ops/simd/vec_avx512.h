@@ -17,6 +17,8 @@ struct Avx512 {
   static I load(const int32_t* p) { return _mm512_loadu_si512(p); }
   static I gather(const uint8_t* base, I offset) { return _mm512_i32gather_epi32(offset, base, 1); }
   static I add(I a, I b) { return _mm512_add_epi32(a, b); }
+  static I sub(I a, I b) { return _mm512_sub_epi32(a, b); }
+  static I mul(I a, I b) { return _mm512_mullo_epi32(a, b); }
   static I and_(I a, I b) { return _mm512_and_si512(a, b); }
   static I or_(I a, I b) { return _mm512_or_si512(a, b); }
   static I shiftRight(I a, I bits) { return _mm512_srlv_epi32(a, bits); }
@@ -25,6 +27,7 @@ struct Avx512 {
   static I shiftRightSigned(I a, int32_t bits) {
     return _mm512_sra_epi32(a, _mm_cvtsi32_si128(bits));
   }
+  static I min255(I a) { return _mm512_min_epi32(a, _mm512_set1_epi32(255)); }
   static I clip255(I a) {
     return _mm512_min_epi32(_mm512_max_epi32(a, _mm512_setzero_si512()), _mm512_set1_epi32(255));
   }

@@ -10,6 +10,7 @@
 #include "ffmpeg/handles.h"
 
 extern "C" {
+#include <libavutil/intreadwrite.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -34,14 +35,17 @@ uint64_t hashOfFrame(const AVFrame& frame) {
   Hash hash;
   for (int c = 0; c < count; ++c) {
     const bool chroma = c > 0 && !rgb;
-    // A palette entry is 0xAARRGGBB, and FFmpeg numbers its bytes in memory: blue, green, red.
-    const int component = palette ? 2 - c : c;
     const int width = chroma ? AV_CEIL_RSHIFT(frame.width, d->log2_chroma_w) : frame.width;
     const int height = chroma ? AV_CEIL_RSHIFT(frame.height, d->log2_chroma_h) : frame.height;
     for (int y = 0; y < height; ++y) {
       av_read_image_line(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, d, 0,
-                         y, component, width, palette);
-      for (int x = 0; x < width; ++x) hash.add(line[static_cast<size_t>(x)]);
+                         y, palette ? 0 : c, width, 0);
+      for (int x = 0; x < width; ++x) {
+        const size_t value = line[static_cast<size_t>(x)];
+        // An entry is a 32-bit word 0xAARRGGBB: red first, as for every other picture.
+        hash.add(palette ? AV_RN32(frame.data[1] + 4 * value) >> (16 - 8 * c) & 0xff
+                         : static_cast<uint32_t>(value));
+      }
     }
   }
   return hash.value();

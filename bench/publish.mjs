@@ -2,8 +2,8 @@
 /**
  * node bench/publish.mjs [bench/results/FILE.json]
  *
- * From the JSON of a run: docs/performance.md, its charts in docs/performance/, and what stands
- * between the performance markers of README.md. Writes figures that were measured, nothing else.
+ * From the JSON of a run: what stands between the performance markers of docs/performance.md and of
+ * README.md, and the charts in docs/performance/. Writes figures that were measured, nothing else.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -93,26 +93,24 @@ function summary(report) {
 
 function page(report) {
   const parts = [
-    '# Performance',
-    '',
-    'Made by `npm run bench` and `node bench/publish.mjs`; do not edit.',
+    '## Figures',
     '',
     setting(report),
     '',
     caveats(report),
     '',
-    markdownTable(checkTable(report.checks), 2),
+    markdownTable(checkTable(report.checks)),
   ];
   for (const [name, data] of Object.entries(report.sections)) {
     const section = sections[name];
-    parts.push(`## ${section.title}`, '');
-    for (const table of section.tables(data)) parts.push(markdownTable(table));
+    parts.push(`### ${section.title}`, '');
+    for (const table of section.tables(data)) parts.push(markdownTable(table, 4));
     for (const chart of section.charts?.(data) ?? []) {
       fs.writeFileSync(at('docs', 'performance', chart.file), lineChart(chart));
       parts.push(`![${chart.title}](performance/${chart.file})`, '');
     }
   }
-  return `${parts.join('\n').trim()}\n`;
+  return parts.join('\n');
 }
 
 function main() {
@@ -120,12 +118,15 @@ function main() {
   if (!fs.existsSync(file)) throw new Stop(`There is no ${file}; npm run bench makes one.`);
   const report = JSON.parse(fs.readFileSync(file, 'utf8'));
   fs.mkdirSync(at('docs', 'performance'), { recursive: true });
-  fs.writeFileSync(at('docs', 'performance.md'), page(report));
-  const readme = at('README.md');
-  if (!fs.existsSync(readme)) throw new Stop('There is no README.md.');
-  const text = between(fs.readFileSync(readme, 'utf8'), summary(report));
-  if (!text) throw new Stop(`README.md has no ${BEGIN} … ${END}; nothing was written there.`);
-  fs.writeFileSync(readme, text);
+  for (const [name, inside] of [
+    ['docs/performance.md', page(report)],
+    ['README.md', summary(report)],
+  ]) {
+    const target = at(name);
+    const text = between(fs.readFileSync(target, 'utf8'), inside);
+    if (!text) throw new Stop(`${name} has no ${BEGIN} … ${END}; nothing was written there.`);
+    fs.writeFileSync(target, text);
+  }
 }
 
 try {

@@ -70,6 +70,13 @@ export interface DecodeConfig {
    */
   readonly readerCacheSize?: number | undefined;
   /**
+   * A folder (made when missing) where frame indexes are kept for the next process, one small
+   * file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts
+   * only for the same path, size and modification time; a file that cannot be written is left
+   * out.
+   */
+  readonly readerCacheDir?: string | undefined;
+  /**
    * Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where
    * untagged). Default: 'auto'.
    */

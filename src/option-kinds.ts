@@ -1,4 +1,5 @@
 /** The kinds of option that the schema (src/options.ts) is made of: each checks and describes itself. */
+import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
 import { checkInteger, checkNumber, invalid, rangeText } from './is.js';
@@ -107,6 +108,22 @@ export function oneOf<const V extends string>(
         throw invalid(name, `one of ${all.map((v) => `'${v}'`).join(', ')}`, value);
       }
       return found;
+    },
+  };
+}
+
+/** A folder, or `word`; relative paths are of the working directory at the time of the call. */
+export function folderOr(word: string, text: TextWithDefault<string>): WithDefault<string> {
+  const expected = `path of a folder (non-empty string) or '${word}'`;
+  return {
+    ...text,
+    type: 'string',
+    expected,
+    parse: (name, value) => {
+      if (typeof value !== 'string' || value === '' || value.includes('\0')) {
+        throw invalid(name, expected, value);
+      }
+      return value === word ? word : path.resolve(value);
     },
   };
 }

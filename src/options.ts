@@ -7,6 +7,7 @@
  */
 import {
   boolean,
+  folderOr,
   integer,
   NORMALIZE_EXPECTED,
   NORMALIZE_PRESETS,
@@ -168,6 +169,19 @@ export const OPTIONS = {
       'Frame indexes kept in memory for later calls (least recently used goes first; key: path, ' +
       'size, modification time). Zero or less: none.',
     impact: 'A hit saves one pass over the file; an index costs a few bytes per frame.',
+  }),
+  readerCacheDir: folderOr('beside', {
+    apis: BOTH,
+    default: '',
+    defaultText: 'none',
+    doc:
+      'A folder (made when missing) where frame indexes are kept for the next process, one small ' +
+      "file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts " +
+      'only for the same path, size and modification time; a file that cannot be written is left ' +
+      'out.',
+    impact:
+      'The first call of a process on a known file skips the pass over it; most for transport ' +
+      'streams, AVI, raw streams and VP9, least for MP4, whose own tables say nearly everything.',
   }),
   colorMatrix: oneOf(['auto', 'bt601', 'bt709', 'bt2020'], {
     apis: BOTH,

@@ -26,6 +26,7 @@ export interface DecodeRecord {
   readonly decodeThreads: number;
   readonly decodeThreadType: 'auto' | 'frame' | 'slice';
   readonly readerCacheSize: number;
+  readonly readerCacheDir: string;
   readonly colorMatrix: 'auto' | 'bt601' | 'bt709' | 'bt2020';
   readonly maxFramePixels: number;
   readonly maxFrames: number;
@@ -125,6 +126,7 @@ function decodeRecord(v: Values): DecodeRecord {
     decodeThreads: v.decodeThreads,
     decodeThreadType: v.decodeThreadType,
     readerCacheSize: v.readerCacheSize,
+    readerCacheDir: v.readerCacheDir,
     colorMatrix: v.colorMatrix,
     maxFramePixels: v.maxFramePixels,
     maxFrames: v.maxFrames,

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeOnly, patchStream } from '../src/index.js';
 import { native } from '../src/binding.js';
@@ -65,6 +65,7 @@ const WRONG: Record<OptionName, unknown[]> = {
   decodeThreads: [...notInteger, -1, 1025],
   decodeThreadType: ['frames', 1, null],
   readerCacheSize: [...notInteger, 2 ** 31, -(2 ** 31)],
+  readerCacheDir: ['', 7, null, {}, 'a\0b'],
   colorMatrix: ['bt.709', 709, null],
   width: [...notInteger, 0, 16385],
   height: [...notInteger, 0, 16385],
@@ -230,6 +231,11 @@ describe('combinations', () => {
 });
 
 describe('records', () => {
+  test('readerCacheDir is an absolute folder, or beside the video', () => {
+    expect(patchCall({ readerCacheDir: 'cache' }).decode.readerCacheDir).toBe(resolve('cache'));
+    expect(patchCall({ readerCacheDir: 'beside' }).decode.readerCacheDir).toBe('beside');
+  });
+
   test('defaults', () => {
     const { input, signal, decode, patch } = patchCall({});
     expect(input).toBe(VIDEO);
@@ -248,6 +254,7 @@ describe('records', () => {
       decodeThreads: 0,
       decodeThreadType: 'auto',
       readerCacheSize: 8,
+      readerCacheDir: '',
       colorMatrix: 'auto',
       maxFramePixels: 268435456,
       maxFrames: 10_000_000,

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { pathToFileURL } from 'node:url';
 import { native } from '../src/binding.js';
@@ -215,7 +217,7 @@ describe('of a real video', () => {
   });
 
   test('path, file: URL, URL object, Buffer, Uint8Array and ArrayBuffer give the same', async () => {
-    const bytes = readFileSync(BPYRAMID);
+    const bytes = fs.readFileSync(BPYRAMID);
     const whole = new Uint8Array(bytes);
     const url = pathToFileURL(BPYRAMID);
     const inputs = [BPYRAMID, url.href, url, bytes, whole, whole.buffer];
@@ -229,7 +231,7 @@ describe('of a real video', () => {
   });
 
   test('bytes may be changed once the call has returned', async () => {
-    const bytes = readFileSync(BPYRAMID);
+    const bytes = fs.readFileSync(BPYRAMID);
     const first = await patchStream({ videoPath: BPYRAMID, kKeep: 40 });
     const pending = patchStream({ videoPath: bytes, kKeep: 40 });
     bytes.fill(0);
@@ -303,6 +305,7 @@ describe('of a real video', () => {
 
   test('every strategy, thread count and mode gives the same bytes', async () => {
     const base = { videoPath: BPYRAMID, kKeep: 200 };
+    const cacheDir = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-indexes-'));
     const variants: Partial<PatchStreamConfig>[] = [
       {},
       { uniformStrategy: 'seek' },
@@ -314,6 +317,7 @@ describe('of a real video', () => {
       { decodeThreads: 2, decodeThreadType: 'slice' },
       { decodeMode: 'latency' },
       { readerCacheSize: 0 },
+      { readerCacheSize: 0, readerCacheDir: cacheDir },
     ];
     const results = await Promise.all(variants.map((v) => patchStream({ ...base, ...v })));
     const [first] = results;
@@ -321,7 +325,14 @@ describe('of a real video', () => {
       expect(result.patches.data).toEqual(first?.patches.data);
       expect(result.positions.data).toEqual(first?.positions.data);
     }
-    results.forEach((result) => result.close());
+
+    // What one call left on disk the next one, of another process as it were, takes up.
+    const fromDisk = await patchStream({ ...base, readerCacheSize: 0, readerCacheDir: cacheDir });
+    expect(fs.readdirSync(cacheDir)).toHaveLength(1);
+    expect(fromDisk.timings).toMatchObject({ indexFromDisk: 1 });
+    expect(fromDisk.patches.data).toEqual(first?.patches.data);
+    [...results, fromDisk].forEach((result) => result.close());
+    fs.rmSync(cacheDir, { recursive: true });
   });
 
   test('rotation is applied before patches are cut', async () => {

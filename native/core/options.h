@@ -37,7 +37,8 @@ struct DecodeOptions {
   bool nvdecReuseOpenDecoder;
   int decodeThreads;  // 0: from the process-wide budget
   ThreadType decodeThreadType;
-  int64_t readerCacheSize;  // <= 0 disables
+  int64_t readerCacheSize;     // <= 0 disables
+  std::string readerCacheDir;  // empty: none; "beside" (media/index_file.h)
   ColorMatrixOption colorMatrix;
   // Limits, checked before anything is allocated on a file's word.
   int64_t maxFramePixels;

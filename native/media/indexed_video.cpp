@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "media/frame_view_ffmpeg.h"
 #include "media/index_cache.h"
+#include "media/index_file.h"
 
 namespace cps {
 
@@ -18,8 +19,18 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
       bytes_(std::move(bytes)) {
   const Profile::Scope scope(call.profile, "indexMs");
   if (call.cancel) call.cancel->check(Stage::Open);
-  const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
   const std::optional<FileIdentity> identity = bytes_->identity();
+  const auto build = [&]() -> FrameIndexPtr {
+    if (!identity || options_.readerCacheDir.empty())
+      return buildFrameIndex(bytes_, call, services);
+    const IndexFile file(options_.readerCacheDir, *identity);
+    FrameIndexPtr index = file.load();
+    call.profile.set("indexFromDisk", index ? 1 : 0);
+    if (index) return index;
+    index = buildFrameIndex(bytes_, call, services);
+    file.save(*index);
+    return index;
+  };
   index_ = identity
                ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
                : build();

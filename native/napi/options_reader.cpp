@@ -139,6 +139,7 @@ void visit(Visitor& v, DecodeOptions& o) {
   v("decodeThreads", o.decodeThreads);
   v("decodeThreadType", o.decodeThreadType, kThreadTypes);
   v("readerCacheSize", o.readerCacheSize);
+  v("readerCacheDir", o.readerCacheDir);
   v("colorMatrix", o.colorMatrix, kMatrices);
   v("maxFramePixels", o.maxFramePixels);
   v("maxFrames", o.maxFrames);

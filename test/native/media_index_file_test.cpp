@@ -1,0 +1,204 @@
+// Indexes on disk: the same as one just built, for every clip; never one of another state of the
+// file, another file, or damaged bytes.
+
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <random>
+
+#include "media/index_codec.h"
+#include "media/index_file.h"
+#include "media_common.h"
+
+extern "C" {
+#include <libavutil/crc.h>
+}
+
+namespace media_test {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Folder {
+ public:
+  Folder() : path_(fs::temp_directory_path() / ("cps-index-" + std::to_string(::getpid()))) {
+    fs::remove_all(path_);
+    fs::create_directories(path_);
+  }
+  ~Folder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  std::string operator/(const std::string& name) const { return (path_ / name).string(); }
+  int files() const {
+    return static_cast<int>(std::distance(fs::directory_iterator(path_), fs::directory_iterator()));
+  }
+
+ private:
+  fs::path path_;
+};
+
+struct Built {
+  cps::FrameIndexPtr index;
+  cps::FileIdentity identity;
+};
+
+Built buildIndex(const std::string& path) {
+  Services services(2);
+  cps::Profile profile;
+  const cps::DecodeOptions options = defaultOptions();
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  const auto source = cps::openFileSource(path);
+  return {cps::buildFrameIndex(source, call, services.media), *source->identity()};
+}
+
+void expectEqual(const cps::FrameIndex& a, const cps::FrameIndex& b) {
+  EXPECT_EQ(a.info.width, b.info.width);
+  EXPECT_EQ(a.info.height, b.info.height);
+  EXPECT_EQ(a.info.totalFrames, b.info.totalFrames);
+  EXPECT_EQ(a.info.fps, b.info.fps);
+  EXPECT_EQ(a.info.durationSec, b.info.durationSec);
+  EXPECT_EQ(a.info.codec, b.info.codec);
+  EXPECT_EQ(a.info.format, b.info.format);
+  EXPECT_EQ(a.trust, b.trust);
+  EXPECT_EQ(a.seekKind, b.seekKind);
+  EXPECT_EQ(a.seekable(), b.seekable());
+  EXPECT_EQ(a.plain, b.plain);
+  EXPECT_TRUE(a.orientation == b.orientation);
+  EXPECT_EQ(a.storedWidth, b.storedWidth);
+  EXPECT_EQ(a.storedHeight, b.storedHeight);
+  EXPECT_EQ(a.reorderDepth, b.reorderDepth);
+  EXPECT_EQ(a.display, b.display);
+  EXPECT_EQ(a.keys, b.keys);
+  EXPECT_EQ(a.timestampsSec, b.timestampsSec);
+  EXPECT_EQ(a.bitstream.codec, b.bitstream.codec);
+  EXPECT_EQ(a.bitstream.lengthBytes, b.bitstream.lengthBytes);
+  EXPECT_EQ(a.bitstream.hevcSubLayers, b.bitstream.hevcSubLayers);
+  ASSERT_EQ(a.packets.size(), b.packets.size());
+  for (size_t i = 0; i < a.packets.size(); ++i) {
+    const cps::PacketEntry &x = a.packets[i], &y = b.packets[i];
+    ASSERT_TRUE(x.pts == y.pts && x.dts == y.dts && x.pos == y.pos && x.order == y.order &&
+                x.duration == y.duration && x.size == y.size && x.key == y.key &&
+                x.displayIndex == y.displayIndex && x.discard == y.discard)
+        << "packet " << i;
+  }
+}
+
+TEST(IndexFile, GivesBackTheIndexOfEveryClip) {
+  for (const Fixture& fixture : fixtures()) {
+    SCOPED_TRACE(fixture.name);
+    const Built built = buildIndex(fixture.path());
+    const std::vector<uint8_t> bytes = cps::encodeIndex(*built.index, built.identity);
+    const cps::FrameIndexPtr read = cps::decodeIndex(bytes, built.identity);
+    ASSERT_TRUE(read);
+    expectEqual(*built.index, *read);
+    // A few bytes per frame, the codec's own headers aside.
+    const size_t headers = 400 + static_cast<size_t>(built.index->parameters->extradata_size);
+    EXPECT_LT(bytes.size(), headers + 40 * built.index->packets.size());
+  }
+}
+
+TEST(IndexFile, ASecondProcessDecodesTheSameFramesFromIt) {
+  const Folder folder;
+  for (const Fixture& fixture : fixtures()) {
+    SCOPED_TRACE(fixture.name);
+    cps::DecodeOptions options = defaultOptions();
+    options.readerCacheDir = folder / "made/when missing";
+    Decoded first, second;
+    {
+      Services services(2);
+      const int64_t total = probe(fixture.path(), services).totalFrames;
+      Services fresh(2);
+      decodeWith(fixture.path(), options, fresh, sampled(total, 5), first);
+      EXPECT_EQ(first.profile.at("indexFromDisk"), 0);
+    }
+    Services services(2);
+    decodeWith(fixture.path(), options, services, sampled(first.info.totalFrames, 5), second);
+    EXPECT_EQ(second.profile.at("indexFromDisk"), 1);
+    ASSERT_EQ(first.sink.frames.size(), second.sink.frames.size());
+    for (const auto& [id, frame] : first.sink.frames) {
+      ASSERT_TRUE(second.sink.frames.contains(id));
+      EXPECT_EQ(frame.hash, second.sink.frames.at(id).hash) << "frame " << id;
+      EXPECT_EQ(frame.seconds, second.sink.frames.at(id).seconds) << "frame " << id;
+    }
+  }
+}
+
+// The frames through an index that belongs to another state of the file would be an error or wrong.
+TEST(IndexFile, AnotherStateOfTheFileIsAMiss) {
+  const Folder folder;
+  const std::string video = folder / "a.mp4";
+  fs::copy_file(fixtures().front().path(), video);
+  const auto fromDisk = [&](const std::string& place) {
+    Services services(1);
+    cps::DecodeOptions options = defaultOptions();
+    options.readerCacheDir = place;
+    Decoded out;
+    decodeWith(video, options, services, {0}, out);
+    return out.profile.at("indexFromDisk");
+  };
+  for (const std::string& place : {folder / "cache", std::string(cps::IndexFile::kBesideVideo)}) {
+    SCOPED_TRACE(place);
+    EXPECT_EQ(fromDisk(place), 0);
+    EXPECT_EQ(fromDisk(place), 1);
+    fs::last_write_time(video, fs::last_write_time(video) + std::chrono::seconds(2));
+    EXPECT_EQ(fromDisk(place), 0) << "another time";
+    EXPECT_EQ(fromDisk(place), 1);
+    const auto time = fs::last_write_time(video);
+    std::ofstream(video, std::ios::app) << "x";
+    fs::last_write_time(video, time);
+    EXPECT_EQ(fromDisk(place), 0) << "another size";
+  }
+  EXPECT_TRUE(fs::exists(video + ".cpsindex"));
+  EXPECT_EQ(folder.files(), 3) << "the video, its index, the cache: nothing unfinished";
+}
+
+TEST(IndexFile, AFolderThatCannotBeIsNamed) {
+  const Folder folder;
+  std::ofstream(folder / "file") << "x";
+  Services services(1);
+  cps::DecodeOptions options = defaultOptions();
+  options.readerCacheDir = folder / "file/below";
+  Decoded out;
+  const std::string error =
+      errorOf([&] { decodeWith(fixtures().front().path(), options, services, {0}, out); });
+  EXPECT_NE(error.find("ERR_CPS_INVALID_ARGUMENT"), std::string::npos) << error;
+  EXPECT_NE(error.find("readerCacheDir"), std::string::npos) << error;
+  EXPECT_NE(error.find(folder / "file/below"), std::string::npos) << error;
+}
+
+// With the checksum made right again, so that the checks of the values themselves are reached.
+TEST(IndexFile, DamagedBytesAreAMissOrHarmless) {
+  std::mt19937 random(7);
+  int misses = 0, taken = 0;
+  for (const Fixture& fixture : fixtures()) {
+    const Built built = buildIndex(fixture.path());
+    const std::vector<uint8_t> good = cps::encodeIndex(*built.index, built.identity);
+    for (int round = 0; round < 60; ++round) {
+      std::vector<uint8_t> bytes = good;
+      if (round % 3 == 0) bytes.resize(random() % bytes.size());
+      for (uint32_t flips = random() % 4 + 1; flips > 0 && bytes.size() > 4; --flips) {
+        bytes[random() % (bytes.size() - 4)] ^= static_cast<uint8_t>(1u << random() % 8);
+      }
+      EXPECT_FALSE(bytes != good && cps::decodeIndex(bytes, built.identity)) << "checksum";
+      if (bytes.size() < 4) continue;
+      const size_t body = bytes.size() - 4;
+      const uint32_t sum = av_crc(av_crc_get_table(AV_CRC_32_IEEE), 0xffffffff, bytes.data(), body);
+      for (size_t i = 0; i < 4; ++i) bytes[body + i] = static_cast<uint8_t>(sum >> (8 * i));
+      const cps::FrameIndexPtr index = cps::decodeIndex(bytes, built.identity);
+      ++(index ? taken : misses);
+      if (!index) continue;
+      const auto packets = static_cast<int32_t>(index->packets.size());
+      for (const int32_t ordinal : index->display) ASSERT_TRUE(ordinal >= 0 && ordinal < packets);
+      for (int32_t i = 0; i < packets; ++i) ASSERT_LE(index->startFor(i), i);
+      ASSERT_EQ(index->timestampsSec.size(), index->display.size());
+    }
+  }
+  EXPECT_GT(misses, 0);
+  EXPECT_GT(taken, 0);
+}
+
+}  // namespace
+}  // namespace media_test

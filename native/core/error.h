@@ -1,5 +1,6 @@
 #pragma once
 
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -43,5 +44,21 @@ class Error : public std::runtime_error {
   ErrorCode code_;
   Stage stage_;
 };
+
+// Runs `body` so that every failure says which video it is about: an Error whose message does not
+// name `input` yet gets it appended, and running out of memory becomes Error(OutOfMemory).
+template <typename Body>
+auto namingInput(const std::string& input, Body&& body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    if (error.code() == ErrorCode::Aborted || message.find(input) != std::string::npos) throw;
+    throw Error(error.code(), error.stage(), message + " (video: " + input + ")");
+  } catch (const std::bad_alloc&) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Process,
+                "Out of memory; sample fewer or smaller frames (video: " + input + ")");
+  }
+}
 
 }  // namespace cps

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace cps {
@@ -88,17 +89,21 @@ void TaskPool::parallelFor(size_t n, int maxThreads, const std::function<void(si
   loop->fn = &fn;
   {
     std::lock_guard lock(mutex_);
-    for (size_t i = 1; i < wanted; ++i) {
-      helpers_.push_back([loop] {
-        {
+    try {
+      for (size_t i = 1; i < wanted; ++i) {
+        helpers_.push_back([loop] {
+          {
+            std::lock_guard inner(loop->mutex);
+            if (loop->closed) return;
+            ++loop->active;
+          }
+          loop->work();
           std::lock_guard inner(loop->mutex);
-          if (loop->closed) return;
-          ++loop->active;
-        }
-        loop->work();
-        std::lock_guard inner(loop->mutex);
-        if (--loop->active == 0) loop->idle.notify_all();
-      });
+          if (--loop->active == 0) loop->idle.notify_all();
+        });
+      }
+    } catch (const std::bad_alloc&) {
+      // Helpers are a favour: those that are queued refer to `fn`, so go on and close the loop.
     }
   }
   wake_.notify_all();

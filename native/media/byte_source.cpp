@@ -104,8 +104,9 @@ class MemorySource final : public ByteSource {
  public:
   explicit MemorySource(std::shared_ptr<const std::vector<uint8_t>> bytes)
       : bytes_(std::move(bytes)) {
-    if (!bytes_ || bytes_->empty())
-      fail(ErrorCode::NoVideo, "The video buffer is empty (0 bytes).");
+    if (!bytes_ || bytes_->empty()) {
+      fail(ErrorCode::NoVideo, "The video buffer is empty (<memory, 0 bytes>).");
+    }
   }
   int64_t size() const override { return static_cast<int64_t>(bytes_->size()); }
   std::string describe() const override {

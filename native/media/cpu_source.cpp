@@ -15,6 +15,28 @@
 namespace cps {
 namespace {
 
+// Note [MPEG-4 threads]
+// FFmpeg's MPEG-4 decoders with frame threads and AV_EF_EXPLODE end the whole process
+// (av_assert0(frame->buf[0])) on a truncated packet; without AV_EF_EXPLODE damage goes unnoticed
+// (Note [Strict]). One thread per decoder has neither problem; segments still run in parallel.
+bool mayUseFrameThreads(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_H263:
+    case AV_CODEC_ID_H263P:
+    case AV_CODEC_ID_H263I:
+    case AV_CODEC_ID_FLV1:
+    case AV_CODEC_ID_MSMPEG4V1:
+    case AV_CODEC_ID_MSMPEG4V2:
+    case AV_CODEC_ID_MSMPEG4V3:
+    case AV_CODEC_ID_WMV1:
+    case AV_CODEC_ID_WMV2:
+      return false;
+    default:
+      return true;
+  }
+}
+
 class CpuSource final : public FrameSource {
  public:
   CpuSource(std::shared_ptr<ByteSource> bytes, const CallContext& call,
@@ -86,7 +108,11 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
   const int total = services_.budget->total();
   const int wanted = options_.decodeThreads > 0 ? std::min(options_.decodeThreads, total) : total;
   const ThreadBudget::Lease lease = services_.budget->acquire(wanted);
-  const ThreadPlan threads = planThreads(plan, lease.count());
+  ThreadPlan threads = planThreads(plan, lease.count());
+  if (threads.threads > 1 && !mayUseFrameThreads(index_.parameters->codec_id)) {
+    threads.threads = 1;
+    threads.decoders = std::min(lease.count(), static_cast<int>(plan.segments.size()));
+  }
   profile_.set("segments", static_cast<double>(plan.segments.size()));
   profile_.set("decoders", threads.decoders);
   profile_.set("decoderThreads", threads.decoders * threads.threads);

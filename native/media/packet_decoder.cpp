@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/picture_marks.h"
 
 namespace cps {
 namespace {
@@ -43,6 +44,12 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
   const bool canExplode =
       parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
   if (config.strict && canExplode) context_->err_recognition |= AV_EF_EXPLODE;
+  marked_ = usesMarks(parameters.codec_id);
+  if (marked_) {
+    markPictures(*context_);
+    // Concealment would write over the marks, and its own flag gets lost between frame threads.
+    if (config.strict) context_->error_concealment = 0;
+  }
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
@@ -107,6 +114,7 @@ void PacketDecoder::receive(const Output& output) {
       continue;
     }
     errors = 0;
+    if (marked_ && hasMark(*frame_)) frame_->flags |= AV_FRAME_FLAG_CORRUPT;
     output(frame_.get(), 0);
     av_frame_unref(frame_.get());
   }

@@ -45,6 +45,7 @@ class PacketDecoder {
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;
   bool tainted_ = false;
+  bool marked_ = false;  // Note [Marks] in picture_marks.h
 };
 
 // The number of the packet that a picture came from.

@@ -170,11 +170,9 @@ void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
   }
 }
 
-}  // namespace
-
-PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
-                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
-                           Profile& profile) {
+PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
+                        const PatchOptions& patch, Context& context, const CancelPtr& cancel,
+                        Profile& profile) {
   const CallContext call{decode, cancel, profile};
   Backends backends = openBackends(input, call, context);
   Kernels& kernels = *backends.kernels;
@@ -229,9 +227,9 @@ PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
   return result;
 }
 
-FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
-                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
-                           Profile& profile) {
+FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
+                        const FrameOptions& frame, Context& context, const CancelPtr& cancel,
+                        Profile& profile) {
   const CallContext call{decode, cancel, profile};
   Backends backends = openBackends(input, call, context);
   const VideoInfo& info = backends.source->info();
@@ -252,6 +250,22 @@ FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
   fillSample(result.sample, backends, sampling, collector);
   profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
   return result;
+}
+
+}  // namespace
+
+PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
+                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
+                           Profile& profile) {
+  return namingInput(input.describe(),
+                     [&] { return makePatches(input, decode, patch, context, cancel, profile); });
+}
+
+FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
+                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
+                           Profile& profile) {
+  return namingInput(input.describe(),
+                     [&] { return makeFrames(input, decode, frame, context, cancel, profile); });
 }
 
 }  // namespace cps

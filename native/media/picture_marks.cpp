@@ -1,0 +1,83 @@
+#include "media/picture_marks.h"
+
+#include <algorithm>
+#include <cstring>
+
+extern "C" {
+#include <libavutil/pixdesc.h>
+}
+
+namespace cps {
+namespace {
+
+constexpr uint64_t kMark = 0x9d3bc1e57a204f68;
+constexpr int kBlock = 16;
+// Two rows, so that each field of an interlaced picture has one.
+constexpr int kRows = 2;
+
+int bytesPerSample(const AVFrame& frame) {
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  if (!d || (d->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) return 0;
+  return d->comp[0].step;
+}
+
+// Calls fn(address) for the mark of each block whose first samples lie in [0, width) x [0, height),
+// where the block grid begins (x0, y0) samples before data[0]. Stops when fn returns false.
+template <typename Fn>
+void forEachMark(const AVFrame& frame, int x0, int y0, int step, const Fn& fn) {
+  const int width = frame.width - static_cast<int>(sizeof(kMark)) / step;
+  for (int y = (kBlock - y0 % kBlock) % kBlock; y < frame.height; y += kBlock) {
+    for (int row = y; row < std::min(y + kRows, frame.height); ++row) {
+      uint8_t* line = frame.data[0] + static_cast<ptrdiff_t>(row) * frame.linesize[0];
+      for (int x = (kBlock - x0 % kBlock) % kBlock; x <= width; x += kBlock) {
+        if (!fn(line + static_cast<ptrdiff_t>(x) * step)) return;
+      }
+    }
+  }
+}
+
+int getMarkedBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
+  const int status = avcodec_default_get_buffer2(context, frame, flags);
+  if (status < 0 || !frame->data[0]) return status;
+  const int step = bytesPerSample(*frame);
+  if (step == 0) return status;
+  forEachMark(*frame, 0, 0, step, [](uint8_t* at) {
+    std::memcpy(at, &kMark, sizeof(kMark));
+    return true;
+  });
+  return status;
+}
+
+}  // namespace
+
+bool usesMarks(AVCodecID codec) { return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC; }
+
+void markPictures(AVCodecContext& context) {
+  context.get_buffer2 = getMarkedBuffer;
+#if LIBAVCODEC_VERSION_MAJOR < 60
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+  context.thread_safe_callbacks = 1;  // else frame threads wait for the caller's thread
+#pragma GCC diagnostic pop
+#endif
+}
+
+bool hasMark(const AVFrame& frame) {
+  const int step = bytesPerSample(frame);
+  if (step == 0 || !frame.buf[0] || frame.linesize[0] <= 0) return false;
+  // Cropping has moved data[0]; the blocks begin where the memory does.
+  const ptrdiff_t moved = frame.data[0] - frame.buf[0]->data;
+  if (moved < 0) return false;
+  const auto x0 = static_cast<int>(moved % frame.linesize[0]) / step;
+  const auto y0 = static_cast<int>(moved / frame.linesize[0]);
+  bool found = false;
+  forEachMark(frame, x0, y0, step, [&](const uint8_t* at) {
+    uint64_t value = 0;
+    std::memcpy(&value, at, sizeof(value));
+    found = value == kMark;
+    return !found;
+  });
+  return found;
+}
+
+}  // namespace cps

@@ -1,0 +1,192 @@
+// Every allocation fails once: operator new of the whole program, and MemoryResource's. The call
+// ends in Error(OutOfMemory) (or does without), nothing leaks, the next call works.
+#include <gtest/gtest.h>
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "core/error.h"
+#include "hostile/reference.h"
+#include "pipeline/context.h"
+#include "pipeline/pipeline.h"
+
+namespace {
+
+// Counts down to the allocation that fails; negative: none does. Only between arm() and disarm().
+std::atomic<int64_t> g_countdown{-1};
+std::atomic<int64_t> g_seen{0};
+std::atomic<int64_t> g_live{0};
+std::atomic<bool> g_counting{false};
+
+bool mustFail() {
+  if (!g_counting.load(std::memory_order_relaxed)) return false;
+  g_seen.fetch_add(1, std::memory_order_relaxed);
+  return g_countdown.fetch_sub(1, std::memory_order_relaxed) == 0;
+}
+
+void* allocate(size_t bytes, size_t alignment) {
+  if (mustFail()) return nullptr;
+  void* p = alignment > alignof(std::max_align_t)
+                ? std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)
+                : std::malloc(bytes == 0 ? 1 : bytes);
+  if (p != nullptr) g_live.fetch_add(1, std::memory_order_relaxed);
+  return p;
+}
+
+void release(void* p) noexcept {
+  if (p != nullptr) g_live.fetch_sub(1, std::memory_order_relaxed);
+  std::free(p);
+}
+
+}  // namespace
+
+void* operator new(size_t n) {
+  if (void* p = allocate(n, 0)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(size_t n, std::align_val_t a) {
+  if (void* p = allocate(n, static_cast<size_t>(a))) return p;
+  throw std::bad_alloc();
+}
+void* operator new(size_t n, const std::nothrow_t&) noexcept { return allocate(n, 0); }
+void operator delete(void* p) noexcept { release(p); }
+void operator delete(void* p, size_t) noexcept { release(p); }
+void operator delete(void* p, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, size_t, std::align_val_t) noexcept { release(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
+
+namespace cps {
+namespace {
+
+DecodeOptions options() {
+  DecodeOptions o = {};
+  o.sequenceLength = 4;
+  o.decodeBackend = o.processBackend = Backend::Cpu;
+  o.uniformStrategy = UniformStrategy::Seek;
+  o.readerCacheSize = 8;
+  o.maxFramePixels = int64_t{1} << 26;
+  o.maxFrames = 100'000;
+  o.maxMemoryBytes = int64_t{1} << 30;
+  return o;
+}
+
+PatchOptions patch() {
+  PatchOptions p = {};
+  p.minPixels = p.maxPixels = 112 * 112;
+  p.patchSize = 14;
+  p.kKeep = 32;
+  p.staticFallback = true;
+  p.staticAbsThresh = 2;
+  p.staticRelThresh = 0.15;
+  p.staticUniformFrames = 2;
+  p.energyPct = 95;
+  p.outputDtype = DType::F32;
+  p.normalize = {1, {0, 0, 0}, {1, 1, 1}};
+  return p;
+}
+
+struct Outcome {
+  bool worked = false;
+  ErrorCode code = ErrorCode::Device;
+  std::string message;
+  std::vector<float> scores;
+};
+
+// Allocation `failing` of the call fails (negative: none does); counts them in g_seen.
+Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t failing = -1) {
+  Outcome out;
+  Profile profile;
+  const auto cancel = std::make_shared<CancelToken>();
+  g_seen = 0;
+  g_countdown = failing;
+  try {
+    g_counting = true;
+    if (patches) {
+      const PatchResult r = runPatchStream(input, options(), patch(), context, cancel, profile);
+      g_counting = false;
+      out.scores.assign(r.scores.as<float>(), r.scores.as<float>() + r.count);
+    } else {
+      runDecodeOnly(input, options(), {64, 48}, context, cancel, profile);
+    }
+    out.worked = true;
+  } catch (const Error& error) {
+    g_counting = false;
+    out.code = error.code();
+    out.message = error.what();
+  } catch (const std::exception& error) {
+    g_counting = false;
+    out.message = std::string("foreign: ") + error.what();
+  }
+  g_counting = false;
+  return out;
+}
+
+VideoInput fixture(const char* name) {
+  const char* folder = std::getenv("CPS_FIXTURES");
+  VideoInput input;
+  if (folder != nullptr) {
+    input.bytes = std::make_shared<const std::vector<uint8_t>>(
+        hostile::readFile(std::string(folder) + "/" + name));
+  }
+  return input;
+}
+
+class AllocationFailure : public testing::TestWithParam<std::pair<const char*, bool>> {};
+
+TEST_P(AllocationFailure, IsAnErrorAndTheNextCallWorks) {
+  const auto [name, patches] = GetParam();
+  const VideoInput input = fixture(name);
+  ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
+  Context context(1);
+  const Outcome good = runCall(input, context, patches);
+  ASSERT_TRUE(good.worked) << good.message;
+  ASSERT_TRUE(runCall(input, context, patches).worked);
+  const int64_t allocations = g_seen;
+  ASSERT_GT(allocations, 50);
+  int64_t failed = 0;
+  const int64_t before = g_live;
+  // Every one of the first 400, then evenly spread ones: later ones repeat per packet and frame.
+  const int64_t step = std::max<int64_t>(1, (allocations - 400) / 300);
+  for (int64_t at = 0; at < allocations; at += at < 400 ? 1 : step) {
+    const Outcome out = runCall(input, context, patches, at);
+    if (!out.worked) {
+      ++failed;
+      ASSERT_EQ(out.code, ErrorCode::OutOfMemory) << "allocation " << at << ": " << out.message;
+    }
+    if (at % 16 == 0) {
+      const Outcome after = runCall(input, context, patches);
+      ASSERT_TRUE(after.worked) << "after allocation " << at << ": " << after.message;
+      ASSERT_EQ(after.scores, good.scores) << "after allocation " << at;
+    }
+  }
+  EXPECT_GT(failed, 50);
+  const Outcome after = runCall(input, context, patches);
+  EXPECT_TRUE(after.worked);
+  // Pools and caches may hold a few objects more than before, not one per failure.
+  EXPECT_LT(g_live - before, failed / 4 + 64);
+  RecordProperty("allocations", static_cast<int>(allocations));
+  RecordProperty("failed", static_cast<int>(failed));
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, AllocationFailure,
+                         testing::Values(std::pair("small.mp4", true),
+                                         std::pair("small.mp4", false),
+                                         std::pair("h264_cut.ts", true)));
+
+// Host memory of results and kernels: the N-th block that Buffer asks for cannot be had.
+TEST(MemoryFailure, BlocksBeyondTheAddressSpaceAreAnError) {
+  for (const size_t bytes : {size_t{1} << 60, ~size_t{0}, ~size_t{0} - 63}) {
+    try {
+      Buffer::allocate(hostMemory(), bytes);
+      FAIL() << bytes;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::OutOfMemory);
+      EXPECT_NE(std::string(error.what()).find(std::to_string(bytes)), std::string::npos);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cps

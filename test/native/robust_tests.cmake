@@ -1,0 +1,24 @@
+# Hostile input, faults and load. docs/reliability.md says how to run the long versions.
+add_executable(hostile_corpus
+  hostile/audit.cpp
+  hostile/main.cpp
+  hostile/mutate.cpp
+  hostile/packets.cpp
+  hostile/reference.cpp
+  hostile/run.cpp)
+target_include_directories(hostile_corpus PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+target_link_libraries(hostile_corpus PRIVATE cps_core ${CMAKE_DL_LIBS})
+# Its open() and socket() must come before the C library's for FFmpeg's libraries too.
+set_target_properties(hostile_corpus PROPERTIES ENABLE_EXPORTS ON)
+add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 6)
+set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600)
+
+cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)
+cps_test(robust_faults_test robust_faults_test.cpp hostile/reference.cpp)
+
+# Coverage-guided fuzzing: clang with libFuzzer, see scripts/sanitize.mjs.
+option(CPS_BUILD_FUZZ "Build the fuzz targets (clang only)" OFF)
+if(CPS_BUILD_FUZZ)
+  add_executable(fuzz_decode fuzz_decode.cpp)
+  target_link_libraries(fuzz_decode PRIVATE cps_core -fsanitize=fuzzer)
+endif()

@@ -46,18 +46,19 @@ class Error : public std::runtime_error {
 };
 
 // Runs `body` so that every failure says which video it is about: an Error whose message does not
-// name `input` yet gets it appended, and running out of memory becomes Error(OutOfMemory).
-template <typename Body>
-auto namingInput(const std::string& input, Body&& body) -> decltype(body()) {
+// name the input yet gets `name()` appended, and running out of memory becomes Error(OutOfMemory).
+// `name` is called only then: nothing may be allocated before `body` runs.
+template <typename Name, typename Body>
+auto namingInput(const Name& name, Body&& body) -> decltype(body()) {
   try {
     return body();
   } catch (const Error& error) {
-    const std::string message = error.what();
+    const std::string message = error.what(), input = name();
     if (error.code() == ErrorCode::Aborted || message.find(input) != std::string::npos) throw;
     throw Error(error.code(), error.stage(), message + " (video: " + input + ")");
   } catch (const std::bad_alloc&) {
     throw Error(ErrorCode::OutOfMemory, Stage::Process,
-                "Out of memory; sample fewer or smaller frames (video: " + input + ")");
+                "Out of memory; sample fewer or smaller frames (video: " + name() + ")");
   }
 }
 

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <array>
 #include <chrono>
+#include <cstddef>
 #include <map>
 #include <mutex>
 #include <string>
@@ -15,8 +17,10 @@ class Profile {
  public:
   using Clock = std::chrono::steady_clock;
 
-  void add(const char* key, double ms);
-  void set(const char* key, double value);
+  // `key` must outlive the profile (a literal). Neither allocates: a Scope ends while memory is
+  // short, too. Keys beyond kMaxKeys are dropped.
+  void add(const char* key, double ms) noexcept;
+  void set(const char* key, double value) noexcept;
   std::map<std::string, double> values() const;
 
   // Adds the time between construction and destruction to `key`.
@@ -34,8 +38,16 @@ class Profile {
   };
 
  private:
+  static constexpr size_t kMaxKeys = 64;
+  struct Entry {
+    const char* key = nullptr;
+    double value = 0;
+  };
+  double* find(const char* key) noexcept;
+
   mutable std::mutex mutex_;
-  std::map<std::string, double> values_;
+  std::array<Entry, kMaxKeys> entries_;
+  size_t count_ = 0;
 };
 
 }  // namespace cps

@@ -16,9 +16,10 @@ namespace cps {
 namespace {
 
 // Note [MPEG-4 threads]
-// FFmpeg's MPEG-4 decoders with frame threads and AV_EF_EXPLODE end the whole process
-// (av_assert0(frame->buf[0])) on a truncated packet; without AV_EF_EXPLODE damage goes unnoticed
-// (Note [Strict]). One thread per decoder has neither problem; segments still run in parallel.
+// With frame threads FFmpeg's MPEG-4 decoders lose the flag that says that a picture was concealed,
+// and AV_EF_EXPLODE, which would turn it into an error (Note [Strict]), ends the whole process
+// there (av_assert0(frame->buf[0]) on a truncated packet). One thread per decoder has neither
+// problem; segments still run in parallel.
 bool mayUseFrameThreads(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MPEG4:

@@ -11,9 +11,8 @@ namespace cps {
 namespace {
 
 constexpr uint64_t kMark = 0x9d3bc1e57a204f68;
-constexpr int kBlock = 16;
-// Two rows, so that each field of an interlaced picture has one.
-constexpr int kRows = 2;
+constexpr int kBlock = 16;     // rows from mark to mark
+constexpr int kDistance = 64;  // samples from mark to mark in a row
 
 int bytesPerSample(const AVFrame& frame) {
   const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
@@ -21,17 +20,22 @@ int bytesPerSample(const AVFrame& frame) {
   return d->comp[0].step;
 }
 
-// Calls fn(address) for the mark of each block whose first samples lie in [0, width) x [0, height),
-// where the block grid begins (x0, y0) samples before data[0]. Stops when fn returns false.
+// Calls fn(address) for every mark inside a picture whose data[0] lies (x0, y0) samples into the
+// decoder's own. Stops when fn returns false.
 template <typename Fn>
 void forEachMark(const AVFrame& frame, int x0, int y0, int step, const Fn& fn) {
-  const int width = frame.width - static_cast<int>(sizeof(kMark)) / step;
-  for (int y = (kBlock - y0 % kBlock) % kBlock; y < frame.height; y += kBlock) {
-    for (int row = y; row < std::min(y + kRows, frame.height); ++row) {
-      uint8_t* line = frame.data[0] + static_cast<ptrdiff_t>(row) * frame.linesize[0];
-      for (int x = (kBlock - x0 % kBlock) % kBlock; x <= width; x += kBlock) {
-        if (!fn(line + static_cast<ptrdiff_t>(x) * step)) return;
-      }
+  const int room = static_cast<int>(sizeof(kMark)) / step;
+  const int last = (x0 + frame.width - 1) / kBlock * kBlock;  // the last block of each row
+  for (int row = (y0 + kBlock - 1) / kBlock; row * kBlock + (row & 1) < y0 + frame.height; ++row) {
+    // Odd lines in odd rows: each field of an interlaced picture has marks in all its blocks' rows.
+    const int y = row * kBlock + (row & 1) - y0;
+    uint8_t* line = frame.data[0] + static_cast<ptrdiff_t>(y) * frame.linesize[0];
+    for (int x = (x0 + kDistance - 1) / kDistance * kDistance; x < last; x += kDistance) {
+      if (x - x0 + room <= frame.width && !fn(line + static_cast<ptrdiff_t>(x - x0) * step)) return;
+    }
+    if (last >= x0 && last - x0 + room <= frame.width &&
+        !fn(line + static_cast<ptrdiff_t>(last - x0) * step)) {
+      return;
     }
   }
 }

@@ -16,12 +16,21 @@ struct Environment::Job {
   Call call;
   Napi::Promise::Deferred deferred;  // used on the JS thread only
   std::exception_ptr error;
+  std::shared_ptr<Job> self;  // set while the job is on its way to the JS thread
+
+  // Called on the JS thread. A null environment means it is being torn down: nobody is left to
+  // hear.
+  static void deliver(Napi::Env env, Napi::Function, void*, Job* job) {
+    const std::shared_ptr<Job> owner = std::move(job->self);
+    if (static_cast<napi_env>(env) != nullptr) Environment::of(env).complete(env, *owner);
+  }
 };
 
 // What jobs share with their environment; outlives it while a dropped job waits in the pool's
 // queue.
 struct Environment::Gate {
-  Napi::ThreadSafeFunction deliver;
+  // Typed: handing a job over allocates nothing here, so it works when memory is short.
+  Napi::TypedThreadSafeFunction<void, Job, Job::deliver> deliver;
   std::mutex mutex;
   std::condition_variable idle;
   bool closing = false;
@@ -31,7 +40,7 @@ struct Environment::Gate {
 
 Environment::Environment(Napi::Env env)
     : context_(Context::shared(configureGpu)), gate_(std::make_shared<Gate>()) {
-  gate_->deliver = Napi::ThreadSafeFunction::New(
+  gate_->deliver = Napi::TypedThreadSafeFunction<void, Job, Job::deliver>::New(
       env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "codec-patch-stream", 0, 1);
   // Idle, the addon must not keep the process alive; run() holds a reference per call.
   gate_->deliver.Unref(env);
@@ -50,8 +59,9 @@ Napi::Promise Environment::run(Napi::Env env, Call call) {
     gate_->jobs.remove_if([](const std::weak_ptr<Job>& j) { return j.expired(); });
     gate_->jobs.push_back(job);
   }
-  if (callsInFlight_++ == 0) gate_->deliver.Ref(env);
   context_->media().pool->submit([gate = gate_, job] { perform(gate, job); });
+  // Only now: submit may throw. complete() runs on this thread, so it cannot come first.
+  if (callsInFlight_++ == 0) gate_->deliver.Ref(env);
   return promise;
 }
 
@@ -69,14 +79,8 @@ void Environment::perform(const std::shared_ptr<Gate>& gate, const std::shared_p
   job->call.work = nullptr;  // inputs go now, not when the promise settles
   std::lock_guard lock(gate->mutex);
   if (!gate->closing) {
-    auto* finished = new std::shared_ptr<Job>(job);
-    const napi_status status = gate->deliver.NonBlockingCall(
-        finished, [](Napi::Env env, Napi::Function, std::shared_ptr<Job>* data) {
-          const std::unique_ptr<std::shared_ptr<Job>> owner(data);
-          // A null environment means it is being torn down: nobody is left to hear of this.
-          if (static_cast<napi_env>(env) != nullptr) Environment::of(env).complete(env, **owner);
-        });
-    if (status != napi_ok) delete finished;
+    job->self = job;
+    if (gate->deliver.NonBlockingCall(job.get()) != napi_ok) job->self.reset();
   }
   --gate->running;
   gate->idle.notify_all();

@@ -257,14 +257,14 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
 PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
                            const PatchOptions& patch, Context& context, const CancelPtr& cancel,
                            Profile& profile) {
-  return namingInput(input.describe(),
+  return namingInput([&] { return input.describe(); },
                      [&] { return makePatches(input, decode, patch, context, cancel, profile); });
 }
 
 FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
                            const FrameOptions& frame, Context& context, const CancelPtr& cancel,
                            Profile& profile) {
-  return namingInput(input.describe(),
+  return namingInput([&] { return input.describe(); },
                      [&] { return makeFrames(input, decode, frame, context, cancel, profile); });
 }
 

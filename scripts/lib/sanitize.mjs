@@ -47,7 +47,10 @@ const SETTINGS = {
  * { passed, failed }. Bounded by default; `seconds` for the corpus and `fuzzSeconds` for each fuzz
  * target make it long.
  */
-export async function runSanitized(cacheDir, { seconds = 60, fuzzSeconds = 20, threads = true } = {}) {
+export async function runSanitized(
+  cacheDir,
+  { seconds = 60, fuzzSeconds = 20, threads = true } = {},
+) {
   const counts = { passed: 0, failed: 0 };
   const env = { ...process.env, ...SETTINGS, CPS_FIXTURES: cacheDir };
   const one = async (name, command, args) => {
@@ -73,7 +76,9 @@ export async function runSanitized(cacheDir, { seconds = 60, fuzzSeconds = 20, t
   }
   if (threads) {
     const tsan = await build('tsan', 'thread', ['robust_faults_test']);
-    await one('concurrency, data races', tsan('robust_faults_test'), ['--gtest_filter=Concurrency*']);
+    await one('concurrency, data races', tsan('robust_faults_test'), [
+      '--gtest_filter=Concurrency*',
+    ]);
   }
   return counts;
 }

@@ -1,5 +1,6 @@
-// Every allocation fails once: operator new of the whole program, and MemoryResource's. The call
-// ends in Error(OutOfMemory) (or does without), nothing leaks, the next call works.
+// Every allocation fails once: operator new of the whole program, the blocks of MemoryResource, and
+// what FFmpeg's libraries ask of the C library. The call ends in an Error (or does without),
+// nothing leaks, the next call works.
 #include <gtest/gtest.h>
 #include <malloc.h>
 
@@ -14,7 +15,7 @@
 
 namespace {
 
-// Counts down to the allocation that fails; negative: none does. Only between arm() and disarm().
+// Counts down to the allocation that fails; negative: none does.
 std::atomic<int64_t> g_countdown{-1};
 std::atomic<int64_t> g_seen{0};
 std::atomic<int64_t> g_live{0};
@@ -26,11 +27,21 @@ bool mustFail() {
   return g_countdown.fetch_sub(1, std::memory_order_relaxed) == 0;
 }
 
+}  // namespace
+
+// The linker sends the core's calls of aligned_alloc here (-Wl,--wrap).
+extern "C" void* __real_aligned_alloc(size_t alignment, size_t bytes);
+extern "C" void* __wrap_aligned_alloc(size_t alignment, size_t bytes) {
+  return mustFail() ? nullptr : __real_aligned_alloc(alignment, bytes);
+}
+
+namespace {
+
 void* allocate(size_t bytes, size_t alignment) {
   if (mustFail()) return nullptr;
-  void* p = alignment > alignof(std::max_align_t)
-                ? std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment)
-                : std::malloc(bytes == 0 ? 1 : bytes);
+  const size_t rounded = alignment > 0 ? (bytes + alignment - 1) / alignment * alignment : bytes;
+  void* p = alignment > alignof(std::max_align_t) ? __real_aligned_alloc(alignment, rounded)
+                                                  : std::malloc(bytes == 0 ? 1 : bytes);
   if (p != nullptr) g_live.fetch_add(1, std::memory_order_relaxed);
   return p;
 }

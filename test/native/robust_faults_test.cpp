@@ -263,22 +263,32 @@ TEST(Faults, GoodAndBadCallsInEveryOrder) {
       std::make_shared<const hostile::Bytes>(hostile::readFile(fixture("h264_bpyramid.mp4")));
   const Result whole = decodeFile(inputs[0], services(), options());
   ASSERT_EQ(whole.error, "");
-  std::vector<int> order = {0, 1, 2, 3, 4};
+  // Every three of them in every order, repetitions too: a de Bruijn sequence.
+  std::vector<int> order;
+  std::vector<bool> seen(125, false);
+  for (int last = 0; !seen[static_cast<size_t>(last)];) {
+    seen[static_cast<size_t>(last)] = true;
+    order.push_back(last / 25);
+    int next = last % 25 * 5 + 4;
+    while (next % 5 != 0 && seen[static_cast<size_t>(next)]) --next;
+    last = next;
+  }
+  ASSERT_EQ(order.size(), 125u);
   std::vector<std::string> errors(5);
-  do {
-    for (const int i : order) {
-      const Result r = decodeFile(inputs[static_cast<size_t>(i)], media, options());
-      if (i == 0 || i == 4) {
-        ASSERT_EQ(r.error, "");
-        ASSERT_EQ(r.hashes, whole.hashes);
-      } else {
-        ASSERT_NE(r.error, "");
-        std::string& before = errors[static_cast<size_t>(i)];
-        if (i == 3) ASSERT_TRUE(before.empty() || before == r.error);
-        before = r.error;
-      }
+  for (const int i : order) {
+    const Result r = decodeFile(inputs[static_cast<size_t>(i)], media, options());
+    if (i == 0 || i == 4) {
+      ASSERT_EQ(r.error, "");
+      ASSERT_EQ(r.hashes, whole.hashes);
+      continue;
     }
-  } while (std::next_permutation(order.begin(), order.end()));
+    ASSERT_NE(r.error, "");
+    std::string& before = errors[static_cast<size_t>(i)];
+    if (i == 3) {
+      ASSERT_TRUE(before.empty() || before == r.error);
+    }
+    before = r.error;
+  }
 }
 
 TEST(Concurrency, PipelineCallsOnOneContext) {

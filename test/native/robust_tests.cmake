@@ -10,10 +10,11 @@ target_include_directories(hostile_corpus PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(hostile_corpus PRIVATE cps_core ${CMAKE_DL_LIBS})
 # Its open() and socket() must come before the C library's for FFmpeg's libraries too.
 set_target_properties(hostile_corpus PROPERTIES ENABLE_EXPORTS ON)
-add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 6)
+add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 4)
 set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600)
 
 cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)
+target_link_options(robust_alloc_test PRIVATE -Wl,--wrap=aligned_alloc)
 cps_test(robust_faults_test robust_faults_test.cpp hostile/reference.cpp)
 
 # Coverage-guided fuzzing: clang with libFuzzer, see scripts/sanitize.mjs.

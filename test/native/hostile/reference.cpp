@@ -11,6 +11,7 @@
 #include "ffmpeg/handles.h"
 
 extern "C" {
+#include <libavutil/intreadwrite.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -39,8 +40,13 @@ uint64_t hashOfFrame(const AVFrame& frame) {
     const int height = chroma ? AV_CEIL_RSHIFT(frame.height, d->log2_chroma_h) : frame.height;
     for (int y = 0; y < height; ++y) {
       av_read_image_line(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, d, 0,
-                         y, c, width, palette);
-      for (int x = 0; x < width; ++x) hash.add(line[static_cast<size_t>(x)]);
+                         y, palette ? 0 : c, width, 0);
+      for (int x = 0; x < width; ++x) {
+        const size_t value = line[static_cast<size_t>(x)];
+        // Palette entries are words of 0xAARRGGBB.
+        hash.add(palette ? AV_RN32(frame.data[1] + 4 * value) >> (16 - 8 * c) & 0xff
+                         : static_cast<uint32_t>(value));
+      }
     }
   }
   return hash.value();

@@ -142,11 +142,12 @@ Runner::Outcome Runner::call(const cps::VideoInput& input, uint64_t variant) {
   const cps::CallContext context{options, cancel, profile};
   HashSink sink(out.frames);
   try {
-    cps::namingInput(input.describe(), [&] {
-      const auto source = cps::openCpuSource(input, context, context_->media());
-      out.total = source->info().totalFrames;
-      source->decode(sampledIds(out.total), sink);
-    });
+    cps::namingInput([&] { return input.describe(); },
+                     [&] {
+                       const auto source = cps::openCpuSource(input, context, context_->media());
+                       out.total = source->info().totalFrames;
+                       source->decode(sampledIds(out.total), sink);
+                     });
   } catch (const cps::Error& error) {
     out.failed = true;
     out.code = error.code();

@@ -32,8 +32,9 @@ export interface DecodeConfig {
   /** CUDA device of everything after decoding. Integer between 0 and 1023. Default: deviceId. */
   readonly processDeviceId?: number | undefined;
   /**
-   * 'throughput' keeps decoder sessions for sustained work, 'latency' opens one session for the
-   * shortest single answer; 'auto' is 'throughput'. Default: 'throughput'.
+   * 'throughput' keeps opened decoders for the next calls, and calls at the same time share the
+   * decoder threads evenly; 'latency' opens its own and gives every call all threads that are
+   * free, one call after the other; 'auto' is 'throughput'. Default: 'throughput'.
    */
   readonly decodeMode?: 'throughput' | 'latency' | 'auto' | undefined;
   /**

@@ -112,9 +112,12 @@ export const OPTIONS = {
     apis: BOTH,
     default: 'throughput',
     doc:
-      "'throughput' keeps decoder sessions for sustained work, 'latency' opens one session for the " +
-      "shortest single answer; 'auto' is 'throughput'.",
-    impact: 'throughput: more videos per second; latency: less kept memory, sooner single results.',
+      "'throughput' keeps opened decoders for the next calls, and calls at the same time share the " +
+      "decoder threads evenly; 'latency' opens its own and gives every call all threads that are " +
+      "free, one call after the other; 'auto' is 'throughput'.",
+    impact:
+      'throughput: more videos per second, decoders and their frames stay in memory; latency: ' +
+      'each of several waiting calls is over sooner, nothing is kept.',
   }),
   uniformStrategy: oneOf(['auto', 'seek', 'stream'], {
     apis: BOTH,

@@ -60,8 +60,13 @@ async function many({ streams, videos, options }) {
   const cpu = process.cpuUsage();
   delay.enable();
   const start = performance.now();
+  let waited = 0;
   const lane = async () => {
-    while (left-- > 0) (await api.patchStream(options)).close();
+    while (left-- > 0) {
+      const from = performance.now();
+      (await api.patchStream(options)).close();
+      waited += performance.now() - from;
+    }
   };
   await Promise.all(Array.from({ length: streams }, lane));
   const ms = performance.now() - start;
@@ -70,6 +75,7 @@ async function many({ streams, videos, options }) {
   return {
     ms: ms / videos,
     cpuMs: (used.user + used.system) / 1e3 / videos,
+    answerMs: waited / videos,
     videosPerSec: (videos * 1e3) / ms,
     loopDelayMs: { mean: delay.mean / 1e6, p99: delay.percentile(99) / 1e6, max: delay.max / 1e6 },
   };

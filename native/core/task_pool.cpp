@@ -57,6 +57,7 @@ void TaskPool::submit(std::function<void()> job) {
   {
     std::lock_guard lock(mutex_);
     jobs_.push_back(std::move(job));
+    unfinished_.fetch_add(1, std::memory_order_relaxed);
   }
   wake_.notify_one();
 }
@@ -65,13 +66,15 @@ void TaskPool::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
     wake_.wait(lock, [this] { return stopping_ || !helpers_.empty() || !jobs_.empty(); });
-    auto& queue = !helpers_.empty() ? helpers_ : jobs_;
+    const bool isJob = helpers_.empty();
+    auto& queue = isJob ? jobs_ : helpers_;
     if (queue.empty()) return;  // stopping, and nothing left
     std::function<void()> task = std::move(queue.front());
     queue.pop_front();
     lock.unlock();
     task();
     task = nullptr;  // destroyed outside the lock
+    if (isJob) unfinished_.fetch_sub(1, std::memory_order_relaxed);
     lock.lock();
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -26,6 +27,8 @@ class TaskPool {
   TaskPool& operator=(const TaskPool&) = delete;
 
   int threads() const { return static_cast<int>(workers_.size()); }
+  // Jobs that were submitted and have not ended: running or waiting for a worker.
+  int jobs() const { return unfinished_.load(std::memory_order_relaxed); }
   // Queues a job at the back. The job must not throw.
   void submit(std::function<void()> job);
   // Runs fn(i) for i in [0, n) on the calling thread and on at most maxThreads - 1 idle workers.
@@ -40,6 +43,7 @@ class TaskPool {
   std::condition_variable wake_;
   std::deque<std::function<void()>> jobs_;
   std::deque<std::function<void()>> helpers_;  // taken before jobs: a running call ends first
+  std::atomic<int> unfinished_{0};
   bool stopping_ = false;
   std::vector<std::thread> workers_;
 };

@@ -49,9 +49,7 @@ int depthByTimestamps(const FrameIndex& index) {
 void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
                    const CallContext& call, const MediaServices& services) {
   const Profile::Scope scope(call.profile, "countMs");
-  const int wanted =
-      call.options.decodeThreads > 0 ? call.options.decodeThreads : services.budget->total();
-  const ThreadBudget::Lease lease = services.budget->acquire(wanted);
+  const ThreadBudget::Lease lease = leaseDecoderThreads(call.options, services);
   DecoderConfig config;
   config.threads = lease.count();
   config.threadType = call.options.decodeThreadType;

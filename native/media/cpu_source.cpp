@@ -106,9 +106,7 @@ void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink)
 
 void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader,
                         FrameSink& sink) {
-  const int total = services_.budget->total();
-  const int wanted = options_.decodeThreads > 0 ? std::min(options_.decodeThreads, total) : total;
-  const ThreadBudget::Lease lease = services_.budget->acquire(wanted);
+  const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   ThreadPlan threads = planThreads(plan, lease.count());
   if (threads.threads > 1 && !mayUseFrameThreads(index_.parameters->codec_id)) {
     threads.threads = 1;
@@ -302,6 +300,19 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
   services.pool = std::move(pool);
   services.budget = std::move(budget);
   return services;
+}
+
+ThreadBudget::Lease leaseDecoderThreads(const DecodeOptions& options,
+                                        const MediaServices& services) {
+  const int total = services.budget->total();
+  int wanted = total;
+  if (options.decodeThreads > 0) {
+    wanted = std::min(options.decodeThreads, total);
+  } else if (options.decodeMode == DecodeMode::Throughput) {
+    const int calls = std::clamp(services.pool->jobs(), 1, total);
+    wanted = (total + calls - 1) / calls;
+  }
+  return services.budget->acquire(wanted);
 }
 
 std::unique_ptr<FrameSource> openCpuSource(std::shared_ptr<ByteSource> bytes,

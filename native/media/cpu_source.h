@@ -22,6 +22,14 @@ struct MediaServices {
 MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
                                 std::shared_ptr<ThreadBudget> budget);
 
+// Note [Modes]
+// How many threads a call may decode with. decodeThreads says it; without it the mode decides when
+// several calls are there at once. Throughput: they share the budget evenly, since decoders of one
+// thread each waste nothing. Latency: the first takes all that is free, so that each call, once it
+// runs, is over as soon as can be. A call that is alone gets all of it either way.
+ThreadBudget::Lease leaseDecoderThreads(const DecodeOptions& options,
+                                        const MediaServices& services);
+
 // Opens the video, gets its frame index (cached where allowed) and checks the limits.
 std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallContext& call,
                                            const MediaServices& services);

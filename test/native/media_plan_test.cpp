@@ -1,6 +1,7 @@
 // The decode plan against brute force over made-up streams.
 
 #include <algorithm>
+#include <future>
 #include <random>
 #include <set>
 
@@ -198,6 +199,26 @@ TEST(ThreadPlan, OneLongSegmentGetsFrameThreadsManyGetOneThreadEach) {
   for (int i = 0; i < 16; ++i) many.segments.push_back({i * 30, i * 30 + 20, {i * 30 + 20}});
   EXPECT_EQ(cps::planThreads(many, 4).decoders, 4);
   EXPECT_EQ(cps::planThreads(many, 4).threads, 1);
+}
+
+// Note [Modes] in cpu_source.h.
+TEST(DecoderThreads, AreSharedInThroughputAndAllForOneInLatency) {
+  Services services(4);
+  cps::DecodeOptions options = defaultOptions();
+  const auto lease = [&](cps::DecodeMode mode) {
+    options.decodeMode = mode;
+    return cps::leaseDecoderThreads(options, services.media).count();
+  };
+  std::promise<void> done;
+  const std::shared_future<void> finished = done.get_future().share();
+  for (const int share : {4, 2, 2, 1, 1}) {  // with 1, 2, 3, 4 and 5 calls, running or waiting
+    services.media.pool->submit([finished] { finished.wait(); });
+    EXPECT_EQ(lease(cps::DecodeMode::Throughput), share);
+    EXPECT_EQ(lease(cps::DecodeMode::Latency), 4);
+  }
+  options.decodeThreads = 3;
+  EXPECT_EQ(lease(cps::DecodeMode::Throughput), 3);
+  done.set_value();
 }
 
 }  // namespace

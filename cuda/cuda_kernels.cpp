@@ -7,6 +7,7 @@
 #include "cuda/ops/block_scores_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/select_cuda.h"
 
@@ -26,13 +27,13 @@ class CudaKernels final : public Kernels {
 
   void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) override {
     const Call call(*this);
-    launch(LumaCells{frame, makeColorCoeffs(frame), grid, out}, stream_->get());
+    enqueue(LumaCells{frame, makeColorCoeffs(frame), grid, out});
   }
 
   void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid, uint8_t* motion2,
                   uint8_t* residual) override {
     const Call call(*this);
-    launch(BlockMatch{cur, prev, grid, motion2, residual}, stream_->get());
+    enqueue(BlockMatch{cur, prev, grid, motion2, residual});
   }
 
   void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
@@ -42,20 +43,20 @@ class CudaKernels final : public Kernels {
     if (!counts_) counts_ = Buffer::allocate(memory_, sizeof(BlockCounts));
     auto* counts = counts_.as<BlockCounts>();
     zero(counts, sizeof(BlockCounts));
-    launch(BlockHistogram{motion2, residual, cells, counts}, stream_->get());
+    enqueue(BlockHistogram{motion2, residual, cells, counts});
     const int64_t rank = percentileRank(energyPct, cells.cells());
-    launch(BlockScores{motion2, residual, counts, cells, grid, rank, scores}, stream_->get());
+    enqueue(BlockScores{motion2, residual, counts, cells, grid, rank, scores});
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
     const Call call(*this);
-    launch(ReferenceLuma{frame, makeColorCoeffs(frame), grid, luma}, stream_->get());
+    enqueue(ReferenceLuma{frame, makeColorCoeffs(frame), grid, luma});
   }
 
   void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid, float* motion,
                       float* residual) override {
     const Call call(*this);
-    launch(ReferenceMatch{cur, prev, grid, motion, residual}, stream_->get());
+    enqueue(ReferenceMatch{cur, prev, grid, motion, residual});
   }
 
   void referenceScores(const float* motion, const float* residual, const ReferenceGrid& cells,
@@ -64,18 +65,16 @@ class CudaKernels final : public Kernels {
     const int64_t n = cells.cells();
     const Buffer percentiles = Buffer::allocate(memory_, 2 * sizeof(float));
     const Buffer energy = Buffer::allocate(memory_, static_cast<size_t>(n) * sizeof(float));
-    launch(ReferencePercentiles{motion, residual, n, percentileRank(energyPct, n),
-                                percentiles.as<float>()},
-           stream_->get());
-    launch(ReferenceEnergy{motion, residual, percentiles.as<float>(), n, energy.as<float>()},
-           stream_->get());
-    launch(ReferenceScores{energy.as<float>(), cells, grid, scores}, stream_->get());
+    enqueue(ReferencePercentiles{motion, residual, n, percentileRank(energyPct, n),
+                                 percentiles.as<float>()});
+    enqueue(ReferenceEnergy{motion, residual, percentiles.as<float>(), n, energy.as<float>()});
+    enqueue(ReferenceScores{energy.as<float>(), cells, grid, scores});
   }
 
   void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
                       float* unitScores) override {
     const Call call(*this);
-    launch(UnitScores{scores, grid, frames, unitScores}, stream_->get());
+    enqueue(UnitScores{scores, grid, frames, unitScores});
   }
 
   void topK(const TopKInput& input, int32_t* indices) override {
@@ -90,9 +89,8 @@ class CudaKernels final : public Kernels {
     const Buffer boost = upload(input.frameBoost.data(), input.frameBoost.size_bytes());
     const size_t bytes = static_cast<size_t>(input.k) * sizeof(int32_t);
     const Buffer selected = Buffer::allocate(memory_, bytes);
-    launch(TopK{input.unitScores, isI.as<uint8_t>(), boost.as<float>(), input.unitsPerFrame, units,
-                input.k, selected.as<int32_t>()},
-           stream_->get());
+    enqueue(TopK{input.unitScores, isI.as<uint8_t>(), boost.as<float>(), input.unitsPerFrame, units,
+                 input.k, selected.as<int32_t>()});
     downloadThrough(gpu_->pinned, *stream_, indices, selected.data(), bytes);
   }
 
@@ -122,12 +120,12 @@ class CudaKernels final : public Kernels {
       program.std[c] = spec.normalize.std[c];
     }
     program.out = out;
-    launch(program, stream_->get());
+    enqueue(program);
   }
 
   void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) override {
     const Call call(*this);
-    launch(ToRgb{frame, makeColorCoeffs(frame), outHeight, outWidth, out}, stream_->get());
+    enqueue(ToRgb{frame, makeColorCoeffs(frame), outHeight, outWidth, out});
   }
 
   void fillZero(void* data, size_t bytes) override {
@@ -157,6 +155,16 @@ class CudaKernels final : public Kernels {
     std::unique_lock<std::mutex> lock_;
     DeviceContext::Current current_;
   };
+
+  template <class Program>
+  void enqueue(const Program& program) {
+    try {
+      launch(program, stream_->get());
+    } catch (const KernelError& error) {
+      gpu_->context->note(error.cudaCode, error.kernel);
+      throw;
+    }
+  }
 
   void zero(void* data, size_t bytes) {
     if (bytes == 0) return;

@@ -9,4 +9,8 @@ struct KernelBuild {
 };
 KernelBuild kernelBuild();
 
+// Destroys the primary context of the current context's device with all that is in it, also for the
+// CUDA runtime of this build (Note [Poisoned devices]).
+void resetCurrentDevice();
+
 }  // namespace cps

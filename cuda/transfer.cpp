@@ -53,7 +53,8 @@ std::vector<PlaneGroup> groupPlanes(const FrameView& view) {
   return groups;
 }
 
-SourceFrame copyFrame(const SourceFrame& frame, GpuDevice& device, bool toDevice) {
+SourceFrame copyFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu,
+                      bool toDevice) {
   std::vector<PlaneGroup> groups = groupPlanes(frame.view);
   size_t bytes = 0;
   for (PlaneGroup& group : groups) {
@@ -61,11 +62,12 @@ SourceFrame copyFrame(const SourceFrame& frame, GpuDevice& device, bool toDevice
     group.newPitch = (group.rowBytes + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
     bytes += group.newPitch * group.rows;
   }
-  const auto stream = std::make_shared<Stream>(device.context);
+  const auto stream = std::make_shared<Stream>(gpu->context);
+  // Pinned memory goes with its context: a picture in it holds the lease.
   auto buffer = std::make_shared<Buffer>(Buffer::allocate(
-      toDevice ? frameMemory(stream) : std::static_pointer_cast<MemoryResource>(device.pinned),
+      toDevice ? frameMemory(stream) : std::shared_ptr<MemoryResource>(gpu, gpu->pinned.get()),
       bytes));
-  DeviceContext& context = *device.context;
+  DeviceContext& context = *gpu->context;
   const DeviceContext::Current current(context);
   SourceFrame result = frame;
   result.device = toDevice ? context.device() : Device::cpu();
@@ -110,12 +112,12 @@ SourceFrame copyFrame(const SourceFrame& frame, GpuDevice& device, bool toDevice
 
 }  // namespace
 
-SourceFrame uploadFrame(const SourceFrame& frame, GpuDevice& device) {
-  return copyFrame(frame, device, true);
+SourceFrame uploadFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu) {
+  return copyFrame(frame, gpu, true);
 }
 
-SourceFrame downloadFrame(const SourceFrame& frame, GpuDevice& device) {
-  return copyFrame(frame, device, false);
+SourceFrame downloadFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu) {
+  return copyFrame(frame, gpu, false);
 }
 
 }  // namespace cps

@@ -13,10 +13,17 @@ class Json {
     member(name);
     out_ += bracket;
     first_ = true;
+    open_ += bracket == '{' ? '}' : ']';
   }
   void close(char bracket) {
     out_ += bracket;
     first_ = false;
+    open_.pop_back();
+  }
+  // How deep in brackets this is, and the way back to there after an exception.
+  size_t depth() const { return open_.size(); }
+  void closeTo(size_t depth) {
+    while (open_.size() > depth) close(open_.back());
   }
   void number(const std::string& name, double value) {
     member(name);
@@ -48,6 +55,7 @@ class Json {
   }
 
   std::string out_;
+  std::string open_;  // closing brackets still to come
   bool first_ = true;
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "cuda/runtime_version.h"
+
 namespace cps {
 namespace {
 
@@ -13,8 +15,10 @@ bool isSticky(int code) {
   switch (code) {
     case 214:  // ECC_UNCORRECTABLE
     case 220:  // NVLINK_UNCORRECTABLE
+    case 226:  // CONTAINED
     case 700:  // ILLEGAL_ADDRESS
     case 702:  // LAUNCH_TIMEOUT
+    case 709:  // CONTEXT_IS_DESTROYED
     case 710:  // ASSERT
     case 714:  // HARDWARE_STACK_ERROR
     case 715:  // ILLEGAL_INSTRUCTION
@@ -22,7 +26,8 @@ bool isSticky(int code) {
     case 717:  // INVALID_ADDRESS_SPACE
     case 718:  // INVALID_PC
     case 719:  // LAUNCH_FAILED
-    case 721:  // CONTAINED
+    case 721:  // TENSOR_MEMORY_LEAK
+    case 810:  // MPS_CLIENT_TERMINATED
       return true;
     default:
       return false;
@@ -46,6 +51,11 @@ void DeviceContext::open() {
     char name[256] = {};
     check(api_->deviceGetName(name, sizeof name - 1, device_), "cuDeviceGetName", Stage::Open);
     name_ = name;
+    unsigned flags = 0;
+    int active = 0;
+    check(api_->primaryCtxGetState(device_, &flags, &active), "cuDevicePrimaryCtxGetState",
+          Stage::Open);
+    foreign_ = active != 0;
     check(api_->primaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain", Stage::Open);
     const Current current(*this);
     check(api_->streamCreate(&freeStream_, kCuStreamNonBlocking), "cuStreamCreate", Stage::Open);
@@ -62,6 +72,8 @@ void DeviceContext::open() {
       check(api_->memPoolSetAttribute(pool_, kCuMemPoolReleaseThreshold, &keep),
             "cuMemPoolSetAttribute", Stage::Open);
     }
+    // Tells whether the context is any good.
+    check(api_->streamSynchronize(freeStream_), "cuStreamSynchronize", Stage::Open);
   } catch (const Error& error) {
     throw Error(ErrorCode::BackendUnavailable, Stage::Open,
                 Device::cuda(id_).name() + " cannot be used: " + error.what());
@@ -69,9 +81,8 @@ void DeviceContext::open() {
 }
 
 DeviceContext::~DeviceContext() {
-  if (context_ == nullptr) return;
-  {
-    const Current current(*this);
+  if (context_ == nullptr || abandoned_) return;
+  if (const Cleanup cleanup(*this); cleanup) {
     if (freeStream_) {
       api_->streamSynchronize(freeStream_);
       api_->streamDestroy(freeStream_);
@@ -80,6 +91,33 @@ DeviceContext::~DeviceContext() {
     if (pool_) api_->memPoolDestroy(pool_);
   }
   api_->primaryCtxRelease(device_);
+}
+
+void DeviceContext::abandon() noexcept {
+  const std::unique_lock lock(lifeMutex_);
+  if (abandoned_) return;
+  abandoned_ = true;
+  if (!foreign_ && api_->ctxPushCurrent(context_) == CUDA_SUCCESS) {
+    resetCurrentDevice();
+    CUcontext popped = nullptr;
+    api_->ctxPopCurrent(&popped);
+  }
+  api_->primaryCtxRelease(device_);
+}
+
+void DeviceContext::enter() {
+  const std::lock_guard lock(leaseMutex_);
+  leases_++;
+}
+
+void DeviceContext::leave() noexcept {
+  const std::lock_guard lock(leaseMutex_);
+  leases_--;
+}
+
+bool DeviceContext::inUse() const {
+  const std::lock_guard lock(leaseMutex_);
+  return leases_ > 0;
 }
 
 DeviceContext::Current::Current(const DeviceContext& device) : device_(device) {
@@ -91,6 +129,33 @@ DeviceContext::Current::~Current() {
   device_.api_->ctxPopCurrent(&popped);
 }
 
+DeviceContext::Cleanup::Cleanup(const DeviceContext& device) noexcept
+    : device_(device), lock_(device.lifeMutex_) {
+  if (device_.abandoned_) return;
+  const CUresult result = device_.api_->ctxPushCurrent(device_.context_);
+  device_.note(result, "cuCtxPushCurrent");
+  current_ = result == CUDA_SUCCESS;
+}
+
+DeviceContext::Cleanup::~Cleanup() {
+  if (!current_) return;
+  CUcontext popped = nullptr;
+  device_.api_->ctxPopCurrent(&popped);
+}
+
+void DeviceContext::Cleanup::operator()(CUresult result, const char* call) const noexcept {
+  device_.note(result, call);
+}
+
+void DeviceContext::note(int result, const char* call) const noexcept {
+  if (result == CUDA_SUCCESS) return;
+  const std::lock_guard lock(poisonMutex_);
+  suspect_ = true;
+  if (!isSticky(result) || !poison_.empty()) return;
+  poison_ = std::string(call) + " failed on " + device().name() + ": " +
+            api_->describe(static_cast<CUresult>(result));
+}
+
 void DeviceContext::check(CUresult result, const char* call, Stage stage) const {
   if (result == CUDA_SUCCESS) return;
   const std::string text =
@@ -99,19 +164,27 @@ void DeviceContext::check(CUresult result, const char* call, Stage stage) const 
     throw Error(ErrorCode::OutOfMemory, stage,
                 text + "; sample fewer or smaller frames, or free memory on the device");
   }
-  if (isSticky(result)) {
-    {
-      const std::lock_guard lock(poisonMutex_);
-      if (poison_.empty()) poison_ = text;
-    }
-    throw Error(ErrorCode::Device, stage,
-                text + "; the device's context is lost for this process: restart it");
-  }
-  throw Error(ErrorCode::Device, stage, text);
+  note(result, call);
+  throw Error(ErrorCode::Device, stage,
+              isSticky(result) ? text +
+                                     "; everything of this process on the device is lost, the next "
+                                     "call starts anew"
+                               : text);
 }
 
 std::string DeviceContext::poison() const {
+  {
+    const std::lock_guard lock(poisonMutex_);
+    if (!poison_.empty() || !suspect_) return poison_;
+    suspect_ = false;
+  }
+  const Cleanup tried(*this);
+  const CUresult result = tried ? api_->streamSynchronize(freeStream_) : CUDA_SUCCESS;
   const std::lock_guard lock(poisonMutex_);
+  if (poison_.empty() && result != CUDA_SUCCESS) {
+    poison_ = "cuStreamSynchronize failed on " + device().name() +
+              " after an error: " + api_->describe(result);
+  }
   return poison_;
 }
 
@@ -144,26 +217,22 @@ CUdeviceptr DeviceContext::allocate(size_t bytes, CUstream stream) {
 
 // Errors while freeing cannot be reported; a broken context gives everything back when it ends.
 void DeviceContext::free(CUdeviceptr data, CUstream stream) noexcept {
-  if (api_->ctxPushCurrent(context_) != CUDA_SUCCESS) return;
-  pool_ ? api_->memFreeAsync(data, stream) : api_->memFree(data);  // cuMemFree waits by itself
-  CUcontext popped = nullptr;
-  api_->ctxPopCurrent(&popped);
+  const Cleanup cleanup(*this);
+  if (!cleanup) return;
+  // cuMemFree waits by itself.
+  cleanup(pool_ ? api_->memFreeAsync(data, stream) : api_->memFree(data), "cuMemFree");
 }
 
 void DeviceContext::freeAfterAll(CUdeviceptr data) noexcept {
-  if (api_->ctxPushCurrent(context_) != CUDA_SUCCESS) return;
-  if (pool_) {
-    const std::lock_guard lock(streamsMutex_);
-    for (CUstream stream : streams_) {
-      api_->eventRecord(event_, stream);
-      api_->streamWaitEvent(freeStream_, event_, 0);
-    }
-    api_->memFreeAsync(data, freeStream_);
-  } else {
-    api_->memFree(data);
+  const Cleanup cleanup(*this);
+  if (!cleanup) return;
+  if (!pool_) return cleanup(api_->memFree(data), "cuMemFree");
+  const std::lock_guard lock(streamsMutex_);
+  for (CUstream stream : streams_) {
+    cleanup(api_->eventRecord(event_, stream), "cuEventRecord");
+    cleanup(api_->streamWaitEvent(freeStream_, event_, 0), "cuStreamWaitEvent");
   }
-  CUcontext popped = nullptr;
-  api_->ctxPopCurrent(&popped);
+  cleanup(api_->memFreeAsync(data, freeStream_), "cuMemFreeAsync");
 }
 
 void DeviceContext::addStream(CUstream stream) {
@@ -186,11 +255,10 @@ Stream::Stream(std::shared_ptr<DeviceContext> device) : device_(std::move(device
 }
 
 Stream::~Stream() {
-  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
+  const DeviceContext::Cleanup cleanup(*device_);
+  if (!cleanup) return;
   device_->removeStream(stream_);
-  device_->api().streamDestroy(stream_);
-  CUcontext popped = nullptr;
-  device_->api().ctxPopCurrent(&popped);
+  cleanup(device_->api().streamDestroy(stream_), "cuStreamDestroy");
 }
 
 void Stream::synchronize(Stage stage) const {

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,23 @@ class Stream;
 //
 // Note [Poisoned devices]
 // Some CUDA errors (illegal address, launch failure, ECC) are sticky: the context answers every
-// later call with them, for every library of the process that shares it, and CUDA's documentation
-// offers no way out but a new process. The primary context is not ours to reset (TensorFlow or ONNX
-// Runtime may hold memory in it), so the device is marked: explicit GPU calls say what happened and
-// that the process must be restarted, and 'auto' goes on with the CPU. All other errors (out of
-// memory, a stream NVDEC rejects) leave the context usable and the next call works.
+// later call with them, and all memory in it is lost. What we do about it:
+//  - The call that meets the error fails with ERR_CPS_DEVICE and the name of the CUDA call; so do
+//    all others that use this context. `poison()` remembers the first error.
+//  - The next call that wants the device (GpuRegistry::device) waits for nobody: while calls still
+//    hold a lease on the old context it says so; else the pool, the idle decoders, the pinned
+//    memory and the context are given up (`abandon`) and everything is opened anew.
+//  - The primary context is only reset when it was not active before we retained it: another
+//    library that was here first may know better. One that came later lost its memory as well.
+//  - CUDA's documentation promises nothing after such an error but a new process. So what was
+//  opened
+//    anew is tried out, and where it does not work the device is given up for good: 'gpu' says what
+//    happened and that the process must be restarted, 'auto' goes on with the CPU.
+//  - Buffers that JavaScript still holds stay valid objects: reading one says that it is lost,
+//    freeing one does nothing, for an abandoned context is never touched again.
+// All other errors (out of memory, a stream that NVDEC rejects) leave the context as it was.
+// Whether they did is asked before the next call: an unknown error may mean that the device is
+// gone.
 class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
  public:
   // Throws Error(BackendUnavailable) when the primary context cannot be had.
@@ -38,8 +51,17 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
 
   // Throws Error(Device) that names the call, or Error(OutOfMemory); notes sticky errors.
   void check(CUresult result, const char* call, Stage stage = Stage::Process) const;
-  // What broke the context, or empty.
+  // Notes sticky errors of a call that cannot throw or that threw already.
+  void note(int result, const char* call) const noexcept;
+  // What broke the context, or empty. Tries the context out after an error that was not sticky.
   std::string poison() const;
+
+  // Leases: calls that work with the context at present.
+  void enter();
+  void leave() noexcept;
+  bool inUse() const;
+  // Gives the context up (Note [Poisoned devices]); no lease may be held, nor taken later.
+  void abandon() noexcept;
 
   // Makes the context current on this thread for a scope.
   class Current {
@@ -51,6 +73,23 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
 
    private:
     const DeviceContext& device_;
+  };
+
+  // The same for destructors: false where the context is gone, then there is nothing to free.
+  class Cleanup {
+   public:
+    explicit Cleanup(const DeviceContext& device) noexcept;
+    ~Cleanup();
+    Cleanup(const Cleanup&) = delete;
+    Cleanup& operator=(const Cleanup&) = delete;
+    explicit operator bool() const { return current_; }
+    // For each driver call: notes sticky errors.
+    void operator()(CUresult result, const char* call) const noexcept;
+
+   private:
+    const DeviceContext& device_;
+    std::shared_lock<std::shared_mutex> lock_;
+    bool current_ = false;
   };
 
   // Stream-ordered allocation: usable at once by work enqueued on `stream` afterwards.
@@ -86,6 +125,14 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
 
   mutable std::mutex poisonMutex_;
   mutable std::string poison_;
+  mutable bool suspect_ = false;  // an error that was not sticky, not looked into yet
+
+  bool foreign_ = false;  // the primary context was active before we came
+  // Held shared while something of the context is destroyed, alone while the context is.
+  mutable std::shared_mutex lifeMutex_;
+  bool abandoned_ = false;
+  mutable std::mutex leaseMutex_;
+  int leases_ = 0;
 };
 
 // A CUDA stream of its own (never the default stream). Work still enqueued when it is destroyed

@@ -41,6 +41,7 @@ inline constexpr int kCuErrorNoDevice = 100;
   X(deviceGet, CUresult(CUdevice*, int), "cuDeviceGet")                                            \
   X(deviceGetName, CUresult(char*, int, CUdevice), "cuDeviceGetName")                              \
   X(deviceGetAttribute, CUresult(int*, int, CUdevice), "cuDeviceGetAttribute")                     \
+  X(primaryCtxGetState, CUresult(CUdevice, unsigned*, int*), "cuDevicePrimaryCtxGetState")         \
   X(primaryCtxRetain, CUresult(CUcontext*, CUdevice), "cuDevicePrimaryCtxRetain")                  \
   X(primaryCtxRelease, CUresult(CUdevice), "cuDevicePrimaryCtxRelease_v2")                         \
   X(ctxPushCurrent, CUresult(CUcontext), "cuCtxPushCurrent_v2")                                    \

@@ -18,6 +18,7 @@ class StreamMemory final : public MemoryResource {
   StreamMemory(std::shared_ptr<Stream> stream, bool shared)
       : stream_(std::move(stream)), shared_(shared) {}
   Device device() const override { return stream_->device().device(); }
+  const std::shared_ptr<Stream>& stream() const { return stream_; }
   void* allocate(size_t bytes) override {
     return reinterpret_cast<void*>(stream_->device().allocate(bytes, stream_->get()));
   }
@@ -44,11 +45,15 @@ std::shared_ptr<MemoryResource> frameMemory(std::shared_ptr<Stream> stream) {
   return std::make_shared<StreamMemory>(std::move(stream), true);
 }
 
+const DeviceContext* contextOf(const MemoryResource* memory) {
+  const auto* streamed = dynamic_cast<const StreamMemory*>(memory);
+  return streamed ? &streamed->stream()->device() : nullptr;
+}
+
 PinnedMemory::~PinnedMemory() {
-  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
-  for (const auto& [size, data] : idle_) device_->api().memFreeHost(data);
-  CUcontext popped = nullptr;
-  device_->api().ctxPopCurrent(&popped);
+  const DeviceContext::Cleanup cleanup(*device_);
+  if (!cleanup) return;
+  for (const auto& [size, data] : idle_) cleanup(device_->api().memFreeHost(data), "cuMemFreeHost");
 }
 
 void* PinnedMemory::allocate(size_t bytes) {
@@ -78,10 +83,8 @@ void PinnedMemory::deallocate(void* data, size_t bytes) noexcept {
       return;
     }
   }
-  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
-  device_->api().memFreeHost(data);
-  CUcontext popped = nullptr;
-  device_->api().ctxPopCurrent(&popped);
+  const DeviceContext::Cleanup cleanup(*device_);
+  if (cleanup) cleanup(device_->api().memFreeHost(data), "cuMemFreeHost");
 }
 
 void downloadThrough(const std::shared_ptr<PinnedMemory>& pinned, const Stream& stream, void* host,

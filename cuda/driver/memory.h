@@ -18,6 +18,9 @@ std::shared_ptr<MemoryResource> streamMemory(std::shared_ptr<Stream> stream);
 // device at that moment (Note [Shared frames]).
 std::shared_ptr<MemoryResource> frameMemory(std::shared_ptr<Stream> stream);
 
+// The context that device memory lives in; null for other memory.
+const DeviceContext* contextOf(const MemoryResource* memory);
+
 // Page-locked host memory for fast copies. Locking pages takes milliseconds, so blocks are kept for
 // reuse up to a limit.
 class PinnedMemory final : public MemoryResource {

@@ -29,11 +29,7 @@ std::string GpuRegistry::whyNotDevice(int id) {
            std::to_string(count) + (count == 1 ? " (device 0)" : "");
   }
   try {
-    const std::string poison = device(id)->context->poison();
-    if (!poison.empty()) {
-      return "an earlier CUDA error made " + Device::cuda(id).name() +
-             " unusable for this process (" + poison + "); restart the process";
-    }
+    device(id);
   } catch (const Error& error) {
     return error.what();
   }
@@ -78,14 +74,45 @@ std::shared_ptr<GpuDevice> GpuRegistry::device(int id) {
   }
   const std::lock_guard lock(mutex_);
   std::shared_ptr<GpuDevice>& device = devices_[id];
-  if (!device) {
+  if (device) dropBroken(id, device);
+  if (!device) device = open(id);
+  device->context->enter();
+  const auto leave = [kept = device](GpuDevice* leased) { leased->context->leave(); };
+  return std::shared_ptr<GpuDevice>(device.get(), leave);
+}
+
+std::shared_ptr<GpuDevice> GpuRegistry::open(int id) {
+  const auto before = broken_.find(id);
+  try {
     auto opened = std::make_shared<GpuDevice>();
-    opened->context = DeviceContext::create(driver, id);
+    opened->context = DeviceContext::create(api_, id);
     opened->pinned = std::make_shared<PinnedMemory>(opened->context);
     opened->nvdec = std::make_shared<NvdecDevice>(opened->context);
-    device = std::move(opened);
+    if (before != broken_.end()) broken_.erase(before);
+    return opened;
+  } catch (const Error& error) {
+    if (before == broken_.end()) throw;
+    throw Error(ErrorCode::BackendUnavailable, Stage::Open,
+                "an earlier CUDA error made " + Device::cuda(id).name() +
+                    " unusable for this process (" + before->second +
+                    ") and it cannot be opened anew (" + error.what() + "); restart the process");
   }
-  return device;
+}
+
+// Gives a broken context up, so that it is opened anew.
+void GpuRegistry::dropBroken(int id, std::shared_ptr<GpuDevice>& device) {
+  const std::string poison = device->context->poison();
+  if (poison.empty()) return;
+  if (device->context->inUse()) {
+    throw Error(ErrorCode::BackendUnavailable, Stage::Open,
+                Device::cuda(id).name() + " is lost (" + poison +
+                    ") and calls that began before that have not ended yet; try again when they "
+                    "have");
+  }
+  const std::shared_ptr<DeviceContext> context = device->context;
+  device.reset();  // idle decoders and pinned memory
+  context->abandon();
+  broken_[id] = poison;
 }
 
 }  // namespace cps

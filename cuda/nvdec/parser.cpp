@@ -47,12 +47,11 @@ NvdecParser::NvdecParser(std::shared_ptr<DeviceContext> device, cudaVideoCodec c
 }
 
 NvdecParser::~NvdecParser() {
-  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
+  const DeviceContext::Cleanup cleanup(*device_);
+  if (!cleanup) return;
   // What it holds back must not reach the events any more.
   if (!error_) error_ = std::make_exception_ptr(0);
-  device_->api().destroyVideoParser(parser_);
-  CUcontext popped = nullptr;
-  device_->api().ctxPopCurrent(&popped);
+  cleanup(device_->api().destroyVideoParser(parser_), "cuvidDestroyVideoParser");
 }
 
 void NvdecParser::send(CUVIDSOURCEDATAPACKET& packet) {

@@ -234,17 +234,16 @@ NvdecPicture NvdecRun::copyOut(CUdeviceptr surface, size_t pitch) {
 }
 
 void NvdecRun::release(Mapped& mapped) noexcept {
-  if (device_.api().ctxPushCurrent(device_.context()) != CUDA_SUCCESS) return;
+  const DeviceContext::Cleanup cleanup(device_);
+  if (!cleanup) return;
   // The copy reads the surface; on an error path it may not have an event yet.
   if (mapped.surface) {
-    device_.api().streamSynchronize(session_->stream()->get());
-    device_.api().unmapVideoFrame(session_->get(), mapped.surface);
+    cleanup(device_.api().streamSynchronize(session_->stream()->get()), "cuStreamSynchronize");
+    cleanup(device_.api().unmapVideoFrame(session_->get(), mapped.surface), "cuvidUnmapVideoFrame");
   }
-  if (mapped.copied) device_.api().eventDestroy(mapped.copied);
+  if (mapped.copied) cleanup(device_.api().eventDestroy(mapped.copied), "cuEventDestroy");
   mapped.surface = 0;
   mapped.copied = nullptr;
-  CUcontext popped = nullptr;
-  device_.api().ctxPopCurrent(&popped);
 }
 
 void NvdecRun::giveOldest() {

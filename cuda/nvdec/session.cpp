@@ -40,10 +40,10 @@ NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionR
 }
 
 NvdecSession::~NvdecSession() {
-  if (device_->api().ctxPushCurrent(device_->context()) != CUDA_SUCCESS) return;
-  if (decoder_) device_->api().destroyDecoder(decoder_);
-  CUcontext popped = nullptr;
-  device_->api().ctxPopCurrent(&popped);
+  const DeviceContext::Cleanup cleanup(*device_);
+  if (cleanup && decoder_) {
+    cleanup(device_->api().destroyDecoder(decoder_), "cuvidDestroyDecoder");
+  }
 }
 
 bool NvdecSession::fits(const SessionRequest& request) const {

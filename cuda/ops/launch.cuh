@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "core/error.h"
 #include "cuda/ops/block_program.h"
+#include "cuda/ops/kernel_error.h"
 
 namespace cps {
 
@@ -42,9 +42,9 @@ void launchProgram(const Program& program, CudaStream stream, const char* name) 
   runProgram<<<static_cast<unsigned>(blocks), Program::kThreads, 0, stream>>>(program);
   const cudaError_t result = cudaGetLastError();
   if (result != cudaSuccess) {
-    throw Error(ErrorCode::Device, Stage::Process,
-                std::string("Launching GPU kernel ") + name + " failed: " +
-                    cudaGetErrorName(result) + " (" + cudaGetErrorString(result) + ")");
+    throw KernelError(
+        name, result,
+        std::string(cudaGetErrorName(result)) + " (" + cudaGetErrorString(result) + ")");
   }
 }
 

@@ -46,6 +46,7 @@ class Buffer {
     return static_cast<T*>(data_);
   }
   size_t bytes() const { return bytes_; }
+  const MemoryResource* memory() const { return memory_.get(); }
   Device device() const { return memory_ ? memory_->device() : Device::cpu(); }
   void release() noexcept;
 

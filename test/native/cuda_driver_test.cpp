@@ -75,24 +75,5 @@ TEST(CudaDriver, ContextThatCannotBeMadeSaysWhichCallFailed) {
   }
 }
 
-TEST(CudaDriver, StickyErrorIsRememberedAndExplained) {
-  fake::reset();
-  const GpuBackend gpu = cuda_test::backend();
-  const auto kernels = gpu.makeKernels(0, nullptr);
-  fake::control().failCall = "cuStreamSynchronize";
-  fake::control().failResult = 700;
-  try {
-    kernels->synchronize();
-    FAIL() << "no error";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::Device);
-    EXPECT_TRUE(has(error.what(), "cuStreamSynchronize")) << error.what();
-    EXPECT_TRUE(has(error.what(), "restart")) << error.what();
-  }
-  const std::string why = gpu.whyNotProcess(0);
-  EXPECT_TRUE(has(why, "earlier CUDA error")) << why;
-  EXPECT_TRUE(has(why, "CUDA_ERROR_ILLEGAL_ADDRESS")) << why;
-}
-
 }  // namespace
 }  // namespace cps

@@ -8,6 +8,7 @@
 #include "cuda/ops/block_scores_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/select_cuda.h"
 #include "cuda/runtime_version.h"
@@ -36,6 +37,9 @@ class HostBlock {
 
 template <class Program>
 void emulate(const Program& program, CudaStream stream) {
+  if (const int code = fake::failing("kernel")) {
+    throw KernelError("kernel", code, fake::errorName(code));
+  }
   fake::enqueue(stream, [program] {
     const auto memory = std::make_unique<typename Program::Shared>();
     for (int64_t i = 0; i < program.blocks(); i++) {
@@ -63,5 +67,6 @@ void launch(const GatherPatches& program, CudaStream stream) { emulate(program, 
 void launch(const ToRgb& program, CudaStream stream) { emulate(program, stream); }
 
 KernelBuild kernelBuild() { return {13000, 75}; }
+void resetCurrentDevice() { fake::resetContext(); }
 
 }  // namespace cps

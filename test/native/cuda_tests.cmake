@@ -1,5 +1,7 @@
 # The GPU path without a GPU: everything in cuda/ but the launches, over a fake driver and with the
 # kernels' programs emulated. Needs the ffnvcodec headers, not nvcc.
+set(check_sources gpu_check.cpp bench_decode.cpp bench_stages.cpp faults.cpp)
+list(TRANSFORM check_sources PREPEND ${PROJECT_SOURCE_DIR}/cuda/check/)
 if(TARGET cps_cuda_host)
   add_library(cps_fake_driver SHARED fake_driver/fake_cuda.cpp
     fake_driver/fake_nvcuvid.cpp)
@@ -26,7 +28,19 @@ if(TARGET cps_cuda_host)
   cps_cuda_test(cuda_lifetime_test cuda_lifetime_test.cpp)
   cps_cuda_test(cuda_driver_test cuda_driver_test.cpp)
   cps_cuda_test(cuda_decode_test cuda_decode_test.cpp media_common.cpp)
+  cps_cuda_test(cuda_recovery_test cuda_recovery_test.cpp media_common.cpp)
   cps_cuda_test(cuda_pipeline_test gpu_decode_test.cpp media_common.cpp)
+
+  # What scripts/gpu-check.sh runs on a GPU machine, tried out here first.
+  add_executable(cuda_check ${check_sources})
+  target_include_directories(cuda_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
+  target_link_libraries(cuda_check PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
+  add_test(NAME cuda_check_facts COMMAND cuda_check facts)
+  foreach(part faults decode)
+    add_test(NAME cuda_check_${part} COMMAND sh -c
+      "exec '$<TARGET_FILE:cuda_check>' ${part} \"$CPS_FIXTURES/h264_bpyramid.mp4\"")
+    set_tests_properties(cuda_check_${part} PROPERTIES TIMEOUT 120)
+  endforeach()
 endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.
@@ -35,10 +49,10 @@ if(TARGET cps_cuda)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
   # Facts and speed of a real GPU, for scripts/gpu-check.sh. Without one it says what is missing.
-  add_executable(gpu_check ${PROJECT_SOURCE_DIR}/cuda/check/gpu_check.cpp)
+  add_executable(gpu_check ${check_sources})
   target_link_libraries(gpu_check PRIVATE cps_cuda)
   target_include_directories(gpu_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
-  add_test(NAME gpu_check_says_what_is_missing COMMAND gpu_check --facts)
+  add_test(NAME gpu_check_says_what_is_missing COMMAND gpu_check facts)
   set_tests_properties(gpu_check_says_what_is_missing PROPERTIES
     PASS_REGULAR_EXPRESSION "\"whyNotProcess\":")
   cps_test(gpu_decode_test gpu_decode_test.cpp media_common.cpp)

@@ -32,6 +32,8 @@ size_t deviceBytes = 0;
 std::set<void*> pinnedMemory;
 // Never deleted: a handle used after its end must be noticed, not crash.
 std::set<FakeStream*> allStreams;
+std::set<FakeEvent*> events;
+int poison = 0;  // what every call of the context answers
 thread_local int pushed = 0;
 
 void drain(FakeStream* stream, int64_t until) {
@@ -57,6 +59,12 @@ void needContext(const char* call) {
   if (pushed <= 0) misuse(std::string(call) + " without a current context");
 }
 
+bool known(CUevent handle) {
+  if (events.count(reinterpret_cast<FakeEvent*>(handle)) != 0) return true;
+  misuse("an event was used that is no more");
+  return false;
+}
+
 bool inDeviceMemory(const void* data, size_t bytes) {
   auto it = deviceMemory.upper_bound(const_cast<void*>(data));
   if (it == deviceMemory.begin()) return false;
@@ -79,6 +87,18 @@ void reset() {
   std::lock_guard lock(mutex);
   *theControl = Control();
   *theStats = Stats();
+  poison = 0;
+}
+
+const char* errorName(int code) {
+  return code == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
+         : code == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS"
+                       : "CUDA_ERROR_FAKE";
+}
+
+bool contextIsBroken() {
+  std::lock_guard lock(mutex);
+  return poison != 0;
 }
 
 void misuse(const std::string& text) {
@@ -89,10 +109,31 @@ void misuse(const std::string& text) {
 
 int failing(const char* call) {
   std::lock_guard lock(mutex);
-  if (theControl->failCall != call) return 0;
+  if (poison != 0) return poison;
+  if (theControl->failCall != call && theControl->failCall != "*") return 0;
   if (theControl->failAfter-- > 0) return 0;
   theControl->failCall.clear();
+  if (theControl->sticky) poison = theControl->failResult;
   return theControl->failResult;
+}
+
+void resetContext() {
+  std::lock_guard lock(mutex);
+  theStats->resets++;
+  if (!theControl->resetHelps) return;
+  if (theStats->decoders + theStats->parsers > 0) misuse("NVDEC was in use when its context ended");
+  poison = 0;
+  for (FakeStream* stream : allStreams) {
+    stream->work.clear();
+    stream->alive = false;
+  }
+  while (!deviceMemory.empty()) deviceRelease(deviceMemory.begin()->first);
+  for (void* data : pinnedMemory) std::free(data);
+  pinnedMemory.clear();
+  for (FakeEvent* event : events) delete event;
+  events.clear();
+  theStats->streams = theStats->events = theStats->pools = theStats->pinnedAllocations = 0;
+  theStats->mapped = 0;
 }
 
 void enqueue(void* handle, std::function<void()> work) {
@@ -132,6 +173,7 @@ using namespace fake;
 #define FAKE_API extern "C" __attribute__((visibility("default"))) CUresult
 #define FAKE_FAIL(name) \
   if (const int failed = failing(name)) return static_cast<CUresult>(failed)
+constexpr auto kInvalidHandle = static_cast<CUresult>(400);
 #define FAKE_LOCK std::lock_guard lock(mutex)
 
 FAKE_API cuInit(unsigned) { return static_cast<CUresult>(control().initResult); }
@@ -159,6 +201,12 @@ FAKE_API cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
                                                      : 0;
   return CUDA_SUCCESS;
 }
+FAKE_API cuDevicePrimaryCtxGetState(CUdevice, unsigned* flags, int* active) {
+  FAKE_LOCK;
+  *flags = 0;
+  *active = control().foreign || stats().contexts > 0;
+  return CUDA_SUCCESS;
+}
 FAKE_API cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
   FAKE_FAIL("cuDevicePrimaryCtxRetain");
   FAKE_LOCK;
@@ -169,11 +217,18 @@ FAKE_API cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
 FAKE_API cuDevicePrimaryCtxRelease_v2(CUdevice) {
   FAKE_LOCK;
   stats().contexts--;
+  // The last one to let go of a broken context ends it, with all that is in it.
+  if (stats().contexts == 0 && poison != 0 && !control().foreign) {
+    resetContext();
+    stats().resets--;
+  }
   return CUDA_SUCCESS;
 }
 FAKE_API cuCtxPushCurrent_v2(CUcontext) {
-  FAKE_FAIL("cuCtxPushCurrent");
+  // What breaks a context shows elsewhere; a broken one can still be made current.
+  if (poison == 0 && control().failCall != "*") FAKE_FAIL("cuCtxPushCurrent");
   FAKE_LOCK;
+  if (stats().contexts <= 0) misuse("a context was used that was let go");
   pushed++;
   stats().contextDepth++;
   return CUDA_SUCCESS;
@@ -193,9 +248,7 @@ FAKE_API cuCtxSynchronize() {
   return CUDA_SUCCESS;
 }
 FAKE_API cuGetErrorName(CUresult result, const char** name) {
-  *name = result == 2     ? "CUDA_ERROR_OUT_OF_MEMORY"
-          : result == 700 ? "CUDA_ERROR_ILLEGAL_ADDRESS"
-                          : "CUDA_ERROR_FAKE";
+  *name = errorName(result);
   return CUDA_SUCCESS;
 }
 FAKE_API cuGetErrorString(CUresult, const char** text) {
@@ -214,6 +267,7 @@ FAKE_API cuStreamCreate(CUstream* handle, unsigned flags) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuStreamDestroy_v2(CUstream handle) {
+  FAKE_FAIL("cuStreamDestroy");
   FAKE_LOCK;
   needContext("cuStreamDestroy");
   FakeStream* stream = checked(handle);
@@ -230,7 +284,9 @@ FAKE_API cuStreamSynchronize(CUstream handle) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuStreamWaitEvent(CUstream handle, CUevent event, unsigned) {
+  FAKE_FAIL("cuStreamWaitEvent");
   FAKE_LOCK;
+  if (!known(event)) return kInvalidHandle;
   const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
   if (at.stream == nullptr) return CUDA_SUCCESS;
   enqueue(handle, [at] { drain(at.stream, at.position); });
@@ -240,12 +296,15 @@ FAKE_API cuEventCreate(CUevent* event, unsigned) {
   FAKE_FAIL("cuEventCreate");
   FAKE_LOCK;
   needContext("cuEventCreate");
-  *event = reinterpret_cast<CUevent>(new FakeEvent);
+  *event = reinterpret_cast<CUevent>(*events.insert(new FakeEvent).first);
   stats().events++;
   return CUDA_SUCCESS;
 }
 FAKE_API cuEventDestroy_v2(CUevent event) {
+  FAKE_FAIL("cuEventDestroy");
   FAKE_LOCK;
+  if (!known(event)) return kInvalidHandle;
+  events.erase(reinterpret_cast<FakeEvent*>(event));
   delete reinterpret_cast<FakeEvent*>(event);
   stats().events--;
   return CUDA_SUCCESS;
@@ -253,13 +312,16 @@ FAKE_API cuEventDestroy_v2(CUevent event) {
 FAKE_API cuEventRecord(CUevent event, CUstream handle) {
   FAKE_FAIL("cuEventRecord");
   FAKE_LOCK;
+  if (!known(event)) return kInvalidHandle;
   FakeStream* stream = checked(handle);
   *reinterpret_cast<FakeEvent*>(event) = {stream,
                                           stream->done + static_cast<int64_t>(stream->work.size())};
   return CUDA_SUCCESS;
 }
 FAKE_API cuEventQuery(CUevent event) {
+  FAKE_FAIL("cuEventQuery");
   FAKE_LOCK;
+  if (!known(event)) return kInvalidHandle;
   const auto* at = reinterpret_cast<FakeEvent*>(event);
   return at->stream == nullptr || at->stream->done >= at->position ? CUDA_SUCCESS
                                                                    : CUDA_ERROR_NOT_READY;
@@ -267,6 +329,7 @@ FAKE_API cuEventQuery(CUevent event) {
 FAKE_API cuEventSynchronize(CUevent event) {
   FAKE_FAIL("cuEventSynchronize");
   FAKE_LOCK;
+  if (!known(event)) return kInvalidHandle;
   const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
   if (at.stream) drain(at.stream, at.position);
   return CUDA_SUCCESS;
@@ -280,6 +343,7 @@ FAKE_API cuMemAlloc_v2(CUdeviceptr* data, size_t bytes) {
   return static_cast<CUresult>(memory ? 0 : 2);
 }
 FAKE_API cuMemFree_v2(CUdeviceptr data) {
+  FAKE_FAIL("cuMemFree");
   FAKE_LOCK;
   for (FakeStream* stream : allStreams) drain(stream, INT64_MAX);
   deviceRelease(reinterpret_cast<void*>(data));
@@ -302,6 +366,7 @@ FAKE_API cuMemHostAlloc(void** data, size_t bytes, unsigned) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemFreeHost(void* data) {
+  FAKE_FAIL("cuMemFreeHost");
   FAKE_LOCK;
   if (pinnedMemory.erase(data) == 0) misuse("pinned memory freed twice");
   stats().pinnedAllocations--;
@@ -373,12 +438,16 @@ FAKE_API cuMemPoolCreate(cps::CuMemPool* pool, const cps::CuMemPoolProps* props)
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemPoolDestroy(cps::CuMemPool pool) {
+  FAKE_FAIL("cuMemPoolDestroy");
   FAKE_LOCK;
   delete reinterpret_cast<int*>(pool);
   stats().pools--;
   return CUDA_SUCCESS;
 }
-FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int, void*) { return CUDA_SUCCESS; }
+FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int, void*) {
+  FAKE_FAIL("cuMemPoolSetAttribute");
+  return CUDA_SUCCESS;
+}
 FAKE_API cuMemPoolTrimTo(cps::CuMemPool, size_t) { return CUDA_SUCCESS; }
 FAKE_API cuMemAllocFromPoolAsync(CUdeviceptr* data, size_t bytes, cps::CuMemPool, CUstream stream) {
   FAKE_FAIL("cuMemAllocFromPoolAsync");
@@ -390,6 +459,7 @@ FAKE_API cuMemAllocFromPoolAsync(CUdeviceptr* data, size_t bytes, cps::CuMemPool
   return static_cast<CUresult>(memory ? 0 : 2);
 }
 FAKE_API cuMemFreeAsync(CUdeviceptr data, CUstream stream) {
+  FAKE_FAIL("cuMemFreeAsync");
   FAKE_LOCK;
   needContext("cuMemFreeAsync");
   enqueue(stream, [=] { deviceRelease(reinterpret_cast<void*>(data)); });

@@ -22,10 +22,14 @@ struct Control {
   bool pools = true;
   size_t memoryLimit = size_t{4} << 30;
   bool immediate = false;  // run enqueued work at once
-  // Makes one entry point fail: the call numbered `failAfter` (0: the next) returns failResult.
+  // Makes one entry point ("*": any) fail: the call numbered `failAfter` (0: the next) returns
+  // failResult. With `sticky` so does every later call, until the context is destroyed or reset.
   std::string failCall;
   int failAfter = 0;
   int failResult = 0;
+  bool sticky = false;
+  bool resetHelps = true;
+  bool foreign = false;  // another library has the primary context
 
   // NVDEC.
   bool codecSupported = true;
@@ -46,6 +50,7 @@ struct Stats {
   long pinnedMade = 0;
   long uploads = 0, downloads = 0;
   long decodersMade = 0, capsAsked = 0, reconfigured = 0, pictures = 0, maps = 0;
+  long resets = 0;
   long misuses = 0;
   std::string misuse;
 };
@@ -59,6 +64,10 @@ void enqueue(void* stream, std::function<void()> work);
 
 // Internals shared by the two halves.
 int failing(const char* call);
+const char* errorName(int code);
+bool contextIsBroken();
+// What cudaDeviceReset does: everything in the context is gone.
+void resetContext();
 void misuse(const std::string& text);
 void* deviceAllocate(size_t bytes);
 void deviceRelease(void* data);

@@ -219,9 +219,12 @@ FAKE_API cuvidCreateDecoder(CUvideodecoder* handle, CUVIDDECODECREATEINFO* info)
 }
 FAKE_API cuvidDestroyDecoder(CUvideodecoder handle) {
   auto* decoder = static_cast<Decoder*>(handle);
-  if (!decoder->mapped.empty()) misuse("a decoder was destroyed with mapped surfaces");
+  if (!decoder->mapped.empty() && !contextIsBroken()) {
+    misuse("a decoder was destroyed with mapped surfaces");
+  }
   stats().decoders--;
   delete decoder;
+  FAKE_FAIL("cuvidDestroyDecoder");
   return CUDA_SUCCESS;
 }
 FAKE_API cuvidReconfigureDecoder(CUvideodecoder handle, CUVIDRECONFIGUREDECODERINFO* info) {
@@ -249,6 +252,7 @@ FAKE_API cuvidDecodePicture(CUvideodecoder handle, CUVIDPICPARAMS* picture) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuvidGetDecodeStatus(CUvideodecoder handle, int index, CUVIDGETDECODESTATUS* status) {
+  FAKE_FAIL("cuvidGetDecodeStatus");
   const auto& surface = static_cast<Decoder*>(handle)->surfaces[static_cast<size_t>(index)];
   const bool broken = surface && surface->pts == control().breakTimestamp;
   status->decodeStatus = broken ? cuvidDecodeStatus_Error_Concealed : cuvidDecodeStatus_Success;
@@ -302,6 +306,7 @@ FAKE_API cuvidCreateVideoParser(CUvideoparser* handle, CUVIDPARSERPARAMS* params
 FAKE_API cuvidDestroyVideoParser(CUvideoparser handle) {
   stats().parsers--;
   delete reinterpret_cast<Parser*>(handle);
+  FAKE_FAIL("cuvidDestroyVideoParser");
   return CUDA_SUCCESS;
 }
 FAKE_API cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET* data) {

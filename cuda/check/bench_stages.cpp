@@ -1,0 +1,128 @@
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "cuda/check/checks.h"
+#include "cuda/cuda_kernels.h"
+#include "cuda/transfer.h"
+
+namespace cps {
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+// Milliseconds of one repetition of `work`, waited for; median of 30 after 5 to warm up.
+template <typename Work>
+double timed(Kernels& kernels, const Work& work) {
+  std::vector<double> ms;
+  for (int i = 0; i < 35; i++) {
+    kernels.synchronize();
+    const auto start = Clock::now();
+    work();
+    kernels.synchronize();
+    if (i >= 5) ms.push_back(secondsSince(start) * 1e3);
+  }
+  return median(ms);
+}
+
+}  // namespace
+
+void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t height, int32_t frames) {
+  const auto gpu = registry.device(0);
+  const auto kernels = makeCudaKernels(gpu, nullptr);
+  const auto memory = kernels->memory();
+  std::vector<uint8_t> picture(static_cast<size_t>(width) * height * 3 / 2);
+  uint32_t state = 1;
+  for (auto& v : picture) v = static_cast<uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
+  SourceFrame host;
+  host.view.width = width;
+  host.view.height = height;
+  host.view.log2ChromaW = host.view.log2ChromaH = 1;
+  host.view.plane[0] = {picture.data(), width, 1, 0};
+  const uint8_t* chroma = picture.data() + static_cast<size_t>(width) * height;
+  host.view.plane[1] = {chroma, width, 2, 0};
+  host.view.plane[2] = {chroma + 1, width, 2, 0};
+  std::vector<SourceFrame> uploaded;
+  std::vector<FrameView> views;
+  for (int32_t t = 0; t < frames; t++) {
+    uploaded.push_back(uploadFrame(host, gpu));
+    views.push_back(uploaded.back().view);
+  }
+  const CellGrid cells = makeCellGrid(height, width);
+  const PatchGrid grid = makePatchGrid(height, width, 224 * 224, 224 * 224, 14);
+  const auto n = static_cast<size_t>(cells.cells());
+  const auto perFrame = static_cast<size_t>(grid.perFrame());
+  const auto all = static_cast<size_t>(frames);
+  const Buffer cell = Buffer::allocate(memory, n * all), residual = Buffer::allocate(memory, n);
+  const Buffer motion2 = Buffer::allocate(memory, static_cast<size_t>(cells.blocks()));
+  const Buffer scores = Buffer::allocate(memory, perFrame * all * sizeof(float));
+  const std::vector<float> boost(all, 0.0f);
+  std::vector<uint8_t> isI(all, 0);
+  isI[0] = 1;
+  const auto k = std::min<int64_t>(2048, static_cast<int64_t>(perFrame * all));
+  std::vector<int32_t> indices(static_cast<size_t>(k));
+  const Buffer patches = Buffer::allocate(memory, static_cast<size_t>(k) * 3 * 14 * 14 * 2);
+  const auto cellsOf = [&](int32_t t) { return cell.as<uint8_t>() + n * static_cast<size_t>(t); };
+  const auto luma = [&] {
+    for (int32_t t = 0; t < frames; t++) {
+      kernels->lumaCells(views[static_cast<size_t>(t)], cells, cellsOf(t));
+    }
+  };
+  const auto match = [&](int32_t t) {
+    kernels->blockMatch(cellsOf(t), cellsOf(std::max(0, t - 1)), cells, motion2.as<uint8_t>(),
+                        residual.as<uint8_t>());
+  };
+  const auto score = [&](int32_t t) {
+    kernels->blockScores(motion2.as<uint8_t>(), residual.as<uint8_t>(), cells, grid, 95,
+                         scores.as<float>() + perFrame * static_cast<size_t>(t));
+  };
+  const auto each = [&](const auto& fn) {
+    return [&] {
+      for (int32_t t = 0; t < frames; t++) fn(t);
+    };
+  };
+  const auto select = [&] {
+    kernels->topK({scores.as<float>(), isI, boost, grid.perFrame(), k}, indices.data());
+  };
+  const auto gather = [&] {
+    kernels->gatherPatches(views, indices,
+                           {grid, DType::BF16, Layout::Nchw, {1, {0, 0, 0}, {1, 1, 1}}},
+                           patches.data());
+  };
+  const auto everything = [&] {
+    luma();
+    for (int32_t t = 0; t < frames; t++) {
+      match(t);
+      score(t);
+    }
+    select();
+    gather();
+  };
+  json.open("", '{');
+  json.number("width", width);
+  json.number("height", height);
+  json.number("frames", frames);
+  everything();
+  json.number("cellsMs", timed(*kernels, luma));
+  json.number("matchMs", timed(*kernels, each(match)));
+  json.number("scoresMs", timed(*kernels, each(score)));
+  json.number("topKMs", timed(*kernels, select));
+  json.number("gatherMs", timed(*kernels, gather));
+  // Cells, matching and scores run while decoding goes on; this is what is left after it.
+  const double after = timed(*kernels, [&] {
+    match(frames - 1);
+    score(frames - 1);
+    select();
+    gather();
+  });
+  json.number("afterDecodeMs", after);
+  json.number("allMs", timed(*kernels, everything));
+  json.close('}');
+  std::fprintf(stderr, "  %dx%d, %d frames: %.3f ms after the last decoded frame\n", width, height,
+               frames, after);
+}
+
+}  // namespace cps

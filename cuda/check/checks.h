@@ -1,0 +1,48 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+
+#include "core/options.h"
+#include "cuda/check/json.h"
+#include "cuda/driver/registry.h"
+#include "ops/kernels.h"
+
+// The parts of gpu_check. Each writes members of one open JSON object.
+namespace cps {
+
+using Clock = std::chrono::steady_clock;
+inline double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+inline DecodeOptions checkOptions(int64_t frames) {
+  DecodeOptions o{};
+  o.sequenceLength = frames;
+  o.decodeBackend = o.processBackend = Backend::Gpu;
+  o.uniformStrategy = UniformStrategy::Stream;
+  o.nvdecSessionPoolSize = 16;
+  o.nvdecReuseOpenDecoder = true;
+  o.decodeThreads = 1;
+  o.readerCacheSize = 8;
+  o.maxFramePixels = o.maxFrames = o.maxMemoryBytes = int64_t{1} << 40;
+  return o;
+}
+
+// Driver, devices, what NVDEC decodes.
+void reportFacts(Json& json, GpuRegistry& registry);
+// Pictures per second with 1 to 16 streams against a bare NVDEC loop, and NVDEC's utilisation.
+// Each measurement takes `seconds`.
+void benchDecoding(Json& json, GpuRegistry& registry, const std::string& clip, double seconds);
+// Milliseconds of every stage after decode.
+void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t height, int32_t frames);
+// Memory that leaks, memory that runs out, an error that breaks the CUDA context. Returns how many
+// of the checks failed. `breakContext` is the last: nothing may follow in this process.
+using BreakContext = std::function<void(Kernels& kernels)>;
+int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
+                const BreakContext& breakContext);
+// Has a kernel read a picture that is not there.
+void readBadAddress(Kernels& kernels);
+
+}  // namespace cps

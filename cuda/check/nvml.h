@@ -1,0 +1,65 @@
+#pragma once
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+namespace cps {
+
+// NVDEC's utilisation as the driver's management library counts it (the figure of nvidia-smi),
+// sampled in the background. The library is opened at run time; where it is missing there are no
+// samples.
+class DecoderUse {
+ public:
+  struct Result {
+    int samples = 0;
+    double meanPercent = 0, maxPercent = 0;
+  };
+
+  DecoderUse() {
+    void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (library == nullptr) return;
+    const auto init = reinterpret_cast<int (*)()>(dlsym(library, "nvmlInit_v2"));
+    const auto handle = reinterpret_cast<int (*)(unsigned, void**)>(
+        dlsym(library, "nvmlDeviceGetHandleByIndex_v2"));
+    use_ = reinterpret_cast<Use>(dlsym(library, "nvmlDeviceGetDecoderUtilization"));
+    if (!init || !handle || !use_ || init() != 0 || handle(0, &device_) != 0) return;
+    thread_ = std::thread([this] { sample(); });
+  }
+  ~DecoderUse() { stop(); }
+  DecoderUse(const DecoderUse&) = delete;
+  DecoderUse& operator=(const DecoderUse&) = delete;
+
+  Result stop() {
+    stopped_ = true;
+    if (thread_.joinable()) thread_.join();
+    return result_;
+  }
+
+ private:
+  using Use = int (*)(void* device, unsigned* percent, unsigned* periodUs);
+
+  // The figure is a mean over the last part of a second; the first ones still hold what was before.
+  void sample() {
+    double sum = 0;
+    for (int tick = 0; !stopped_; tick++) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      unsigned percent = 0, period = 0;
+      if (tick < 8 || use_(device_, &percent, &period) != 0) continue;
+      sum += percent;
+      result_.samples++;
+      result_.meanPercent = sum / result_.samples;
+      if (percent > result_.maxPercent) result_.maxPercent = percent;
+    }
+  }
+
+  Use use_ = nullptr;
+  void* device_ = nullptr;
+  std::atomic<bool> stopped_{false};
+  std::thread thread_;
+  Result result_;
+};
+
+}  // namespace cps

@@ -2,14 +2,17 @@
 /**
  * A self-contained bundle for a GPU machine that has neither Node nor FFmpeg nor a network:
  *
- *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--arch "90"] [--fixtures DIR]
+ *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--arch "90"] [--fixtures DIR] [--cache DIR]
  *
  * It holds this Node, the built package, a minimal LGPL FFmpeg made from the distribution's source
- * package, the native tests and benchmarks, fixtures, clips for the benchmark, and gpu-check.sh. The
- * addon is the one `npm run build` made.
+ * package, the native tests and benchmarks, fixtures, clips for the benchmark, licences, and
+ * gpu-check.sh. The addon is the one `npm run build` made. FFmpeg and the clips are made once and
+ * kept in the cache (~/.cache/codec-patch-stream). scripts/gpu/try-bundle.sh tries the result here.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -19,15 +22,24 @@ const { values } = parseArgs({
     out: { type: 'string', default: path.join(root, 'build', 'gpu-bundle') },
     arch: { type: 'string', default: '' },
     fixtures: { type: 'string', default: path.join(root, 'test', 'fixtures', 'cache') },
+    cache: {
+      type: 'string',
+      default: path.join(
+        process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache'),
+        'codec-patch-stream',
+      ),
+    },
   },
 });
-const largestFixture = 400 * 2 ** 10;
-const alwaysKept = ['prores.mov', 'mpeg2.mpg'];
+const largestFixture = 2 ** 20;
+const alwaysKept = ['prores.mov', 'mpeg2.mpg', 'mjpeg.avi'];
 const limitBytes = 60 * 2 ** 20;
 const out = path.resolve(values.out);
 const name = 'codec-patch-stream-gpu';
 const stage = path.join(out, name);
-const tests = ['gpu_check', 'gpu_equality_test', 'gpu_decode_test', 'core_test', 'ops_test'];
+const tests = ['gpu_check', 'gpu_equality_test', 'gpu_decode_test'].concat(
+  ['core_test', 'ops_test', 'media_frames_test', 'pipeline_test'], // the CPU's share
+);
 const clips = [
   ['h264_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx264', '-preset', 'fast', '-b:v', '2M']],
   ['hevc_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx265', '-preset', 'fast', '-b:v', '1.5M']],
@@ -47,6 +59,18 @@ const need = (file, how) => {
   if (!fs.existsSync(file)) throw new Error(`${path.relative(root, file)} is missing; ${how}`);
   return file;
 };
+
+const dump = (...args) => execFileSync('objdump', args, { encoding: 'utf8', maxBuffer: 2 ** 30 });
+
+/** The newest version of `prefix` symbols (GLIBC_, GLIBCXX_) that any of the files asks for. */
+function newestSymbolVersion(files, prefix) {
+  const versions = files.flatMap((file) =>
+    [...dump('-T', file).matchAll(new RegExp(`\\b${prefix}(\\d+(?:\\.\\d+)+)`, 'g'))].map(
+      (m) => m[1],
+    ),
+  );
+  return versions.sort((a, b) => a.localeCompare(b, 'en', { numeric: true })).at(-1);
+}
 
 /** What a binary needs besides the C library, with where the loader finds it. */
 function libraries(binary, searchDir) {
@@ -68,8 +92,10 @@ need(path.join(root, 'dist', 'src', 'index.js'), 'run `npm run build` first');
 need(path.join(values.fixtures, 'manifest.tsv'), 'run `node scripts/fixtures.mjs` first');
 
 step('FFmpeg from the distribution source package (minutes, once)');
-const ffmpeg = path.join(out, 'ffmpeg');
-run(path.join(root, 'scripts', 'gpu', 'build-ffmpeg.sh'), [ffmpeg]);
+const recipe = path.join(root, 'scripts', 'gpu', 'build-ffmpeg.sh');
+const recipeHash = createHash('sha256').update(fs.readFileSync(recipe)).digest('hex').slice(0, 12);
+const ffmpeg = path.join(values.cache, `ffmpeg-${recipeHash}`);
+run(recipe, [ffmpeg]);
 
 step('native tests');
 const native = path.join(out, 'native');
@@ -85,7 +111,7 @@ run('cmake', [
   ],
   ...['-DCMAKE_BUILD_TYPE=Release', `-DCPS_CUDA_ARCH_LIST=${values.arch}`],
 ]);
-run('cmake', ['--build', native, '--parallel', '--target', ...tests]);
+run('nice', ['cmake', '--build', native, '-j', '2', '--target', ...tests]);
 
 step('assembling');
 fs.rmSync(stage, { recursive: true, force: true });
@@ -111,15 +137,27 @@ for (const file of ['report.cjs', 'js-check.cjs']) {
   copy(path.join(root, 'scripts', 'gpu', file), path.join(stage, file));
 }
 copy(path.join(root, 'scripts', 'gpu-check.sh'), path.join(stage, 'gpu-check.sh'));
-copy(path.join(ffmpeg, 'install', 'COPYING.LGPLv2.1'), path.join(stage, 'lib', 'COPYING.LGPLv2.1'));
+const licences = path.join(stage, 'licences');
+copy(path.join(ffmpeg, 'install', 'licences'), licences);
+copy(path.join(root, 'LICENSE'), path.join(licences, 'codec-patch-stream'));
+const cudaLicence = `The addon and tests/gpu_* contain NVIDIA's CUDA runtime (static), which its EULA,
+attachment A, allows to be handed on: https://docs.nvidia.com/cuda/eula/
+`;
+fs.writeFileSync(path.join(licences, 'CUDA'), cudaLicence);
+for (const name of ['nodejs', 'libstdc++6', 'zlib1g']) {
+  const file = `/usr/share/doc/${name}/copyright`;
+  if (fs.existsSync(file)) copy(file, path.join(licences, name));
+}
 const binaries = [addon, process.execPath, ...tests.map((test) => path.join(stage, 'tests', test))];
 const lib = path.join(ffmpeg, 'install', 'lib');
 for (const binary of binaries) {
+  // It would win over LD_LIBRARY_PATH, and name a folder of this machine.
+  if (/\bRPATH\b/.test(dump('-p', binary))) throw new Error(`${binary} has an RPATH`);
   for (const { soname, file } of libraries(binary, lib))
     copy(file, path.join(stage, 'lib', soname));
 }
 for (const [file, size, frames, codec] of clips) {
-  const target = path.join(out, 'clips', file);
+  const target = path.join(values.cache, 'gpu-clips', file);
   if (!fs.existsSync(target)) {
     fs.mkdirSync(path.dirname(target), { recursive: true });
     const source = `testsrc2=size=${size}:rate=30`;
@@ -137,8 +175,16 @@ const stripped = [
 ];
 for (const file of stripped) run('strip', ['--strip-unneeded', path.join(stage, file)]);
 const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
-const commit = capture('git', ['rev-parse', '--short', 'HEAD']);
-fs.writeFileSync(path.join(stage, 'VERSION'), `codec-patch-stream ${version} (${commit})\n`);
+const dirty = capture('git', ['status', '--porcelain', '--untracked-files=no']) ? ', changed' : '';
+const commit = capture('git', ['rev-parse', '--short', 'HEAD']) + dirty;
+const shipped = [
+  ...stripped.map((file) => path.join(stage, file)),
+  ...fs.readdirSync(path.join(stage, 'lib')).map((file) => path.join(stage, 'lib', file)),
+];
+const glibc = newestSymbolVersion(shipped, 'GLIBC_');
+const text = `codec-patch-stream ${version} (${commit}); Node ${process.version}; needs glibc >= ${glibc}\n`;
+fs.writeFileSync(path.join(stage, 'VERSION'), text);
+step(text.trim());
 
 step('packing');
 const archive = path.join(out, `${name}.tar.xz`);

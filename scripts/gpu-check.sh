@@ -4,12 +4,16 @@
 #
 #   sh gpu-check.sh [codec-patch-stream-gpu.tar.xz] [OUTDIR]
 #
-# Unpacks the bundle (scripts/gpu-bundle.mjs makes it), or runs from within an unpacked one. Prints a
-# table last and writes OUTDIR/gpu-results.json; OUTDIR/*.log have the details. Exit status: 0 when
-# nothing failed, 3 when there is no usable GPU (the CPU part ran), 1 otherwise.
-# The GPU's settings are left alone.
+# Unpacks the bundle (scripts/gpu-bundle.mjs makes it), or runs from within an unpacked one. Every
+# step has a time limit of its own and the whole run one as well (CPS_GPU_CHECK_SECONDS, 530); a
+# step that fails does not stop the others. OUTDIR gets three files, kept up to date while it runs:
+# gpu-results.json, gpu-results.txt (the table, printed last) and gpu-check.log.
+# Exit status: 0 when nothing failed, 3 when there is no usable GPU (the CPU part ran, the rest is
+# listed as skipped), 1 otherwise. The GPU's settings are left alone.
 set -u
 
+begin=$(date +%s)
+limit=${CPS_GPU_CHECK_SECONDS:-530}
 here=$(cd "$(dirname "$0")" && pwd)
 bundle=
 out=
@@ -19,91 +23,133 @@ for arg in "$@"; do
   *) out=$arg ;;
   esac
 done
-if [ -n "$bundle" ]; then
-  work=${TMPDIR:-/tmp}/codec-patch-stream-gpu.$$
-  mkdir -p "$work"
-  tar -xJf "$bundle" -C "$work" || exit 1
-  here=$work/codec-patch-stream-gpu
-fi
 out=${out:-$PWD/gpu-check-results}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
+work=${TMPDIR:-/tmp}/codec-patch-stream-gpu.$$
+mkdir -p "$work/details"
+trap 'rm -rf "$work"' EXIT
+if [ -n "$bundle" ]; then
+  tar -xJf "$bundle" -C "$work" 2>/dev/null ||
+    python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1], "r:xz").extractall(sys.argv[2])' \
+      "$bundle" "$work" || { echo "gpu-check.sh: cannot unpack $bundle" >&2; exit 1; }
+  here=$work/codec-patch-stream-gpu
+fi
 cd "$here" || exit 1
 [ -x bin/node ] || { echo "gpu-check.sh: no bundle here; pass codec-patch-stream-gpu.tar.xz" >&2; exit 1; }
 
 export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export CPS_FIXTURES="$here/fixtures"
-steps=$out/steps.tsv
+details=$work/details
+export details
+steps=$details/steps.tsv
 : >"$steps"
+: >"$out/gpu-check.log"
 
-# step NAME COMMAND...: runs it into NAME.log and notes its exit status and time.
+# note NAME STATUS SECONDS REASON
+note() {
+  printf '%s\t%s\t%s\t%s\n' "$1" "$2" "$3" "$4" >>"$steps"
+  printf '%-16s %s (%s s) %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/gpu-check.log" >&2
+}
+skip() { note "$1" skipped 0 "$2"; }
+
+# step NAME SECONDS COMMAND...
 step() {
   name=$1
-  shift
-  printf '%-28s' "$name" >&2
-  begin=$(date +%s)
-  "$@" >"$out/$name.log" 2>&1
-  status=$?
-  end=$(date +%s)
-  printf '%s\t%s\t%s\n' "$name" "$status" "$((end - begin))" >>"$steps"
-  echo "exit $status, $((end - begin)) s" >&2
-}
-
-machine() {
-  uname -a
-  ldd --version 2>&1 | head -1
-  grep -m1 'model name' /proc/cpuinfo
-  nproc
-  cat VERSION
-  command -v nvidia-smi >/dev/null && nvidia-smi -q
-  ls -l /usr/lib/x86_64-linux-gnu/libnvcuvid* /usr/lib64/libnvcuvid* 2>/dev/null
-  return 0
-}
-
-facts() { tests/gpu_check --facts >"$out/facts.json"; }
-
-benchmark() {
-  monitor=
-  if command -v nvidia-smi >/dev/null; then
-    nvidia-smi dmon -s u -d 1 >"$out/dmon.log" 2>&1 &
-    monitor=$!
+  most=$2
+  shift 2
+  from=$(date +%s)
+  left=$((limit - from + begin))
+  if [ "$left" -lt 5 ]; then
+    skip "$name" "no time left"
+    return
   fi
-  tests/gpu_check clips/* >"$out/benchmark.json"
+  [ "$left" -lt "$most" ] && most=$left
+  timeout -k 5 "$most" "$@" >"$details/$name.log" 2>&1
   status=$?
-  [ -n "$monitor" ] && kill "$monitor"
-  return $status
+  took=$(($(date +%s) - from))
+  {
+    echo "=== $name: $*"
+    tail -c 200000 "$details/$name.log"
+  } >>"$out/gpu-check.log"
+  case $status in
+  0) note "$name" ok "$took" "" ;;
+  124 | 137) note "$name" failed "$took" "stopped after its $most s" ;;
+  *) note "$name" failed "$took" "exit status $status" ;;
+  esac
+  bin/node report.cjs "$details" "$out" >/dev/null 2>&1
+}
+gtest() {
+  name=$1
+  most=$2
+  shift 2
+  step "$name" "$most" "$@" "--gtest_output=json:$details/$name.gtest.json"
+}
+# json NAME SECONDS COMMAND...: standard output is a document of its own.
+json() {
+  name=$1
+  most=$2
+  shift 2
+  step "$name" "$most" sh -c 'file=$1; shift; exec "$@" >"$file"' sh "$details/$name.json" "$@"
 }
 
-gtest() { "tests/$1" --gtest_output="json:$out/$1.json"; }
+# What the machine is. `facts` exits with 3 where there is no GPU; that is no failure.
+# shellcheck disable=SC2016
+step machine 20 sh -c '
+  cat VERSION; uname -a; ldd --version 2>&1 | head -n 1; nproc
+  grep -m 1 "model name" /proc/cpuinfo
+  if command -v nvidia-smi; then nvidia-smi -q; else echo "no nvidia-smi"; fi
+  true'
+json facts 60 sh -c 'tests/gpu_check facts; status=$?; [ $status = 3 ] && exit 0; exit $status'
+why=$(bin/node -p 'JSON.parse(fs.readFileSync(process.argv[1])).whyNotProcess' "$details/facts.json" 2>/dev/null) ||
+  why="gpu_check facts failed"
+whyDecode=$(bin/node -p 'JSON.parse(fs.readFileSync(process.argv[1])).whyNotDecode' "$details/facts.json" 2>/dev/null) ||
+  whyDecode="gpu_check facts failed"
 
-# CUDA's memory checker over everything but the long runs: out-of-bounds, races, leaks.
-memcheck() {
-  "$sanitizer" --tool "$1" --error-exitcode 1 $2 tests/gpu_equality_test
+step js_cpu 60 bin/node --expose-gc js-check.cjs cpu "$details/js_cpu.json"
+
+# gpu COMMAND NAME ...: skipped where there is no GPU; nvdec: where it does not decode either.
+gpu() {
+  if [ -n "$why" ]; then skip "$2" "$why"; else "$@"; fi
 }
-
-step machine machine
-step facts facts
-gpu=$(grep -c '"whyNotProcess":""' "$out/facts.json")
-step cpu_core gtest core_test
-step cpu_ops gtest ops_test
-step gpu_equality gtest gpu_equality_test
-step gpu_decode gtest gpu_decode_test
-step js bin/node js-check.cjs
-if [ "$gpu" = 1 ]; then
-  sanitizer=
-  for candidate in "$(command -v compute-sanitizer)" /usr/local/cuda/bin/compute-sanitizer; do
-    [ -x "$candidate" ] && sanitizer=$candidate && break
-  done
-  if [ -n "$sanitizer" ]; then
-    step memcheck memcheck memcheck --leak-check=full
-    step racecheck memcheck racecheck ""
+nvdec() {
+  if [ -z "$why" ] && [ -n "$whyDecode" ]; then
+    note "$2" failed 0 "$whyDecode"
   else
-    printf 'memcheck\tskipped: no compute-sanitizer\t0\n' >>"$steps"
+    gpu "$@"
   fi
-  step benchmark benchmark
-fi
+}
+gpu gtest gpu_equality 90 tests/gpu_equality_test
+nvdec gtest gpu_decode 120 tests/gpu_decode_test
+nvdec step js_gpu 60 bin/node --expose-gc js-check.cjs gpu "$details/js_gpu.json"
+gpu json stages 60 tests/gpu_check stages
+nvdec json decode 120 tests/gpu_check decode clips/*
+nvdec json faults 60 tests/gpu_check faults clips/h264_1080p.mp4
 
-bin/node report.cjs "$out"
-failed=$(awk -F '\t' '$2 ~ /^[0-9]+$/ && $2 != 0 && !($1 == "facts" && $2 == 3)' "$steps" | wc -l)
-[ "$failed" -gt 0 ] && exit 1
-[ "$gpu" = 1 ] || exit 3
+gtest cpu_core 60 tests/core_test
+gtest cpu_ops 90 tests/ops_test
+gtest cpu_pipeline 60 tests/pipeline_test
+gtest cpu_media 90 tests/media_frames_test
+
+# CUDA's memory checker, last: it is slow and some machines refuse it.
+sanitizer=
+for candidate in "$(command -v compute-sanitizer)" /usr/local/cuda/bin/compute-sanitizer \
+  /usr/local/cuda/compute-sanitizer/compute-sanitizer; do
+  [ -x "$candidate" ] && sanitizer=$candidate && break
+done
+for tool in memcheck racecheck; do
+  if [ -n "$why" ]; then
+    skip $tool "$why"
+  elif [ -z "$sanitizer" ]; then
+    skip $tool "compute-sanitizer is not installed"
+  else
+    leaks=
+    [ $tool = memcheck ] && leaks=--leak-check=full
+    # shellcheck disable=SC2086
+    CPS_TEST_SMALL=1 step $tool 60 "$sanitizer" --tool $tool --error-exitcode 1 $leaks tests/gpu_equality_test
+  fi
+done
+
+bin/node report.cjs "$details" "$out"
+grep -q '	failed	' "$steps" && exit 1
+[ -z "$why" ] || exit 3

@@ -27,12 +27,16 @@ const ARRAYS: {
 };
 
 /** The part of a NativeBuffer that a tensor needs; memory of JavaScript can stand in for it. */
-export type TensorMemory = Pick<NativeBuffer, 'device' | 'arrayBuffer' | 'toHost' | 'release'>;
+export type TensorMemory = Pick<
+  NativeBuffer,
+  'device' | 'address' | 'arrayBuffer' | 'toHost' | 'release'
+>;
 
 /** Plain JavaScript memory as tensor memory. */
 export function jsMemory(buffer: ArrayBuffer): TensorMemory {
   return {
     device: 'cpu',
+    address: 0n, // the engine does not tell
     arrayBuffer: () => buffer,
     toHost: () => Promise.resolve(buffer),
     release: () => undefined,
@@ -52,6 +56,10 @@ class SharedMemory {
 
   get device(): string {
     return this.memory.device;
+  }
+
+  get address(): bigint {
+    return this.memory.address;
   }
 
   get onHost(): boolean {
@@ -135,6 +143,18 @@ export class Tensor<D extends DType = DType> {
   get device(): string {
     this.#check();
     return this.#shared.device;
+  }
+
+  /**
+   * Where the first element is in the memory of `device`, for native code that shares it: opaque,
+   * valid until close(), 0n for memory that JavaScript owns.
+   */
+  get handle(): bigint {
+    this.#check();
+    const { address } = this.#shared;
+    return address === 0n
+      ? 0n
+      : address + BigInt(this.#offset * ARRAYS[this.#dtype].BYTES_PER_ELEMENT);
   }
 
   get closed(): boolean {

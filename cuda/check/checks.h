@@ -42,7 +42,13 @@ void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t heigh
 using BreakContext = std::function<void(Kernels& kernels)>;
 int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
                 const BreakContext& breakContext);
-// Has a kernel read a picture that is not there.
-void readBadAddress(Kernels& kernels);
+
+// What differs between a GPU (real_gpu.cpp) and the fake driver (test/native/cuda_check_fake.cpp).
+struct CheckSetup {
+  DriverPaths driver;
+  double seconds;  // of each measurement
+  BreakContext breakContext;
+};
+CheckSetup checkSetup();
 
 }  // namespace cps

@@ -122,17 +122,6 @@ void checkBrokenContext(Report& report, GpuRegistry& registry, const BreakContex
 
 }  // namespace
 
-void readBadAddress(Kernels& kernels) {
-  FrameView nowhere;
-  nowhere.width = nowhere.height = 256;
-  nowhere.planes = 1;
-  nowhere.plane[0] = {reinterpret_cast<const uint8_t*>(uintptr_t{0x10}), 256, 1, 0};
-  const CellGrid grid = makeCellGrid(256, 256);
-  const Buffer cells = Buffer::allocate(kernels.memory(), static_cast<size_t>(grid.cells()));
-  kernels.lumaCells(nowhere, grid, cells.as<uint8_t>());
-  kernels.synchronize();
-}
-
 int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
                 const BreakContext& breakContext) {
   json.open("faults", '[');

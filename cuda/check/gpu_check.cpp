@@ -7,27 +7,9 @@
 #include <cstdio>
 
 #include "cuda/check/checks.h"
-#ifdef CPS_FAKE_DRIVER
-#include "fake_driver/fake_driver.h"
-#endif
 
 namespace cps {
 namespace {
-
-#ifdef CPS_FAKE_DRIVER
-constexpr double kSeconds = 0.05;
-const DriverPaths kDriver = {CPS_FAKE_DRIVER, CPS_FAKE_DRIVER};
-void breakContext(Kernels& kernels) {
-  fake::control().failCall = "cuStreamSynchronize";
-  fake::control().failResult = 700;
-  fake::control().sticky = true;
-  kernels.synchronize();
-}
-#else
-constexpr double kSeconds = 2;
-const DriverPaths kDriver;
-void breakContext(Kernels& kernels) { readBadAddress(kernels); }
-#endif
 
 void deviceFacts(Json& json, GpuRegistry& registry) {
   json.text("whyNotProcess", registry.whyNotProcess(0));
@@ -96,7 +78,8 @@ void nvdecAbilities(Json& json, GpuRegistry& registry) {
 }
 
 int run(const std::string& what, const std::vector<std::string>& clips) {
-  GpuRegistry registry{kDriver};
+  const CheckSetup setup = checkSetup();
+  GpuRegistry registry{setup.driver};
   const std::string whyNot = registry.whyNotProcess(0);
   int failed = 0;
   Json json;
@@ -120,7 +103,7 @@ int run(const std::string& what, const std::vector<std::string>& clips) {
       json.open("", '{');
       const size_t depth = json.depth();
       try {
-        benchDecoding(json, registry, clip, kSeconds);
+        benchDecoding(json, registry, clip, setup.seconds);
       } catch (const std::exception& error) {
         failed++;
         json.closeTo(depth);
@@ -131,7 +114,7 @@ int run(const std::string& what, const std::vector<std::string>& clips) {
     }
     json.close(']');
   } else {
-    failed = checkFaults(json, registry, clips.front(), breakContext);
+    failed = checkFaults(json, registry, clips.front(), setup.breakContext);
   }
   json.close('}');
   std::puts(json.str().c_str());

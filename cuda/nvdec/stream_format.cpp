@@ -2,7 +2,6 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/packet_decoder.h"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -65,6 +64,19 @@ const char* codecText(cudaVideoCodec codec) {
   }
 }
 
+// The decoder knows its headers and asks what to decode to: nothing, but the pixel format that it
+// would decode to in software is the last it offers.
+AVPixelFormat noteTags(AVCodecContext* context, const AVPixelFormat* offered) {
+  auto* tags = static_cast<StreamTags*>(context->opaque);
+  for (; *offered != AV_PIX_FMT_NONE; offered++) {
+    const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(*offered);
+    if (d && !(d->flags & AV_PIX_FMT_FLAG_HWACCEL)) tags->format = *offered;
+  }
+  tags->space = context->colorspace;
+  tags->range = context->color_range;
+  return AV_PIX_FMT_NONE;
+}
+
 }  // namespace
 
 cudaVideoSurfaceFormat NvdecFormat::surface() const {
@@ -91,6 +103,38 @@ void checkNvdecStream(const FrameIndex& index) {
   }
 }
 
+StreamTags readStreamTags(const IndexedVideo& video, bool headersOnly, bool* decoded) {
+  const AVCodecParameters& parameters = *video.index().parameters;
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  const UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(codec), Stage::Open));
+  if (avcodec_parameters_to_context(context.get(), &parameters) < 0) {
+    checkAlloc<void>(nullptr, Stage::Open);
+  }
+  StreamTags tags;
+  context->thread_count = 1;
+  context->pix_fmt = AV_PIX_FMT_NONE;  // the container's; the bitstream's comes with the headers
+  context->opaque = &tags;
+  if (headersOnly && parameters.codec_id != AV_CODEC_ID_VP8) context->get_format = noteTags;
+  if (!codec || avcodec_open2(context.get(), codec, nullptr) < 0) return tags;
+  // dav1d reads the sequence header of the container when it is opened.
+  if (headersOnly && parameters.codec_id == AV_CODEC_ID_AV1 &&
+      context->pix_fmt != AV_PIX_FMT_NONE) {
+    return {context->pix_fmt, context->colorspace, context->color_range};
+  }
+  const UniqueAVPacket packet = makePacket(Stage::Open);
+  const UniqueAVFrame frame = makeFrame(Stage::Open);
+  const auto reader = video.openReader();
+  if (!reader->read(*packet)) return tags;
+  packet->flags &= ~AV_PKT_FLAG_DISCARD;
+  avcodec_send_packet(context.get(), packet.get());
+  if (tags.format == AV_PIX_FMT_NONE) avcodec_send_packet(context.get(), nullptr);
+  if (avcodec_receive_frame(context.get(), frame.get()) == 0) {
+    tags = {static_cast<AVPixelFormat>(frame->format), frame->colorspace, frame->color_range};
+    if (decoded) *decoded = true;
+  }
+  return tags;
+}
+
 StreamTags StreamTagsCache::get(const IndexedVideo& video) {
   {
     const std::lock_guard lock(mutex_);
@@ -99,21 +143,9 @@ StreamTags StreamTagsCache::get(const IndexedVideo& video) {
       if (index.lock() == video.indexRef()) return tags;
     }
   }
-  StreamTags tags;
-  PacketDecoder decoder(*video.index().parameters, {});
-  const UniqueAVPacket packet = makePacket(Stage::Open);
-  const auto take = [&](AVFrame* frame, int) {
-    if (frame && tags.format == AV_PIX_FMT_NONE) {
-      tags = {static_cast<AVPixelFormat>(frame->format), frame->colorspace, frame->color_range};
-    }
-  };
-  const auto reader = video.openReader();
-  if (reader->read(*packet)) {
-    packet->flags &= ~AV_PKT_FLAG_DISCARD;
-    decoder.decode(*packet, 0, take);
-    decoder.drain(take);
-  }
-  if (tags.format == AV_PIX_FMT_NONE) unavailable("the first picture of this stream is damaged");
+  const StreamTags tags = readStreamTags(video, true);
+  if (tags.format == AV_PIX_FMT_NONE)
+    unavailable("the headers of this stream's first picture cannot be read");
   const std::lock_guard lock(mutex_);
   known_.emplace_back(video.indexRef(), tags);
   return tags;

@@ -26,19 +26,30 @@ struct NvdecFormat {
   std::string describe() const;
 };
 
-// What pictures say of themselves once decoded. Containers do not tell, or tell something else than
-// the bitstream, so the first picture is decoded on the CPU: colours are then the CPU's by
-// construction, and the decoder's abilities can be asked before it is needed.
+// Note [Tags from headers]
+// What pictures say of themselves: needed before decoding, to ask what the device can do, and for
+// colours. Containers do not tell, or tell something else than the bitstream; NVDEC's parser tells
+// chroma and depth but neither which of container and bitstream FFmpeg believes nor the colours of
+// VP9 and MJPEG. So FFmpeg's own decoder gets the first packet and is stopped where it asks which
+// pixel format to decode to: by then it has read the headers and nothing of the picture. What it
+// knows at that moment is what its pictures would carry (a test compares every fixture). Codecs
+// that learn more later (VP8) or do not ask (dav1d, where the container has no sequence header)
+// decode that one picture.
 struct StreamTags {
   AVPixelFormat format = AV_PIX_FMT_NONE;
   AVColorSpace space = AVCOL_SPC_UNSPECIFIED;
   AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
+  bool operator==(const StreamTags&) const = default;
 };
+
+// The tags of the stream's pictures. `headersOnly`: false decodes the first picture in any case.
+// Format NONE when neither headers nor picture can be read. `decoded` says whether a picture was.
+StreamTags readStreamTags(const IndexedVideo& video, bool headersOnly, bool* decoded = nullptr);
 
 // The tags of recently opened videos, as long as their frame index lives.
 class StreamTagsCache {
  public:
-  // Throws Error(BackendUnavailable) when the first picture cannot be decoded.
+  // Throws Error(BackendUnavailable) when the first packet cannot be read.
   StreamTags get(const IndexedVideo& video);
 
  private:

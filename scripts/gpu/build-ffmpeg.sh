@@ -9,7 +9,7 @@ work=$1
 mkdir -p "$work"
 cd "$work"
 work=$(pwd)
-[ -e install/lib/libavcodec.so ] && exit 0
+[ -e install/complete ] && exit 0
 
 apt_lists() {
   mkdir -p apt/lists/partial apt/sources
@@ -54,14 +54,26 @@ demuxers=$demuxers,pva,yuv4mpegpipe,rawvideo,mpjpeg
 
 mkdir -p build
 cd build
-../source/configure --prefix="$work/install" --enable-shared --disable-static --disable-programs \
+# Relative paths: the configuration is kept in the libraries as a text.
+tools=../tools/usr
+../source/configure --prefix=/usr --libdir=/usr/lib --enable-shared --disable-static --disable-programs \
   --disable-doc --disable-debug --disable-autodetect --disable-network --disable-avdevice \
   --disable-avfilter --disable-swresample --disable-swscale --disable-postproc \
   --disable-everything --enable-protocol=file --enable-parsers --enable-bsfs \
   --enable-decoder="$decoders" --enable-demuxer="$demuxers" --enable-zlib --enable-libdav1d \
-  --enable-pic --extra-cflags="-I$work/tools/usr/include" \
-  --extra-ldflags="-L$(dirname "$libdir")" >configure.log
-make -j"${JOBS:-$(nproc)}" >make.log 2>&1 || { tail -30 make.log; exit 1; }
-make install >install.log
+  --enable-pic --extra-cflags="-I$tools/include" \
+  --extra-ldflags="-L$tools/lib/$(basename "$(dirname "$libdir")")" >configure.log
+nice -n 15 make -j"${JOBS:-2}" >make.log 2>&1 || { tail -30 make.log; exit 1; }
+make install DESTDIR="$work/made" >install.log
+mkdir -p "$work/install"
+cp -a "$work/made/usr/lib" "$work/install/"
 cp -L "$(dirname "$libdir")"/libdav1d.so.[0-9] "$work/install/lib/"
-cp ../source/COPYING.LGPLv2.1 "$work/install/"
+mkdir -p "$work/install/licences"
+cp ../source/COPYING.LGPLv2.1 "$work/install/licences/FFmpeg-COPYING.LGPLv2.1"
+cp "$(ls "$work"/tools/usr/share/doc/libdav1d[0-9]/copyright)" "$work/install/licences/dav1d"
+{
+  echo "FFmpeg from the source package $(basename "$work"/ffmpeg_*.dsc .dsc) of the distribution,"
+  echo "unchanged, configured with"
+  sed -n 's/^#define FFMPEG_CONFIGURATION //p' config.h
+} >"$work/install/licences/FFmpeg"
+touch "$work/install/complete"

@@ -1,12 +1,12 @@
-// One JSON and one table out of what gpu-check.sh collected: node report.cjs OUTDIR
+// One JSON and one table out of what gpu-check.sh collected: node report.cjs DETAILS OUTDIR
 'use strict';
 const fs = require('node:fs');
 const path = require('node:path');
 
-const out = process.argv[2];
+const [details, out] = process.argv.slice(2);
 const read = (name) => {
   try {
-    return fs.readFileSync(path.join(out, name), 'utf8');
+    return fs.readFileSync(path.join(details, name), 'utf8');
   } catch {
     return '';
   }
@@ -15,76 +15,112 @@ const json = (name) => {
   try {
     return JSON.parse(read(name));
   } catch {
-    return null;
+    return undefined;
   }
 };
+
+function gtest(name) {
+  const report = json(`${name}.gtest.json`);
+  if (!report) return undefined;
+  const all = report.testsuites.flatMap((suite) => suite.testsuite);
+  const failed = all.filter((t) => t.failures);
+  return {
+    passed: all.filter((t) => t.result === 'COMPLETED' && !t.failures).length,
+    failed: failed.length,
+    skipped: all.filter((t) => t.result === 'SKIPPED').length,
+    failures: failed.map((t) => ({
+      test: `${t.classname}.${t.name}`,
+      why: t.failures.map((f) => f.failure.slice(0, 500)),
+    })),
+  };
+}
+
+function checks(list, passed) {
+  return (
+    list && {
+      passed: list.filter(passed).length,
+      failed: list.filter((check) => !passed(check)).length,
+      skipped: 0,
+      checks: list,
+    }
+  );
+}
 
 const steps = read('steps.tsv')
   .trim()
   .split('\n')
   .map((line) => line.split('\t'))
-  .map(([name, status, seconds]) => ({ name, status, seconds: Number(seconds) }));
-const tests = {};
-for (const file of fs.readdirSync(out).filter((name) => name.endsWith('_test.json'))) {
-  const report = json(file);
-  if (!report) continue;
-  const all = report.testsuites.flatMap((suite) => suite.testsuite);
-  tests[file.replace('.json', '')] = {
-    passed: all.filter((t) => t.result === 'COMPLETED' && !t.failures).length,
-    failed: all.filter((t) => t.failures).map((t) => `${t.classname}.${t.name}`),
-    skipped: all.filter((t) => t.result === 'SKIPPED').length,
-  };
-}
-// Decoder use in percent, of the samples in which it worked at all.
-const dmon = read('dmon.log').split('\n');
-const columns = (dmon.find((line) => line.startsWith('# gpu')) ?? '').slice(1).trim().split(/\s+/);
-const decoderUse = dmon
-  .filter((line) => line && !line.startsWith('#'))
-  .map((line) => Number(line.trim().split(/\s+/)[columns.indexOf('dec')]))
-  .filter((use) => use > 0);
+  .map(([name, status, seconds, reason]) => {
+    const tests =
+      gtest(name) ??
+      (name.startsWith('js_') ? checks(json(`${name}.json`), (c) => c.ok) : undefined) ??
+      (name === 'faults'
+        ? checks(json('faults.json')?.faults, (c) => c.result === 'ok')
+        : undefined);
+    return { name, status, seconds: Number(seconds), reason, tests };
+  });
+const count = (status) => steps.filter((step) => step.status === status).length;
 
+const machine = read('machine.log');
 const results = {
-  version: read('machine.log').match(/^codec-patch-stream .*$/m)?.[0] ?? '',
+  version: machine.split('\n')[0],
+  machine: {
+    kernel: machine.match(/^Linux .*$/m)?.[0],
+    glibc: machine.match(/^ldd .*$/m)?.[0],
+    cpu: machine.match(/^model name\s*: (.*)$/m)?.[1],
+    driver: machine.match(/Driver Version\s*: (.*)$/m)?.[1],
+  },
+  steps: { ok: count('ok'), failed: count('failed'), skipped: count('skipped'), list: steps },
   facts: json('facts.json'),
-  steps,
-  tests,
-  benchmark: json('benchmark.json'),
-  decoderUsePercent: decoderUse.length
-    ? { samples: decoderUse.length, max: Math.max(...decoderUse) }
-    : null,
+  stages: json('stages.json')?.stages,
+  decoding: json('decode.json')?.decoding,
 };
 fs.writeFileSync(path.join(out, 'gpu-results.json'), JSON.stringify(results, null, 2) + '\n');
 
 const rows = [];
 const row = (what, value) => rows.push([what, String(value)]);
+const { facts } = results;
 row('build', results.version);
-row('GPU', results.facts?.device?.map((d) => d.name).join(', ') || results.facts?.whyNotProcess);
-row(
-  'NVDEC formats',
-  results.facts?.nvdec?.map((n) => n.format).join('; ') || results.facts?.whyNotDecode,
-);
-for (const { name, status, seconds } of steps)
-  row(name, `${status === '0' ? 'ok' : status}, ${seconds} s`);
-for (const [name, t] of Object.entries(tests)) {
+row('machine', [results.machine.cpu, results.machine.glibc].filter(Boolean).join('; '));
+row('driver', results.machine.driver ?? 'no nvidia-smi');
+row('GPU', facts?.device?.map((d) => d.name).join(', ') || facts?.whyNotProcess);
+for (const n of facts?.nvdec ?? []) {
   row(
-    name,
-    `${t.passed} passed, ${t.failed.length} failed, ${t.skipped} skipped ${t.failed.join(' ')}`,
+    `NVDEC ${n.format}`,
+    `${n.engines} engines, ${n.minWidth}x${n.minHeight} to ${n.maxWidth}x${n.maxHeight}`,
   );
 }
-for (const s of results.benchmark?.stages ?? []) {
+if (!facts?.nvdec?.length) row('NVDEC', facts?.whyNotDecode || 'no format');
+for (const { name, status, seconds, reason, tests } of steps) {
+  const counted = tests
+    ? `${tests.passed} passed, ${tests.failed} failed, ${tests.skipped} skipped`
+    : '';
+  row(name, [`${status}, ${seconds} s`, counted, reason].filter(Boolean).join('; '));
+  for (const { test } of tests?.failures ?? []) row('', `failed: ${test}`);
+  for (const c of tests?.checks ?? []) {
+    if (!(c.ok ?? c.result === 'ok')) row('', `failed: ${c.name ?? c.check}: ${c.detail}`);
+  }
+}
+row('steps', `${count('ok')} ok, ${count('failed')} failed, ${count('skipped')} skipped`);
+for (const s of results.stages ?? []) {
   row(
     `${s.width}x${s.height}, ${s.frames} frames`,
     `after decode ${s.afterDecodeMs} ms; cells ${s.cellsMs}, match ${s.matchMs}, scores ${s.scoresMs}, ` +
       `top-k ${s.topKMs}, gather ${s.gatherMs}, all ${s.allMs} ms`,
   );
 }
-for (const clip of results.benchmark?.decoding ?? []) {
-  for (const s of clip.streams) {
+for (const clip of results.decoding ?? []) {
+  if (clip.error) row(clip.clip ?? 'clip', clip.error);
+  for (const s of clip.streams ?? []) {
     row(
       `${clip.clip}, ${s.streams} streams`,
-      `${s.sourceFps.toFixed(0)} pictures/s, bare NVDEC ${s.bareFps.toFixed(0)} (${(100 * s.ratio).toFixed(0)} %)`,
+      `${s.sourceFps.toFixed(0)} pictures/s, bare NVDEC ${s.bareFps.toFixed(0)} ` +
+        `(${(100 * s.ratio).toFixed(0)} %), NVDEC busy ` +
+        (s.utilisationSamples ? `${s.utilisationPercent.toFixed(0)} %` : 'unknown'),
     );
   }
 }
 const width = Math.max(...rows.map(([what]) => what.length));
-for (const [what, value] of rows) console.log(`${what.padEnd(width)}  ${value}`);
+const table = rows.map(([what, value]) => `${what.padEnd(width)}  ${value}\n`).join('');
+fs.writeFileSync(path.join(out, 'gpu-results.txt'), table);
+process.stdout.write(table);

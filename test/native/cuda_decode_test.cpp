@@ -4,6 +4,7 @@
 #include <map>
 #include <thread>
 
+#include "cuda/nvdec/stream_format.h"
 #include "cuda_device.h"
 #include "media_common.h"
 
@@ -127,6 +128,35 @@ TEST(CudaDecode, PicturesHeldBackByTheParserArriveToo) {
     }
     expectNothingLeft();
   }
+}
+
+// Note [Tags from headers]: what the headers say is what decoded pictures carry, without decoding.
+TEST(CudaDecode, TagsComeFromHeadersAndAreThoseOfThePictures) {
+  media_test::Services services(1);
+  const DecodeOptions o = options();
+  int compared = 0, decodedAnyway = 0;
+  for (const media_test::Fixture& fixture : media_test::fixtures()) {
+    Profile profile;
+    const CallContext call{o, std::make_shared<CancelToken>(), profile};
+    VideoInput input;
+    input.path = fixture.path();
+    const IndexedVideo video(input, call, services.media);
+    if (media_test::errorOf([&] { checkNvdecStream(video.index()); }) != "") continue;
+    const StreamTags pictures = readStreamTags(video, false);
+    bool decoded = false;
+    const StreamTags headers = readStreamTags(video, true, &decoded);
+    EXPECT_EQ(headers.format, pictures.format) << fixture.name;
+    EXPECT_EQ(headers.space, pictures.space) << fixture.name;
+    EXPECT_EQ(headers.range, pictures.range) << fixture.name;
+    EXPECT_NE(headers.format, AV_PIX_FMT_NONE) << fixture.name;
+    compared++;
+    decodedAnyway += decoded ? 1 : 0;
+    if (decoded) std::cout << "  decoded " << fixture.name << "\n";
+    const bool mayDecode = fixture.has("vp8") || fixture.has("av1");
+    EXPECT_TRUE(!decoded || mayDecode) << fixture.name;
+  }
+  EXPECT_GT(compared, 30);
+  EXPECT_LT(decodedAnyway, compared / 4);
 }
 
 TEST(CudaDecode, WhatTheDeviceCannotDecodeIsUnavailable) {

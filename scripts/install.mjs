@@ -4,8 +4,8 @@
  * platform package; a build of this package's sources against the system's FFmpeg; or a message that
  * names the one command to type. It downloads nothing.
  *
- * npm 11 and later run a dependency's install script only when the project allows it. Where it was
- * skipped, `node node_modules/codec-patch-stream/scripts/install.mjs` does the same by hand.
+ * Package managers increasingly run a dependency's install script only when the project allows it.
+ * Where it was left out, `node node_modules/codec-patch-stream/scripts/install.mjs` does the same by hand.
  */
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';

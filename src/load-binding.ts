@@ -27,6 +27,12 @@ function platformPackage(): string | undefined {
   }
 }
 
+/** What the install script does; package managers increasingly leave it out until it is allowed. */
+const howToBuild = (root: string): string =>
+  existsSync(join(root, '.git'))
+    ? 'Build it for this machine: npm run build'
+    : `Build it for this machine: node ${join(root, 'scripts', 'install.mjs')}`;
+
 export function loadBinding(): NativeBinding {
   const root = packageRoot();
   const local = join(root, ADDON);
@@ -36,8 +42,7 @@ export function loadBinding(): NativeBinding {
     throw new CodecPatchStreamError(
       'ERR_CPS_BACKEND_UNAVAILABLE',
       'load',
-      `The native addon is not built: ${local} does not exist. ` +
-        `Run "npm rebuild ${PACKAGE}" (inside a clone of the repository: "npm run build").`,
+      `The native addon is not built: ${local} does not exist. ${howToBuild(root)}`,
     );
   }
   try {
@@ -48,8 +53,7 @@ export function loadBinding(): NativeBinding {
     throw new CodecPatchStreamError(
       'ERR_CPS_BACKEND_UNAVAILABLE',
       'load',
-      `The native addon ${file} does not load: ${reason}. ` +
-        `Build it again for this machine: "npm rebuild ${PACKAGE}".`,
+      `The native addon ${file} does not load: ${reason}. ${howToBuild(root)}`,
       { cause },
     );
   }

@@ -188,5 +188,7 @@ test('a machine without FFmpeg gets one command to type and exit status 1', () =
   });
   expect(load.status).not.toBe(0);
   expect(load.stderr).toMatch(/ERR_CPS_BACKEND_UNAVAILABLE/);
+  // The same where the install script was not run: the message says how to run it.
+  expect(load.stderr).toContain(`node ${path.join(fs.realpathSync(installed), 'scripts')}`);
   fs.renameSync(path.join(folder, 'build'), path.join(installed, 'build'));
 });

@@ -2,61 +2,11 @@
 
 #include <algorithm>
 
+#include "media/av1.h"
+#include "media/bit_reader.h"
+
 namespace cps {
 namespace {
-
-// Reads bits of a NAL unit's payload, leaving out emulation prevention bytes. Past the end: zeros.
-class BitReader {
- public:
-  explicit BitReader(std::span<const uint8_t> data) : data_(data) {}
-
-  bool ended() const { return past_; }
-  uint32_t bit() {
-    if (left_ == 0) nextByte();
-    --left_;
-    return (current_ >> left_) & 1;
-  }
-  uint32_t bits(int n) {
-    uint32_t v = 0;
-    while (n-- > 0) v = v << 1 | bit();
-    return v;
-  }
-  uint32_t ue() {
-    int zeros = 0;
-    while (zeros < 32 && !bit()) {
-      if (past_) return 0;
-      ++zeros;
-    }
-    return zeros >= 32 ? UINT32_MAX : (1u << zeros) - 1 + bits(zeros);
-  }
-  int32_t se() {
-    const uint32_t v = ue();
-    return v & 1 ? static_cast<int32_t>(v / 2 + 1) : -static_cast<int32_t>(v / 2);
-  }
-
- private:
-  void nextByte() {
-    if (zeros_ == 2 && at_ < data_.size() && data_[at_] == 3) {
-      ++at_;
-      zeros_ = 0;
-    }
-    if (at_ >= data_.size()) {
-      past_ = true;
-      current_ = 0;
-    } else {
-      current_ = data_[at_++];
-      zeros_ = current_ == 0 ? std::min(zeros_ + 1, 2) : 0;
-    }
-    left_ = 8;
-  }
-
-  std::span<const uint8_t> data_;
-  size_t at_ = 0;
-  uint32_t current_ = 0;
-  int left_ = 0;
-  int zeros_ = 0;
-  bool past_ = false;
-};
 
 // First position at or after `from` of a start code 00 00 01; the size when there is none.
 size_t findStartCode(std::span<const uint8_t> d, size_t from) {
@@ -310,6 +260,10 @@ BitstreamFormat bitstreamFormat(const AVCodecParameters& par) {
     const bool hvcc = extra.size() >= 23 && (extra[0] || extra[1] || extra[2] > 1);
     if (hvcc) format.lengthBytes = (extra[21] & 3) + 1;
     format.hevcSubLayers = hevcSubLayers(extra, format.lengthBytes);
+  } else if (par.codec_id == AV_CODEC_ID_AV1) {
+    // av1C: four bytes, then OBUs; other containers give the OBUs alone.
+    const bool av1c = extra.size() >= 4 && extra[0] == 0x81;
+    format.av1 = av1SequenceOf(av1c ? extra.subspan(4) : extra).value_or(Av1Sequence());
   }
   return format;
 }
@@ -334,9 +288,16 @@ bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format)
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
       return isMpeg12Droppable(packet);
+    case AV_CODEC_ID_AV1:
+      return isAv1Droppable(packet, format.av1);
     default:
       return false;
   }
+}
+
+void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {
+  if (format.codec != AV_CODEC_ID_AV1) return;
+  if (const auto sequence = av1SequenceOf(packet)) format.av1 = *sequence;
 }
 
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {

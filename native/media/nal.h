@@ -5,6 +5,7 @@
 #include <span>
 
 #include "ffmpeg/handles.h"
+#include "media/av1.h"
 
 namespace cps {
 
@@ -13,6 +14,7 @@ struct BitstreamFormat {
   AVCodecID codec = AV_CODEC_ID_NONE;
   int lengthBytes = 0;    // H.264 and HEVC: bytes of the length prefix; 0: Annex B start codes
   int hevcSubLayers = 0;  // temporal sub-layers as declared; 0: not known
+  Av1Sequence av1;        // as far as it is known
 };
 BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
 
@@ -24,8 +26,12 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
 
 // Whether no other picture refers to this one, so that leaving the packet out changes nothing but
 // this picture: H.264 with nal_ref_idc 0 in every slice, HEVC sub-layer non-reference pictures of
-// the highest sub-layer, MPEG-1/2 B pictures. False when in doubt.
+// the highest sub-layer, MPEG-1/2 B pictures, AV1 temporal units that refresh no reference slot.
+// False when in doubt.
 bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
+// Takes note of headers in the stream that isDroppable needs for the packets after this one (AV1).
+void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format);
 
 // Pictures that a packet shows, where its header tells: VP8 and VP9 may carry hidden ones only.
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);

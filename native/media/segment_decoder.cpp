@@ -16,7 +16,7 @@ bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
   // Where pictures were counted, a packet without references may be half of a picture.
   if (index_.trust != IndexTrust::Timestamps) return false;
   if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
-  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, index_.bitstream);
+  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
 }
 
 void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
@@ -32,6 +32,7 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   reader_.moveTo(first);
   while (reader_.next() <= last && reader_.read(*packet)) {
     current_ = reader_.next() - 1;
+    followHeaders({packet->data, static_cast<size_t>(packet->size)}, bitstream_);
     if (mayDrop(*packet, current_)) {
       ++counters_.packetsDropped;
       continue;

@@ -46,6 +46,7 @@ class SegmentDecoder {
   SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
                  Give give)
       : index_(index),
+        bitstream_(index.bitstream),
         reader_(reader),
         decoder_(decoder),
         strict_(strict),
@@ -69,6 +70,7 @@ class SegmentDecoder {
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
 
   const FrameIndex& index_;
+  BitstreamFormat bitstream_;
   PacketReader& reader_;
   PacketDecoder& decoder_;
   const bool strict_;

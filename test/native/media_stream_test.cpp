@@ -1,6 +1,10 @@
 // What is read off streams: entry points, packets that may be left out, orientation, properties.
 
+#include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <memory>
+#include <random>
 
 #include "media/color.h"
 #include "media/demuxer.h"
@@ -52,6 +56,74 @@ TEST(EntryPoints, OpenAndClosedGroupsAreEntered) {
   }
 }
 
+// What FFmpeg's own parser says of an AV1 clip: temporal units all of whose frames are new and
+// refresh no slot. (trace_headers prints every syntax element.)
+int unitsWithoutRefreshByTrace(const std::string& path) {
+  const std::string command = "ffmpeg -v verbose -nostdin -i '" + path +
+                              "' -map 0:v -c copy -bsf:v trace_headers -f null - 2>&1";
+  const std::unique_ptr<FILE, int (*)(FILE*)> pipe(::popen(command.c_str(), "r"), ::pclose);
+  int count = 0, frames = 0, refreshing = 0, without = 0;
+  const auto endOfUnit = [&] {
+    count += frames > 0 && refreshing == 0 && without == frames;
+    frames = refreshing = without = 0;
+  };
+  const auto value = [](const std::string& line) {
+    return std::stoi(line.substr(line.rfind('=') + 1));
+  };
+  char text[4096];
+  while (pipe && std::fgets(text, sizeof(text), pipe.get())) {
+    const std::string line = text;
+    if (line.find("Packet:") != std::string::npos) endOfUnit();
+    if (line.find(" show_existing_frame ") != std::string::npos) ++frames;
+    if (line.find(" refresh_frame_flags ") != std::string::npos) {
+      ++(value(line) == 0 ? without : refreshing);
+    }
+  }
+  endOfUnit();
+  return count;
+}
+
+TEST(DroppablePackets, OfAv1AreTheUnitsThatRefreshNoSlot) {
+  int found = 0;
+  for (const char* name : {"av1.mp4", "av1_10bit.mkv"}) {
+    const int expected = unitsWithoutRefreshByTrace(fixturePath(name));
+    EXPECT_EQ(countPackets(name).droppable, expected) << name;
+    found += expected;
+  }
+  EXPECT_GT(found, 0);
+}
+
+TEST(DroppablePackets, OfAv1NeedASequenceHeaderThatIsKnown) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath("av1.mp4")), nullptr);
+  const cps::BitstreamFormat known = cps::bitstreamFormat(demuxer.parameters());
+  cps::BitstreamFormat format = known;
+  format.av1 = {};
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  std::mt19937 random(5);
+  bool first = true;
+  int packets = 0;
+  while (demuxer.read(*packet)) {
+    ++packets;
+    std::vector<uint8_t> bytes(packet->data, packet->data + packet->size);
+    EXPECT_EQ(first, !format.av1.known);
+    EXPECT_FALSE(first && cps::isDroppable(bytes, format));
+    cps::followHeaders(bytes, format);  // SVT-AV1 puts the header in front of every key frame
+    EXPECT_EQ(format.av1.orderHintBits, known.av1.orderHintBits);
+    EXPECT_EQ(format.av1.forceScreenContentTools, known.av1.forceScreenContentTools);
+    first = false;
+    // Damaged units: any answer, no read outside (for the sanitizers).
+    for (int round = 0; round < 20; ++round) {
+      std::vector<uint8_t> bad = bytes;
+      bad[random() % std::min<size_t>(bad.size(), 24)] ^= static_cast<uint8_t>(1u << random() % 8);
+      bad.resize(1 + random() % bad.size());
+      cps::BitstreamFormat other = format;
+      cps::followHeaders(bad, other);
+      cps::isDroppable(bad, other);
+    }
+  }
+  EXPECT_EQ(packets, 50);
+}
+
 TEST(DroppablePackets, AreFoundWhereBFramesAreNotReferences) {
   for (const char* name :
        {"h264_bpyramid.mp4", "h264_opengop.mp4", "h264.ts", "hevc.mp4", "hevc.ts", "mpeg2.ts"}) {
@@ -66,7 +138,8 @@ TEST(DroppablePackets, AreFoundWhereBFramesAreNotReferences) {
 
 // Bit-identical frames with packets left out are checked by media_frames_test; here, that any are.
 TEST(DroppablePackets, AreLeftOutWhenDecoding) {
-  for (const char* name : {"h264_long_gop.mp4", "h264_opengop.mp4", "hevc.mp4", "mpeg2.ts"}) {
+  for (const char* name :
+       {"h264_long_gop.mp4", "h264_opengop.mp4", "hevc.mp4", "mpeg2.ts", "av1.mp4"}) {
     Services services(1);
     const int64_t total = probe(fixturePath(name), services).totalFrames;
     Decoded out;

@@ -11,7 +11,14 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { bin, must, root, run, Stop } from './lib/shell.mjs';
-import { buildNeeds, ensureSystem, formatNeeds, lintNeeds, testNeeds } from './lib/system.mjs';
+import {
+  buildNeeds,
+  ensureSystem,
+  formatNeeds,
+  lintNeeds,
+  sanitizeNeeds,
+  testNeeds,
+} from './lib/system.mjs';
 import { buildNative, buildTypeScript, checkNode, ensurePackages } from './lib/setup.mjs';
 
 async function build() {
@@ -49,19 +56,22 @@ const commands = {
     const { runFormat } = await import('./lib/lint.mjs');
     return runFormat();
   },
-  /** What .ci/run calls: test and lint, and one line that adds both up. */
+  /** What .ci/run calls: test, sanitizers (in short) and lint, and one line that adds them up. */
   async ci() {
     const counts = { passed: 0, failed: 0 };
     try {
-      await ensureSystem([...testNeeds, ...lintNeeds]);
+      await ensureSystem([...testNeeds, ...sanitizeNeeds, ...lintNeeds]);
       await ensurePackages();
       const { runTests, testReport, total } = await import('./lib/tests.mjs');
       const { runLint } = await import('./lib/lint.mjs');
       const code = await runTests([]);
       const tests = total(testReport());
+      const { runSanitized } = await import('./lib/sanitize.mjs');
+      const { cacheDir } = await import('./fixtures.mjs');
+      const sanitized = await runSanitized(cacheDir);
       const lint = await runLint();
-      counts.passed = tests.passed + lint.passed;
-      counts.failed = Math.max(tests.failed, code) + lint.failed;
+      counts.passed = tests.passed + sanitized.passed + lint.passed;
+      counts.failed = Math.max(tests.failed, code) + sanitized.failed + lint.failed;
     } catch (error) {
       process.stderr.write(`\n${error instanceof Stop ? error.message : error.stack}\n`);
       counts.failed += 1;

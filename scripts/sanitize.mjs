@@ -1,27 +1,33 @@
 #!/usr/bin/env node
 /**
- * The hostile corpus and the fuzz target under AddressSanitizer and UBSan, the concurrency tests under
- * ThreadSanitizer.
+ * The hostile corpus and the fuzz targets under AddressSanitizer and UBSan, the concurrency tests
+ * under ThreadSanitizer.
  *
- *   node scripts/sanitize.mjs                               as in .ci/run, a few minutes
- *   node scripts/sanitize.mjs --seconds 7200 --fuzz 3600    every case; an hour of fuzzing
+ *   node scripts/sanitize.mjs                           as in .ci/run, a few minutes
+ *   node scripts/sanitize.mjs --full                    every case and every native test; hours
+ *   node scripts/sanitize.mjs --full --fuzz 3600        and an hour of each fuzz target
+ *   node scripts/sanitize.mjs --full --seconds 600      at most ten minutes of the corpus
  */
 import { parseArgs } from 'node:util';
 import { makeFixtures, cacheDir } from './fixtures.mjs';
+import { ensureSystem, sanitizeNeeds } from './lib/system.mjs';
+import { ensurePackages } from './lib/setup.mjs';
 import { runSanitized } from './lib/sanitize.mjs';
 
 const { values } = parseArgs({
   options: {
-    seconds: { type: 'string', default: '60' },
-    fuzz: { type: 'string', default: '20' },
-    'no-threads': { type: 'boolean', default: false },
+    full: { type: 'boolean', default: false },
+    seconds: { type: 'string' },
+    fuzz: { type: 'string' },
   },
 });
+await ensureSystem(sanitizeNeeds);
+await ensurePackages();
 await makeFixtures();
 const counts = await runSanitized(cacheDir, {
-  seconds: Number(values.seconds),
-  fuzzSeconds: Number(values.fuzz),
-  threads: !values['no-threads'],
+  full: values.full,
+  ...(values.seconds === undefined ? {} : { seconds: Number(values.seconds) }),
+  ...(values.fuzz === undefined ? {} : { fuzzSeconds: Number(values.fuzz) }),
 });
 console.log(`sanitizers: ${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed > 0 ? 1 : 0;

@@ -1,8 +1,34 @@
 #include "core/options.h"
 
+#include <cmath>
+#include <limits>
+
 #include "core/dtype.h"
+#include "core/error.h"
 
 namespace cps {
+namespace {
+
+constexpr double kInt32Max = std::numeric_limits<int32_t>::max();
+constexpr double kIntegerMax = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
+
+[[noreturn]] void outOfRange(const char* name, double value) {
+  throw Error(ErrorCode::InvalidArgument, Stage::Options,
+              std::string("Options record: field ") + name + " is out of range (" +
+                  std::to_string(value) + ")");
+}
+
+template <typename T>
+void within(const char* name, T value, double least, double most) {
+  const auto wide = static_cast<double>(value);
+  if (!(wide >= least && wide <= most)) outOfRange(name, wide);
+}
+
+void finite(const char* name, double value) {
+  if (!std::isfinite(value)) outOfRange(name, value);
+}
+
+}  // namespace
 
 const char* dtypeName(DType t) noexcept {
   switch (t) {
@@ -26,6 +52,38 @@ bool Normalize::isIdentity() const {
     if (mean[c] != 0.0f || std[c] != 1.0f) return false;
   }
   return true;
+}
+
+void checkRanges(const DecodeOptions& o) {
+  within("sequenceLength", o.sequenceLength, 1, 1'000'000);
+  within("decodeDeviceId", o.decodeDeviceId, 0, 1023);
+  within("processDeviceId", o.processDeviceId, 0, 1023);
+  if (o.uniformAutoRatio && !(*o.uniformAutoRatio > 0)) {
+    outOfRange("uniformAutoRatio", *o.uniformAutoRatio);
+  }
+  within("nvdecSessionPoolSize", o.nvdecSessionPoolSize, 0, 64);
+  within("decodeThreads", o.decodeThreads, 0, 1024);
+  within("readerCacheSize", o.readerCacheSize, -kInt32Max, kInt32Max);
+  within("maxFramePixels", o.maxFramePixels, 1, kInt32Max);
+  within("maxFrames", o.maxFrames, 1, kInt32Max);
+  within("maxMemoryBytes", o.maxMemoryBytes, 1, kIntegerMax);
+  within("timeoutMs", o.timeoutMs, 0, kInt32Max);
+}
+
+void checkRanges(const PatchOptions& o) {
+  within("minPixels", o.minPixels, 1, kInt32Max);
+  within("maxPixels", o.maxPixels, 1, kInt32Max);
+  within("patchSize", o.patchSize, 1, 1024);
+  within("kKeep", o.kKeep, 1, kInt32Max);
+  within("staticUniformFrames", o.staticUniformFrames, 0, 1'000'000);
+  finite("staticAbsThresh", o.staticAbsThresh);
+  finite("staticRelThresh", o.staticRelThresh);
+  finite("energyPct", o.energyPct);
+}
+
+void checkRanges(const FrameOptions& o) {
+  within("outputWidth", o.outputWidth, 0, 16384);
+  within("outputHeight", o.outputHeight, 0, 16384);
 }
 
 std::string VideoInput::describe() const {

@@ -78,6 +78,12 @@ struct FrameOptions {
   int outputHeight;
 };
 
+// src/options.ts has checked these ranges with better messages; this keeps a record that did not
+// come from there from doing harm. Throws Error(InvalidArgument) naming the field.
+void checkRanges(const DecodeOptions& options);
+void checkRanges(const PatchOptions& options);
+void checkRanges(const FrameOptions& options);
+
 // What to open. Exactly one of the two is set.
 struct VideoInput {
   std::string path;                                   // a local path, never a URL

@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/mp4_tables.h"
 
 namespace cps {
 namespace {
@@ -40,11 +41,12 @@ struct StreamRank {
 
 }  // namespace
 
-Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint)
+Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint,
+                 int64_t maxTableBytes)
     : source_(std::move(source)),
       cancel_(std::move(cancel)),
       io_(std::make_unique<AvioReader>(source_, cancel_)) {
-  open();
+  open(maxTableBytes);
   const char* name = context_->iformat->name;
   // These two say everything about a packet themselves; no parser needs to look at it.
   plain_ = startsWith(name, "mov,") || startsWith(name, "matroska");
@@ -66,7 +68,7 @@ Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const Str
 
 Demuxer::~Demuxer() = default;
 
-void Demuxer::open() {
+void Demuxer::open(int64_t maxTableBytes) {
   const std::string where = "'" + source_->describe() + "'";
   const AVInputFormat* format = nullptr;
   const int score = av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
@@ -86,6 +88,7 @@ void Demuxer::open() {
         ErrorCode::NoVideo, Stage::Open,
         where + " is not a video container (its content looks like '" + format->name + "').");
   }
+  if (startsWith(format->name, "mov,")) checkMp4Tables(*source_, maxTableBytes, cancel_);
   AVFormatContext* context = checkAlloc(avformat_alloc_context(), Stage::Open);
   context->pb = io_->get();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;

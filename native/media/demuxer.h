@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -28,8 +29,10 @@ struct StreamHint {
 class Demuxer {
  public:
   // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a
-  // container or codec that is not decoded), Corrupt (headers that cannot be read).
-  Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr);
+  // container or codec that is not decoded), Corrupt (headers that cannot be read), OutOfMemory
+  // (tables that would take more than maxTableBytes, as far as that can be seen beforehand).
+  Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr,
+          int64_t maxTableBytes = std::numeric_limits<int64_t>::max());
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
@@ -51,7 +54,7 @@ class Demuxer {
   AvioReader& io() { return *io_; }
 
  private:
-  void open();
+  void open(int64_t maxTableBytes);
   void chooseStream();
   void findStreamInfo();
 

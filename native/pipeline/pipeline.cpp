@@ -173,6 +173,8 @@ void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
 PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                         const PatchOptions& patch, Context& context, const CancelPtr& cancel,
                         Profile& profile) {
+  checkRanges(decode);
+  checkRanges(patch);
   const CallContext call{decode, cancel, profile};
   Backends backends = openBackends(input, call, context);
   Kernels& kernels = *backends.kernels;
@@ -230,6 +232,8 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
 FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
                         const FrameOptions& frame, Context& context, const CancelPtr& cancel,
                         Profile& profile) {
+  checkRanges(decode);
+  checkRanges(frame);
   const CallContext call{decode, cancel, profile};
   Backends backends = openBackends(input, call, context);
   const VideoInfo& info = backends.source->info();

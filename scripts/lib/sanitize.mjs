@@ -2,18 +2,8 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { capture, has, must, root, run, runQuiet, step } from './shell.mjs';
-
-/** clang where it is: it alone has libFuzzer; gcc's sanitizers do for everything else. */
-function compiler() {
-  const clang = ['clang++', 'clang++-14', 'clang++-16', 'clang++-18'].find(has);
-  return clang ?? 'c++';
-}
-
-const hasFuzzer = () => {
-  const found = capture(compiler(), ['-print-file-name=libclang_rt.fuzzer-x86_64.a']);
-  return found !== undefined && fs.existsSync(found);
-};
+import { has, must, root, run, runQuiet, step } from './shell.mjs';
+import { clangTool, hasFuzzer } from './system.mjs';
 
 /** A build of its own in build/<name>; optimised just enough to run, not to be slow to compile. */
 async function build(name, sanitizers, targets, { fuzz = false } = {}) {
@@ -23,7 +13,7 @@ async function build(name, sanitizers, targets, { fuzz = false } = {}) {
     runQuiet('cmake', [
       ...['-S', root, '-B', dir, '-DCMAKE_BUILD_TYPE=None', '-DCPS_BUILD_ADDON=OFF'],
       ...['-DCPS_BUILD_TESTS=ON', '-DCPS_ENABLE_CUDA=OFF', '-DCMAKE_CXX_FLAGS=-O1 -g1'],
-      ...[`-DCMAKE_CXX_COMPILER=${compiler()}`, `-DCPS_SANITIZE=${sanitizers}`],
+      ...[`-DCMAKE_CXX_COMPILER=${clangTool('clang++') ?? 'c++'}`, `-DCPS_SANITIZE=${sanitizers}`],
       `-DCPS_BUILD_FUZZ=${fuzz ? 'ON' : 'OFF'}`,
       ...(has('ninja') ? ['-G', 'Ninja'] : []),
     ]),
@@ -43,14 +33,19 @@ const SETTINGS = {
   TSAN_OPTIONS: `suppressions=${path.join(root, 'scripts', 'tsan.supp')}:halt_on_error=1`,
 };
 
+const FUZZ = {
+  fuzz_decode: { seeds: 'decode', maxBytes: 65536, name: 'fuzz: demux, index, plan, decode' },
+  fuzz_options: { seeds: 'options', maxBytes: 512, name: 'fuzz: options records' },
+};
+const TESTS = ['core_test', 'ops_test', 'media_test', 'pipeline_test', 'robust_faults_test'];
+
 /**
- * { passed, failed }. Bounded by default; `seconds` for the corpus and `fuzzSeconds` for each fuzz
- * target make it long.
+ * { passed, failed }. Short by default, as in .ci/run: a sample of the corpus, the fuzz targets, the
+ * concurrency tests. `full`: every case of the corpus and all native tests. `seconds` bounds the
+ * corpus, `fuzzSeconds` each fuzz target.
  */
-export async function runSanitized(
-  cacheDir,
-  { seconds = 60, fuzzSeconds = 20, threads = true } = {},
-) {
+export async function runSanitized(cacheDir, options = {}) {
+  const { full = false, seconds = full ? 1e9 : 40, fuzzSeconds = 15 } = options;
   const counts = { passed: 0, failed: 0 };
   const env = { ...process.env, ...SETTINGS, CPS_FIXTURES: cacheDir };
   const one = async (name, command, args) => {
@@ -58,27 +53,31 @@ export async function runSanitized(
     const ok = (await run(command, args, { env })) === 0;
     counts[ok ? 'passed' : 'failed'] += 1;
   };
-  const fuzz = hasFuzzer();
-  const sanitizers = `address,undefined${fuzz ? ',fuzzer-no-link' : ''}`;
-  const targets = ['hostile_corpus', ...(fuzz ? ['fuzz_decode'] : [])];
-  const asan = await build('asan', sanitizers, targets, { fuzz });
+  const fuzz = hasFuzzer() ? Object.entries(FUZZ) : [];
+  const sanitizers = `address,undefined${fuzz.length > 0 ? ',fuzzer-no-link' : ''}`;
+  const tests = full ? TESTS : [];
+  const targets = ['hostile_corpus', ...fuzz.map(([target]) => target), ...tests];
+  const asan = await build('asan', sanitizers, targets, { fuzz: fuzz.length > 0 });
   await one('hostile corpus, address and undefined behaviour', asan('hostile_corpus'), [
-    ...['--per-clip', seconds > 300 ? '0' : '4', '--seconds', String(seconds)],
+    ...['--per-clip', full ? '0' : '2', '--seconds', String(seconds)],
   ]);
-  if (fuzz) {
-    const found = path.join(root, 'build', 'fuzz');
-    fs.mkdirSync(path.join(found, 'corpus'), { recursive: true });
-    await one('fuzz: demux, index, plan, decode', asan('fuzz_decode'), [
-      ...[`-max_total_time=${fuzzSeconds}`, '-timeout=30', '-rss_limit_mb=3000', '-max_len=65536'],
-      ...['-print_final_stats=1', `-artifact_prefix=${found}/`, path.join(found, 'corpus')],
-      path.join(root, 'test', 'native', 'fuzz_seeds'),
+  for (const test of tests) await one(`${test}, address and undefined behaviour`, asan(test), []);
+  for (const [target, { seeds, maxBytes, name }] of fuzz) {
+    // What is learnt stays there for the next run; findings are written beside it.
+    const found = path.join(root, 'build', 'fuzz', target);
+    fs.mkdirSync(found, { recursive: true });
+    await one(name, asan(target), [
+      ...[`-max_total_time=${fuzzSeconds}`, '-timeout=60', '-rss_limit_mb=3000'],
+      ...[`-max_len=${maxBytes}`, '-print_final_stats=1', '-verbosity=0'],
+      ...[`-artifact_prefix=${path.join(root, 'build', 'fuzz', `${target}-`)}`, found],
+      path.join(root, 'test', 'native', 'fuzz_seeds', seeds),
     ]);
   }
-  if (threads) {
-    const tsan = await build('tsan', 'thread', ['robust_faults_test']);
-    await one('concurrency, data races', tsan('robust_faults_test'), [
-      '--gtest_filter=Concurrency*',
-    ]);
+  const raced = ['robust_faults_test', ...(full ? ['media_test', 'pipeline_test'] : [])];
+  const tsan = await build('tsan', 'thread', raced);
+  for (const test of raced) {
+    const args = full ? [] : ['--gtest_filter=Concurrency*'];
+    await one(`${test}, data races`, tsan(test), args);
   }
   return counts;
 }

@@ -31,6 +31,8 @@ const needs = {
   gtest: { apt: 'libgtest-dev', ok: () => library('gtest')() || header('gtest/gtest.h')() },
   clangFormat: { apt: 'clang-format-14', ok: () => clangTool('clang-format') !== undefined },
   clangTidy: { apt: 'clang-tidy-14', ok: () => clangTool('clang-tidy') !== undefined },
+  clang: { apt: 'clang-14', ok: () => clangTool('clang++') !== undefined },
+  clangRuntime: { apt: 'libclang-rt-14-dev', ok: hasFuzzer },
 };
 
 /**
@@ -41,6 +43,14 @@ export function clangTool(name) {
   return [`${name}-14`, name].find((c) => /version 14\./.test(capture(c, ['--version']) ?? ''));
 }
 
+/** libFuzzer and the sanitizers' runtime of that clang. */
+export function hasFuzzer() {
+  const arch = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  const clang = clangTool('clang++');
+  const file = clang && capture(clang, [`-print-file-name=libclang_rt.fuzzer-${arch}.a`]);
+  return file !== undefined && fs.existsSync(file);
+}
+
 export const buildNeeds = [
   ...['compiler', 'cmake', 'make', 'pkgConfig'],
   ...['avcodec', 'avformat', 'avutil', 'swscale', 'swresample'],
@@ -48,6 +58,7 @@ export const buildNeeds = [
 export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest'];
 export const formatNeeds = ['clangFormat'];
 export const lintNeeds = [...formatNeeds, 'clangTidy'];
+export const sanitizeNeeds = [...testNeeds, 'clang', 'clangRuntime'];
 
 /** apt packages that would satisfy what is missing of `names`. */
 export function missingPackages(names) {

@@ -297,7 +297,8 @@ __attribute__((target("f16c"))) uint16_t hardwareF16(float v) {
 }
 
 TEST(OpsCast, Float16EqualsTheProcessors) {
-  if (!__builtin_cpu_supports("f16c")) GTEST_SKIP() << "no F16C here";
+  // Every processor with AVX2 has F16C, which clang 14 does not know by name here.
+  if (!__builtin_cpu_supports("avx2")) GTEST_SKIP() << "no F16C here";
   // Every sign and exponent with a dense set of mantissas (all that decide rounding), 4.2 M values.
   for (uint32_t high = 0; high < 1u << 16; high++) {
     for (uint32_t low = 0; low < 64; low++) {

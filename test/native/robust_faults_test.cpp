@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -192,6 +194,78 @@ TEST(Faults, FileDeletedBetweenIndexAndDecode) {
   EXPECT_EQ(r.hashes, whole.hashes);  // the open descriptor keeps it
   const Result gone = decodeFile(file.input(), media, options());
   EXPECT_EQ(gone.code, ErrorCode::NotFound);
+}
+
+int64_t peakMiB() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.rfind("VmHWM:", 0) == 0) return std::stoll(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+// Note [Tables that lie]: 80 million samples in a file of kilobytes; FFmpeg alone takes 3.9 GB.
+TEST(Limits, TablesThatLieTakeNoMemory) {
+  for (const std::string& clip : {"small.mp4", "fragmented.mp4"}) {
+    hostile::Bytes bytes = hostile::readFile(fixture(clip));
+    const std::string box = clip == "small.mp4" ? "stsz" : "trun";
+    const auto put = [&](size_t at, uint32_t v) {
+      for (int i = 0; i < 4; ++i)
+        bytes[at + static_cast<size_t>(i)] = static_cast<uint8_t>(v >> (24 - 8 * i));
+    };
+    auto at = std::search(bytes.begin(), bytes.end(), box.begin(), box.end());
+    ASSERT_NE(at, bytes.end());
+    const auto payload = static_cast<size_t>(at - bytes.begin()) + 4;
+    put(payload, 0);  // trun: nothing for each sample
+    put(payload + 4, box == "stsz" ? 1 : 80'000'000);
+    if (box == "stsz") put(payload + 8, 80'000'000);
+    VideoInput input;
+    input.bytes = std::make_shared<const hostile::Bytes>(bytes);
+    const int64_t before = peakMiB();
+    const Result r = decodeFile(input, services(), options());
+    EXPECT_NE(r.error.find("claim 80"), std::string::npos) << r.error;
+    EXPECT_EQ(r.code, ErrorCode::Corrupt);
+    EXPECT_LT(peakMiB() - before, 64);
+  }
+}
+
+// A video that needs more entries than maxMemoryBytes has room for.
+TEST(Limits, TablesCountTowardsTheMemory) {
+  VideoInput input;
+  input.path = fixture("h264_bpyramid.mp4");
+  DecodeOptions o = options();
+  o.maxMemoryBytes = 512;
+  const Result r = decodeFile(input, services(), o);
+  EXPECT_EQ(r.code, ErrorCode::OutOfMemory) << r.error;
+  EXPECT_NE(r.error.find("maxMemoryBytes"), std::string::npos) << r.error;
+}
+
+// src/options.ts never lets these through; the core refuses them all the same.
+TEST(Limits, RecordsOutOfRangeAreRefused) {
+  Context context(1);
+  VideoInput input;
+  input.path = fixture("small.mp4");
+  const auto refused = [&](const DecodeOptions& o, const FrameOptions& f) {
+    Profile profile;
+    try {
+      runDecodeOnly(input, o, f, context, std::make_shared<CancelToken>(), profile);
+    } catch (const Error& error) {
+      return error.code() == ErrorCode::InvalidArgument;
+    }
+    return false;
+  };
+  for (const int64_t bad : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
+                            std::numeric_limits<int64_t>::max()}) {
+    DecodeOptions o = options();
+    o.sequenceLength = bad;
+    EXPECT_TRUE(refused(o, {0, 0})) << bad;
+    o = options();
+    o.maxFrames = bad;
+    EXPECT_TRUE(refused(o, {0, 0})) << bad;
+  }
+  EXPECT_TRUE(refused(options(), {-1, 0}));
+  EXPECT_TRUE(refused(options(), {16, 1 << 30}));
+  EXPECT_FALSE(refused(options(), {16, 16}));
 }
 
 // A disk that fails, stutters or lies from the n-th read on.

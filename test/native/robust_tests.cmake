@@ -22,4 +22,13 @@ option(CPS_BUILD_FUZZ "Build the fuzz targets (clang only)" OFF)
 if(CPS_BUILD_FUZZ)
   add_executable(fuzz_decode fuzz_decode.cpp)
   target_link_libraries(fuzz_decode PRIVATE cps_core -fsanitize=fuzzer)
+  # Brings its own few functions of Node-API; the rest of what the header mentions is never called.
+  set(modules ${PROJECT_SOURCE_DIR}/node_modules)
+  add_executable(fuzz_options fuzz_options.cpp
+    ${PROJECT_SOURCE_DIR}/native/napi/options_reader.cpp)
+  target_include_directories(fuzz_options SYSTEM PRIVATE
+    ${modules}/node-addon-api ${modules}/node-api-headers/include)
+  target_compile_definitions(fuzz_options PRIVATE NAPI_VERSION=8 NAPI_CPP_EXCEPTIONS
+    NODE_ADDON_API_DISABLE_DEPRECATED CPS_FUZZ_SEEDS="${CMAKE_CURRENT_SOURCE_DIR}/fuzz_seeds")
+  target_link_libraries(fuzz_options PRIVATE cps_core -fsanitize=fuzzer)
 endif()

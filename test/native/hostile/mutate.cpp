@@ -184,7 +184,8 @@ void addBillion(const Bytes& clip, std::vector<Mutation>& out) {
   const std::vector<Box> boxes = boxesOf(clip);
   if (boxes.empty()) return;
   for (const uint32_t sampleSize : {0u, 1u}) {
-    for (const uint32_t count : {100'000'000u, 1'000'000'000u, 4'000'000'000u}) {
+    for (const uint32_t count :
+         {2'000'000u, 80'000'000u, 100'000'000u, 1'000'000'000u, 4'000'000'000u}) {
       out.push_back({"billion-" + std::to_string(sampleSize) + "-" + std::to_string(count),
                      [&clip, boxes, sampleSize, count] {
                        Bytes b = clip;

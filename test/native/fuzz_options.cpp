@@ -1,0 +1,420 @@
+// libFuzzer: native/napi/options_reader.cpp without a JavaScript engine. The few functions of
+// Node-API that it uses are implemented here over plain values made of the fuzzer's bytes: records
+// with fields left out, of other types, with getters that throw. What is read must be what was
+// given, or the reader must refuse it with InvalidArgument; what it accepts must go through the
+// pipeline without a crash, however odd the numbers are.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <deque>
+#include <fstream>
+#include <iterator>
+#include <map>
+
+#include "core/error.h"
+#include "napi/options_reader.h"
+#include "pipeline/context.h"
+#include "pipeline/pipeline.h"
+
+namespace {
+
+struct Value {
+  napi_valuetype type = napi_undefined;
+  double number = 0;
+  bool boolean = false;
+  bool isArray = false, isTyped = false;
+  bool throws = false;  // reading it runs a getter that throws
+  std::string text;
+  napi_typedarray_type typedAs = napi_uint8_array;
+  std::map<std::string, Value*> fields;
+  std::vector<Value*> items;
+  std::vector<uint8_t> bytes;
+};
+
+std::deque<Value> g_values;  // of one run
+napi_value g_pending = nullptr;
+
+Value* make(napi_valuetype type) {
+  g_values.emplace_back();
+  g_values.back().type = type;
+  return &g_values.back();
+}
+napi_value handle(Value* v) { return reinterpret_cast<napi_value>(v); }
+Value& value(napi_value v) { return *reinterpret_cast<Value*>(v); }
+
+napi_status throwNow() {
+  g_pending = handle(make(napi_object));
+  return napi_pending_exception;
+}
+
+napi_status get(Value* v, napi_value* out) {
+  if (v == nullptr) v = make(napi_undefined);
+  if (v->throws) return throwNow();
+  *out = handle(v);
+  return napi_ok;
+}
+
+}  // namespace
+
+extern "C" {
+napi_status napi_typeof(napi_env, napi_value v, napi_valuetype* out) {
+  *out = value(v).type;
+  return napi_ok;
+}
+napi_status napi_get_named_property(napi_env, napi_value v, const char* name, napi_value* out) {
+  if (value(v).type != napi_object) return napi_object_expected;
+  const auto it = value(v).fields.find(name);
+  return get(it == value(v).fields.end() ? nullptr : it->second, out);
+}
+napi_status napi_get_value_double(napi_env, napi_value v, double* out) {
+  if (value(v).type != napi_number) return napi_number_expected;
+  *out = value(v).number;
+  return napi_ok;
+}
+napi_status napi_get_value_bool(napi_env, napi_value v, bool* out) {
+  if (value(v).type != napi_boolean) return napi_boolean_expected;
+  *out = value(v).boolean;
+  return napi_ok;
+}
+napi_status napi_get_value_string_utf8(napi_env, napi_value v, char* buffer, size_t room,
+                                       size_t* length) {
+  if (value(v).type != napi_string) return napi_string_expected;
+  const std::string& text = value(v).text;
+  if (buffer == nullptr) {
+    *length = text.size();
+    return napi_ok;
+  }
+  const size_t n = room == 0 ? 0 : std::min(room - 1, text.size());
+  std::memcpy(buffer, text.data(), n);
+  if (room > 0) buffer[n] = '\0';
+  if (length != nullptr) *length = n;
+  return napi_ok;
+}
+napi_status napi_is_array(napi_env, napi_value v, bool* out) {
+  *out = value(v).isArray;
+  return napi_ok;
+}
+napi_status napi_get_array_length(napi_env, napi_value v, uint32_t* out) {
+  *out = static_cast<uint32_t>(value(v).items.size());
+  return napi_ok;
+}
+napi_status napi_get_element(napi_env, napi_value v, uint32_t i, napi_value* out) {
+  return get(i < value(v).items.size() ? value(v).items[i] : nullptr, out);
+}
+napi_status napi_is_typedarray(napi_env, napi_value v, bool* out) {
+  *out = value(v).isTyped;
+  return napi_ok;
+}
+napi_status napi_get_typedarray_info(napi_env, napi_value v, napi_typedarray_type* type,
+                                     size_t* length, void** data, napi_value*, size_t*) {
+  if (type != nullptr) *type = value(v).typedAs;
+  if (length != nullptr) *length = value(v).bytes.size();
+  if (data != nullptr) *data = value(v).bytes.data();
+  return napi_ok;
+}
+napi_status napi_is_exception_pending(napi_env, bool* out) {
+  *out = g_pending != nullptr;
+  return napi_ok;
+}
+napi_status napi_get_and_clear_last_exception(napi_env, napi_value* out) {
+  *out = g_pending;
+  g_pending = nullptr;
+  return napi_ok;
+}
+napi_status napi_get_last_error_info(napi_env, const napi_extended_error_info** out) {
+  static const napi_extended_error_info kInfo = {"failed", nullptr, 0, napi_generic_failure};
+  *out = &kInfo;
+  return napi_ok;
+}
+napi_status napi_create_string_utf8(napi_env, const char* text, size_t length, napi_value* out) {
+  Value* v = make(napi_string);
+  v->text = length == NAPI_AUTO_LENGTH ? std::string(text) : std::string(text, length);
+  *out = handle(v);
+  return napi_ok;
+}
+napi_status napi_create_error(napi_env, napi_value, napi_value, napi_value* out) {
+  *out = handle(make(napi_object));
+  return napi_ok;
+}
+napi_status napi_create_type_error(napi_env, napi_value, napi_value, napi_value* out) {
+  *out = handle(make(napi_object));
+  return napi_ok;
+}
+napi_status napi_create_reference(napi_env, napi_value v, uint32_t, napi_ref* out) {
+  *out = reinterpret_cast<napi_ref>(v);
+  return napi_ok;
+}
+napi_status napi_get_reference_value(napi_env, napi_ref ref, napi_value* out) {
+  *out = reinterpret_cast<napi_value>(ref);
+  return napi_ok;
+}
+napi_status napi_delete_reference(napi_env, napi_ref) { return napi_ok; }
+napi_status napi_open_handle_scope(napi_env, napi_handle_scope* out) {
+  *out = nullptr;
+  return napi_ok;
+}
+napi_status napi_close_handle_scope(napi_env, napi_handle_scope) { return napi_ok; }
+void napi_fatal_error(const char*, size_t, const char*, size_t) { std::abort(); }
+// Mentioned by the header, never called by the reader.
+napi_status napi_open_escapable_handle_scope(napi_env, napi_escapable_handle_scope*) {
+  std::abort();
+}
+napi_status napi_close_escapable_handle_scope(napi_env, napi_escapable_handle_scope) {
+  std::abort();
+}
+napi_status napi_escape_handle(napi_env, napi_escapable_handle_scope, napi_value, napi_value*) {
+  std::abort();
+}
+napi_status napi_create_object(napi_env, napi_value*) { std::abort(); }
+napi_status napi_define_properties(napi_env, napi_value, size_t, const napi_property_descriptor*) {
+  std::abort();
+}
+}
+
+namespace {
+
+[[noreturn]] void finding(const char* what) {
+  std::fprintf(stderr, "FINDING: %s\n", what);
+  std::abort();
+}
+void expect(bool holds, const char* what) {
+  if (!holds) finding(what);
+}
+
+class Bytes {
+ public:
+  Bytes(const uint8_t* data, size_t size) : data_(data), left_(size) {}
+  uint8_t byte() { return left_ == 0 ? 0 : (--left_, *data_++); }
+  uint64_t word() {
+    uint64_t v = 0;
+    for (int i = 0; i < 8; ++i) v = v << 8 | byte();
+    return v;
+  }
+
+ private:
+  const uint8_t* data_;
+  size_t left_;
+};
+
+constexpr const char* kWords[] = {
+    "auto",  "gpu",   "cpu",       "throughput", "latency", "seek",      "stream",   "frame",
+    "slice", "bt601", "bt709",     "bt2020",     "block",   "reference", "patch",    "block2x2",
+    "nchw",  "nhwc",  "bfloat16",  "float16",    "float32", "uint8",     "",         "beside",
+    "AUTO",  "x",     "undefined", "null",       "0",       "bf16",      "latency2", "cpu "};
+
+// Any value, with a taste for those that fit somewhere.
+Value* anyValue(Bytes& in, int depth = 0) {
+  switch (in.byte() % 16) {
+    case 0:
+    case 1:
+    case 2: {
+      Value* v = make(napi_number);
+      v->number = static_cast<int8_t>(in.byte());
+      return v;
+    }
+    case 3: {
+      Value* v = make(napi_number);
+      const uint64_t bits = in.word();
+      std::memcpy(&v->number, &bits, sizeof(bits));
+      return v;
+    }
+    case 4: {
+      Value* v = make(napi_number);
+      v->number = static_cast<double>(static_cast<int64_t>(in.word()) >> in.byte() % 64);
+      return v;
+    }
+    case 5:
+    case 6: {
+      Value* v = make(napi_boolean);
+      v->boolean = (in.byte() & 1) != 0;
+      return v;
+    }
+    case 7:
+    case 8:
+    case 9:
+    case 10: {
+      Value* v = make(napi_string);
+      v->text = kWords[in.byte() % std::size(kWords)];
+      return v;
+    }
+    case 11:
+      return make(napi_null);
+    case 12: {
+      Value* v = make(napi_undefined);
+      v->throws = (in.byte() & 1) != 0;
+      return v;
+    }
+    case 13: {
+      Value* v = make(napi_object);
+      v->isArray = true;
+      for (int n = depth < 3 ? in.byte() % 5 : 0; n > 0; --n) {
+        v->items.push_back(anyValue(in, depth + 1));
+      }
+      return v;
+    }
+    case 14: {
+      Value* v = make(napi_object);
+      v->isTyped = true;
+      v->typedAs = static_cast<napi_typedarray_type>(in.byte() % 11);
+      for (int n = in.byte(); n > 0; --n) v->bytes.push_back(in.byte());
+      return v;
+    }
+    default: {
+      Value* v = make(napi_object);
+      for (const char* name : {"scale", "mean", "std"}) {
+        if (depth < 3 && (in.byte() & 3) != 0) v->fields[name] = anyValue(in, depth + 1);
+      }
+      return v;
+    }
+  }
+}
+
+Value* number(double n) {
+  Value* v = make(napi_number);
+  v->number = n;
+  return v;
+}
+Value* word(const char* text) {
+  Value* v = make(napi_string);
+  v->text = text;
+  return v;
+}
+
+// A record that is right, so that the fuzzer's changes are seen one by one.
+Value* goodRecord() {
+  Value* r = make(napi_object);
+  auto& f = r->fields;
+  for (const char* name : {"decodeBackend", "processBackend"}) f[name] = word("cpu");
+  for (const char* name : {"decodeDeviceId", "processDeviceId", "decodeThreads", "readerCacheSize",
+                           "timeoutMs", "outputWidth", "outputHeight"}) {
+    f[name] = number(0);
+  }
+  for (const char* name : {"decodeThreadType", "uniformStrategy", "colorMatrix"}) {
+    f[name] = word("auto");
+  }
+  f["sequenceLength"] = number(3);
+  f["decodeMode"] = word("throughput");
+  f["uniformAutoRatio"] = make(napi_null);
+  f["nvdecSessionPoolSize"] = number(2);
+  f["nvdecReuseOpenDecoder"] = make(napi_boolean);
+  f["readerCacheDir"] = word("");
+  f["maxFramePixels"] = number(1 << 20);
+  f["maxFrames"] = number(1000);
+  f["maxMemoryBytes"] = number(64 << 20);
+  f["energy"] = word("block");
+  f["minPixels"] = f["maxPixels"] = number(56 * 56);
+  f["patchSize"] = number(14);
+  f["kKeep"] = number(8);
+  f["selectionUnit"] = word("patch");
+  f["staticFallback"] = make(napi_boolean);
+  f["staticAbsThresh"] = number(2);
+  f["staticRelThresh"] = number(0.15);
+  f["staticUniformFrames"] = number(4);
+  f["energyPct"] = number(95);
+  f["outputDtype"] = word("float32");
+  f["layout"] = word("nchw");
+  Value* normalize = make(napi_object);
+  normalize->fields["scale"] = number(1);
+  for (const char* name : {"mean", "std"}) {
+    Value* three = make(napi_object);
+    three->isArray = true;
+    for (int i = 0; i < 3; ++i) three->items.push_back(number(name[0] == 's' ? 1 : 0));
+    normalize->fields[name] = three;
+  }
+  f["normalize"] = normalize;
+  return r;
+}
+
+// True: read. False: refused as it should be.
+template <typename Read, typename Record>
+bool tryRead(const Read& read, Value* record, Record& out) {
+  const Napi::Value given(reinterpret_cast<napi_env>(&g_pending), handle(record));
+  try {
+    out = read(given);
+    return true;
+  } catch (const cps::Error& error) {
+    expect(error.code() == cps::ErrorCode::InvalidArgument, "another code than InvalidArgument");
+    expect(std::strlen(error.what()) > 20, "an empty message");
+  } catch (const Napi::Error&) {
+    // A getter threw: the caller's exception goes on as it is.
+  }
+  return false;
+}
+
+void sameNumber(const Value& record, const char* name, double got) {
+  const auto it = record.fields.find(name);
+  expect(it != record.fields.end() && it->second->type == napi_number, "made a number up");
+  expect(it->second->number == got, "a number has changed");
+}
+
+const cps::VideoInput& clip() {
+  static const cps::VideoInput input = [] {
+    cps::VideoInput v;
+    std::ifstream file(std::string(CPS_FUZZ_SEEDS) + "/decode/mpeg4_mp4", std::ios::binary);
+    file.get();  // the options byte of fuzz_decode
+    v.bytes = std::make_shared<const std::vector<uint8_t>>(std::istreambuf_iterator<char>(file),
+                                                           std::istreambuf_iterator<char>());
+    return v;
+  }();
+  return input;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  static cps::Context context(2);
+  g_values.clear();
+  g_pending = nullptr;
+  Bytes in(data, size);
+  Value* record = goodRecord();
+  std::vector<std::string> names;
+  for (const auto& list : {cps::napi::decodeFieldNames(), cps::napi::patchFieldNames(),
+                           cps::napi::frameFieldNames()}) {
+    names.insert(names.end(), list.begin(), list.end());
+  }
+  for (int changes = in.byte() % 8; changes > 0; --changes) {
+    const std::string& name = names[in.byte() % names.size()];
+    if (in.byte() % 8 == 0) {
+      record->fields.erase(name);
+    } else {
+      record->fields[name] = anyValue(in);
+    }
+  }
+  if (in.byte() % 32 == 31) record = anyValue(in);
+
+  cps::DecodeOptions decode;
+  cps::PatchOptions patch;
+  cps::FrameOptions frame;
+  const bool haveDecode = tryRead(cps::napi::readDecodeOptions, record, decode);
+  const bool havePatch = tryRead(cps::napi::readPatchOptions, record, patch);
+  const bool haveFrame = tryRead(cps::napi::readFrameOptions, record, frame);
+  cps::VideoInput input;
+  tryRead(cps::napi::readVideoInput, anyValue(in), input);
+  if (haveDecode) {
+    sameNumber(*record, "sequenceLength", static_cast<double>(decode.sequenceLength));
+    sameNumber(*record, "decodeThreads", decode.decodeThreads);
+    sameNumber(*record, "maxMemoryBytes", static_cast<double>(decode.maxMemoryBytes));
+  }
+  if (havePatch) {
+    sameNumber(*record, "kKeep", static_cast<double>(patch.kKeep));
+    sameNumber(*record, "patchSize", patch.patchSize);
+  }
+  if (!haveDecode) return 0;
+
+  // src/options.ts has checked ranges before; here only the machine is protected.
+  decode.maxMemoryBytes = std::min<int64_t>(decode.maxMemoryBytes, 64 << 20);
+  decode.readerCacheDir.clear();
+  cps::Profile profile;
+  const auto cancel = std::make_shared<cps::CancelToken>();
+  cancel->setDeadline(std::chrono::steady_clock::now() + std::chrono::seconds(10));
+  try {
+    if (havePatch) cps::runPatchStream(clip(), decode, patch, context, cancel, profile);
+  } catch (const cps::Error&) {
+  }
+  try {
+    if (haveFrame) cps::runDecodeOnly(clip(), decode, frame, context, cancel, profile);
+  } catch (const cps::Error&) {
+  }
+  return 0;
+}

@@ -2,12 +2,13 @@
 /**
  * A self-contained bundle for a GPU machine that has neither Node nor FFmpeg nor a network:
  *
- *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--arch "90"] [--fixtures DIR] [--cache DIR]
+ *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--native DIR] [--fixtures DIR] [--cache DIR]
  *
  * It holds this Node, the built package, a minimal LGPL FFmpeg made from the distribution's source
  * package, the native tests and benchmarks, fixtures, clips for the benchmark, licences, and
- * gpu-check.sh. The addon is the one `npm run build` made. FFmpeg and the clips are made once and
- * kept in the cache (~/.cache/codec-patch-stream). scripts/gpu/try-bundle.sh tries the result here.
+ * gpu-check.sh. Addon and tests come from the build folder of `npm test` (--native: the tests from
+ * another one, up to date). FFmpeg and the clips are made once and kept in the cache
+ * (~/.cache/codec-patch-stream). scripts/gpu/try-bundle.sh tries the result here.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -15,12 +16,13 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildNative, buildTypeScript } from './lib/setup.mjs';
 
 const root = path.resolve(import.meta.dirname, '..');
 const { values } = parseArgs({
   options: {
     out: { type: 'string', default: path.join(root, 'build', 'gpu-bundle') },
-    arch: { type: 'string', default: '' },
+    native: { type: 'string' },
     fixtures: { type: 'string', default: path.join(root, 'test', 'fixtures', 'cache') },
     cache: {
       type: 'string',
@@ -84,6 +86,10 @@ function libraries(binary, searchDir) {
     .filter(({ soname }) => !system.test(soname));
 }
 
+step('addon, TypeScript, native tests');
+if (!values.native) await buildNative({ tests: true });
+await buildTypeScript();
+const native = path.resolve(values.native ?? path.join(root, 'build'));
 const addon = need(
   path.join(root, 'build', 'Release', 'codec_patch_stream.node'),
   'run `npm run build` first',
@@ -97,22 +103,6 @@ const recipeHash = createHash('sha256').update(fs.readFileSync(recipe)).digest('
 const ffmpeg = path.join(values.cache, `ffmpeg-${recipeHash}`);
 run(recipe, [ffmpeg]);
 
-step('native tests');
-const native = path.join(out, 'native');
-run('cmake', [
-  ...[
-    '-S',
-    root,
-    '-B',
-    native,
-    '-DCPS_BUILD_ADDON=OFF',
-    '-DCPS_BUILD_TESTS=ON',
-    '-DCPS_ENABLE_CUDA=ON',
-  ],
-  ...['-DCMAKE_BUILD_TYPE=Release', `-DCPS_CUDA_ARCH_LIST=${values.arch}`],
-]);
-run('nice', ['cmake', '--build', native, '-j', '2', '--target', ...tests]);
-
 step('assembling');
 fs.rmSync(stage, { recursive: true, force: true });
 copy(process.execPath, path.join(stage, 'bin', 'node'));
@@ -120,7 +110,10 @@ copy(addon, path.join(stage, 'package', 'build', 'Release', 'codec_patch_stream.
 copy(path.join(root, 'dist'), path.join(stage, 'package', 'dist'));
 copy(path.join(root, 'package.json'), path.join(stage, 'package', 'package.json'));
 for (const test of tests)
-  copy(path.join(native, 'test', 'native', test), path.join(stage, 'tests', test));
+  copy(
+    need(path.join(native, 'test', 'native', test), 'build it'),
+    path.join(stage, 'tests', test),
+  );
 // The clips of the manifest but the few large ones (raw and lossless, nothing for NVDEC).
 const manifest = fs.readFileSync(path.join(values.fixtures, 'manifest.tsv'), 'utf8');
 const kept = manifest.split('\n').filter((line) => {

@@ -129,9 +129,8 @@ nvdec json faults 60 tests/gpu_check faults clips/h264_1080p.mp4
 gtest cpu_core 60 tests/core_test
 gtest cpu_ops 90 tests/ops_test
 gtest cpu_pipeline 60 tests/pipeline_test
-gtest cpu_media 90 tests/media_frames_test
 
-# CUDA's memory checker, last: it is slow and some machines refuse it.
+# CUDA's memory checker: it is slow and some machines refuse it.
 sanitizer=
 for candidate in "$(command -v compute-sanitizer)" /usr/local/cuda/bin/compute-sanitizer \
   /usr/local/cuda/compute-sanitizer/compute-sanitizer; do
@@ -149,6 +148,8 @@ for tool in memcheck racecheck; do
     CPS_TEST_SMALL=1 step $tool 60 "$sanitizer" --tool $tool --error-exitcode 1 $leaks tests/gpu_equality_test
   fi
 done
+
+gtest cpu_media 180 tests/media_frames_test
 
 bin/node report.cjs "$details" "$out"
 grep -q '	failed	' "$steps" && exit 1

@@ -58,7 +58,7 @@ cd build
 tools=../tools/usr
 ../source/configure --prefix=/usr --libdir=/usr/lib --enable-shared --disable-static --disable-programs \
   --disable-doc --disable-debug --disable-autodetect --disable-network --disable-avdevice \
-  --disable-avfilter --disable-swresample --disable-swscale --disable-postproc \
+  --disable-avfilter --disable-swresample --disable-postproc \
   --disable-everything --enable-protocol=file --enable-parsers --enable-bsfs \
   --enable-decoder="$decoders" --enable-demuxer="$demuxers" --enable-zlib --enable-libdav1d \
   --enable-pic --extra-cflags="-I$tools/include" \

@@ -8,7 +8,8 @@ if(TARGET cps_cuda_host)
   target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG)
   target_include_directories(cps_fake_driver PRIVATE
     ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native ${CPS_FFNVCODEC_INCLUDE})
-  set_target_properties(cps_fake_driver PROPERTIES CXX_VISIBILITY_PRESET default)
+  set_target_properties(cps_fake_driver PROPERTIES CXX_VISIBILITY_PRESET default
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
   add_library(cps_cuda_emulated OBJECT cuda_emulation.cpp)
   target_link_libraries(cps_cuda_emulated PUBLIC cps_cuda_host cps_fake_driver)
@@ -42,6 +43,18 @@ if(TARGET cps_cuda_host)
       "exec '$<TARGET_FILE:cuda_check>' ${part} \"$CPS_FIXTURES/h264_bpyramid.mp4\"")
     set_tests_properties(cuda_check_${part} PROPERTIES TIMEOUT 120)
   endforeach()
+
+  # The addon over the fake driver, for test/gpu-emulated.test.ts.
+  if(TARGET cps_addon_objects AND TARGET cps_cuda)
+    add_library(cps_addon_emulated SHARED
+      $<TARGET_OBJECTS:cps_addon_objects> $<TARGET_OBJECTS:cps_cuda_host>
+      $<TARGET_OBJECTS:cps_cuda_emulated> ${CMAKE_JS_SRC})
+    set_target_properties(cps_addon_emulated PROPERTIES PREFIX "" SUFFIX ".node"
+      LINKER_LANGUAGE CXX OUTPUT_NAME codec_patch_stream
+      LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/emulated)
+    target_link_libraries(cps_addon_emulated PRIVATE cps_core cps_fake_driver ${CMAKE_JS_LIB}
+      ${CMAKE_DL_LIBS})
+  endif()
 endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.

@@ -179,6 +179,35 @@ TEST(GpuPipeline, DecodeOnlyGivesTheSameFrames) {
   EXPECT_EQ(bytesOf(context, cpu.frames), bytesOf(context, gpu.frames));
 }
 
+#ifndef CPS_TEST_REAL_GPU
+TEST(GpuPipeline, DevicesAreChosenPerStage) {
+  fake::reset();
+  fake::control().devices = 2;
+  Context context(2);
+  context.setGpu(cuda_test::backend());
+  VideoInput input;
+  input.path = media_test::fixturePath("h264_bpyramid.mp4");
+  DecodeOptions options = media_test::defaultOptions();
+  options.sequenceLength = 4;
+  options.decodeBackend = options.processBackend = Backend::Cpu;
+  const auto cancel = std::make_shared<CancelToken>();
+  Profile profile;
+  const PatchOptions patch = patchOptions(Energy::Block);
+  const PatchResult cpu = runPatchStream(input, options, patch, context, cancel, profile);
+  options.decodeBackend = options.processBackend = Backend::Gpu;
+  for (const auto& [decode, process] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{1, 1}}) {
+    options.decodeDeviceId = decode;
+    options.processDeviceId = process;
+    const PatchResult gpu = runPatchStream(input, options, patch, context, cancel, profile);
+    EXPECT_EQ(gpu.sample.decodeBackend, Device::cuda(decode).name());
+    EXPECT_EQ(gpu.sample.processBackend, Device::cuda(process).name());
+    EXPECT_EQ(gpu.patches.device().id, process);
+    EXPECT_EQ(bytesOf(context, cpu.patches), bytesOf(context, gpu.patches));
+  }
+  EXPECT_EQ(fake::stats().misuses, 0) << fake::stats().misuse;
+}
+#endif
+
 TEST(GpuPipeline, AutoFallsBackAndSaysWhy) {
   CPS_NEEDS_GPU();
   Context context(2);

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Runs the bundle of scripts/gpu-bundle.mjs on this machine as a bare one would: in a root of its own
+# with a C library, a shell and the usual small tools, no Node, no FFmpeg, no network, an empty
+# environment. Needs root. Says which libraries were used and fails where one came from elsewhere.
+#   try-bundle.sh BUNDLE.tar.xz OUTDIR
+set -eu
+bundle=$1
+mkdir -p "$2"
+out=$(cd "$2" && pwd)
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+mkdir -p "$root/bin" "$root/dev" "$root/tmp" "$root/out" "$root/proc"
+ln -s bin "$root/sbin"
+mkdir -p "$root/usr"
+ln -s ../bin "$root/usr/bin"
+# What any Linux has; each with the libraries that it needs.
+for tool in sh bash cat cp cut date dirname env find grep head ldd ls mkdir mktemp nproc ps rm \
+  sed sleep sort tail tar tee timeout touch tr uname wc xz; do
+  file=$(command -v "$tool") || continue
+  cp -L "$file" "$root/bin/$tool"
+  ldd "$file" 2>/dev/null | sed -n 's/.* => \(\/[^ ]*\).*/\1/p; s/^\s*\(\/[^ ]*ld-linux[^ ]*\).*/\1/p'
+done | sort -u >"$root/libraries"
+# Node and the tests need these of the C library, and nothing else.
+for name in libc.so.6 libm.so.6 libdl.so.2 librt.so.1 libpthread.so.0; do
+  ldconfig -p | sed -n "s|.*$name (libc6,x86-64.* => ||p" | head -n 1
+done >>"$root/libraries"
+sort -u "$root/libraries" | while read -r file; do
+  mkdir -p "$root$(dirname "$file")"
+  cp -L "$file" "$root$file"
+done
+# As on machines that have merged /lib and /usr/lib.
+[ -e "$root/lib64" ] || { mkdir -p "$root/lib64" && cp -L /lib64/ld-linux-x86-64.so.2 "$root/lib64/"; }
+for device in null zero urandom; do cp -a /dev/$device "$root/dev/"; done
+mount -t proc proc "$root/proc"
+trap 'umount "$root/proc"; rm -rf "$root"' EXIT
+cp "$bundle" "$root/bundle.tar.xz"
+tar -xJf "$bundle" -C "$root" --strip-components=1 codec-patch-stream-gpu/gpu-check.sh
+
+status=0
+chroot "$root" /bin/env -i PATH=/bin /bin/sh /gpu-check.sh /bundle.tar.xz /out || status=$?
+cp "$root"/out/* "$out/"
+
+# Which libraries the addon and the tests really load, in the same root.
+tar -xJf "$bundle" -C "$root"
+chroot "$root" /bin/env -i PATH=/bin /bin/sh -c '
+  cd /codec-patch-stream-gpu
+  for file in bin/node tests/* package/build/Release/*.node; do
+    LD_LIBRARY_PATH=$PWD/lib ldd "$file"
+  done' | sed 's/ (0x.*//; s/^[ \t]*//' | sort | uniq -c >"$out/libraries.txt"
+cat "$out/libraries.txt"
+if grep -q 'not found' "$out/libraries.txt"; then
+  echo "try-bundle.sh: libraries are missing" >&2
+  exit 1
+fi
+grep 'libav\|libdav1d\|libstdc++' "$out/libraries.txt" | grep -v /codec-patch-stream-gpu/lib/ && exit 1
+exit $status

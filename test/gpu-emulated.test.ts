@@ -1,0 +1,59 @@
+/**
+ * The GPU path from JavaScript without a GPU: an addon whose kernels run on the host, over a driver
+ * that decodes with libavcodec (test/native/fake_driver). Runs what scripts/gpu-check.sh runs on a
+ * GPU machine, so that it is known to work before there is one.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fixturePath, repoRoot } from './helpers/fixtures.js';
+
+const addon = join(repoRoot, 'build', 'emulated', 'codec_patch_stream.node');
+const driver = join(repoRoot, 'build', 'test', 'native', 'libcps_fake_driver.so');
+// Both need NVDEC's headers; without them there is no GPU path to test.
+const built = existsSync(addon) && existsSync(driver);
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'cps-emulated-'));
+  mkdirSync(join(folder, 'build', 'Release'), { recursive: true });
+  cpSync(join(repoRoot, 'dist'), join(folder, 'dist'), { recursive: true });
+  cpSync(join(repoRoot, 'package.json'), join(folder, 'package.json'));
+  if (!built) return;
+  cpSync(addon, join(folder, 'build', 'Release', 'codec_patch_stream.node'));
+  symlinkSync(driver, join(folder, 'libcuda.so.1'));
+  symlinkSync(driver, join(folder, 'libnvcuvid.so.1'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function check(part: 'cpu' | 'gpu'): string {
+  const script = join(repoRoot, 'scripts', 'gpu', 'js-check.cjs');
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', script, part], {
+    encoding: 'utf8',
+    env: {
+      ...process.env,
+      CPS_PACKAGE: folder,
+      CPS_FIXTURES: join(fixturePath('h264_bpyramid.mp4'), '..'),
+      LD_LIBRARY_PATH: folder,
+    },
+  });
+  if (status !== 0) throw new Error(`${stdout}\n${stderr}`);
+  return stdout;
+}
+
+(built ? describe : describe.skip)('the GPU path over the fake driver', () => {
+  test('addon, auto and gpu', () => {
+    const said = check('cpu');
+    expect(said).toContain('ok      \'gpu\' works or says what is missing: {"decode":"cuda:0"');
+    expect(said).toContain('no CUDA device 99');
+  });
+
+  test('four combinations, device tensors, garbage collection, workers, fallback', () => {
+    const said = check('gpu');
+    expect(said).toContain('16 runs');
+    expect(said.match(/^ok {6}/gm)).toHaveLength(9);
+  });
+});

@@ -44,6 +44,9 @@ std::unique_ptr<PacketDecoder> DecoderPool::take(const AVCodecParameters& parame
 void DecoderPool::giveBack(std::unique_ptr<PacketDecoder> decoder,
                            const AVCodecParameters& parameters, const DecoderConfig& config) {
   if (!decoder || decoder->tainted() || capacity_ == 0) return;
+  // FFmpeg's FFV1 decoder keeps what damage has done to it through a flush, and does not report
+  // all.
+  if (parameters.codec_id == AV_CODEC_ID_FFV1) return;
   decoder->flush();
   const int64_t bytes = pictureBytes(parameters.format, parameters.width, parameters.height) *
                         (kPicturesHeld + config.threads);

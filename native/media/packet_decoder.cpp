@@ -115,6 +115,7 @@ void PacketDecoder::receive(const Output& output) {
     }
     errors = 0;
     if (marked_ && hasMark(*frame_)) frame_->flags |= AV_FRAME_FLAG_CORRUPT;
+    if (isDamaged(*frame_)) tainted_ = true;
     output(frame_.get(), 0);
     av_frame_unref(frame_.get());
   }

@@ -54,7 +54,10 @@ int getMarkedBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
 
 }  // namespace
 
-bool usesMarks(AVCodecID codec) { return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC; }
+bool usesMarks(AVCodecID codec) {
+  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MJPEG ||
+         codec == AV_CODEC_ID_FFV1;
+}
 
 void markPictures(AVCodecContext& context) {
   context.get_buffer2 = getMarkedBuffer;

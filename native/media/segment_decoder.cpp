@@ -50,6 +50,8 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
     if (given_ == targets_.size()) return;
   }
   decoder_.drain(output);
+  // What has not come out by now was lost: what refers to it is not right either.
+  damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
   inside_.clear();
   giveOutHeld();
   if (given_ == targets_.size()) return;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdarg>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -90,6 +91,23 @@ int refuseOpen(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**
   return AVERROR(EACCES);
 }
 
+thread_local bool missingReference = false;
+
+// Listens to FFmpeg's log while it lives.
+class LogWatch {
+ public:
+  LogWatch() {
+    missingReference = false;
+    av_log_set_callback([](void*, int, const char* format, va_list) {
+      for (const char* text : {"issing reference", "reference picture missing", "Frame num gap",
+                               "Could not find ref", "unref short failure"}) {
+        missingReference = missingReference || std::strstr(format, text) != nullptr;
+      }
+    });
+  }
+  ~LogWatch() { av_log_set_callback(av_log_default_callback); }
+};
+
 AVStream* mainStream(AVFormatContext& context) {
   AVStream* best = nullptr;
   const auto rank = [](const AVStream& s) {
@@ -112,6 +130,7 @@ Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds)
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                       std::chrono::duration<double>(seconds));
   Reference out;
+  const LogWatch watch;
   Memory memory{&bytes};
   constexpr int kBuffer = 32 * 1024;
   auto* buffer = static_cast<uint8_t*>(av_malloc(kBuffer));
@@ -160,6 +179,7 @@ Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds)
   }
   avcodec_send_packet(decoder.get(), nullptr);
   receive();
+  out.missingReferences = missingReference;
   out.complete = !full();
   return out;
 }

@@ -22,6 +22,9 @@ struct ReferenceFrame {
 
 struct Reference {
   std::vector<ReferenceFrame> frames;
+  // FFmpeg's log says that pictures refer to others that are not in the file. What such a picture
+  // looks like depends on what was decoded before it, and no decoder reports it.
+  bool missingReferences = false;
   bool complete = false;  // false: it could not be opened, or was stopped at maxFrames
 };
 

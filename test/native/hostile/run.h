@@ -13,6 +13,8 @@ struct Tally {
   // Frames given out that are not the intact clip's, and yet what a plain decode of the broken file
   // gives: damage that no decoder can notice.
   int64_t framesChanged = 0;
+  // Given out though their references are not in the file, and different from a plain decode's.
+  int64_t framesUnreferenced = 0;
   int64_t violations = 0;
   double slowestMs = 0;
   std::string slowest;

@@ -10,7 +10,7 @@ target_include_directories(hostile_corpus PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
 target_link_libraries(hostile_corpus PRIVATE cps_core ${CMAKE_DL_LIBS})
 # Its open() and socket() must come before the C library's for FFmpeg's libraries too.
 set_target_properties(hostile_corpus PROPERTIES ENABLE_EXPORTS ON)
-add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 4)
+add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 2)
 set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600)
 
 cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)

@@ -20,9 +20,12 @@ export interface NativeBuffer {
   release(): void;
 }
 
-/** Cancels the call it was passed to; afterwards a no-op. */
+/** Stops the call it was passed to (at once if it still waits for a thread); afterwards no-ops. */
 export interface NativeCancel {
+  /** The call rejects with ABORT_ERR. */
   cancel(): void;
+  /** The call rejects with ERR_CPS_TIMEOUT. */
+  timeOut(): void;
 }
 
 export interface NativeSampleInfo {

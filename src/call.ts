@@ -9,6 +9,8 @@ export interface Call<R> {
   readonly api: Api;
   readonly input: string | Uint8Array;
   readonly signal: AbortSignal | undefined;
+  /** 0: none. The addon stops running work by it; the timer here, work that waits for a thread. */
+  readonly timeoutMs: number;
   readonly start: (binding: NativeBinding, cancel: NativeCancel) => Promise<R>;
   /** Frees a result that nobody will get, because the abort came while it was on its way. */
   readonly discard: (result: R) => void;
@@ -17,12 +19,13 @@ export interface Call<R> {
 export const describeInput = (input: string | Uint8Array): string =>
   typeof input === 'string' ? input : `<memory, ${input.byteLength} bytes>`;
 
-async function run<R>({ signal, start, discard }: Call<R>): Promise<R> {
+async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R> {
   if (signal?.aborted) throw new AbortError(signal.reason);
   const binding = native();
   const cancel = binding.createCancel();
   const onAbort = (): void => cancel.cancel();
   signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = timeoutMs > 0 ? setTimeout(() => cancel.timeOut(), timeoutMs) : undefined;
   try {
     const result = await start(binding, cancel);
     if (signal?.aborted) {
@@ -33,6 +36,7 @@ async function run<R>({ signal, start, discard }: Call<R>): Promise<R> {
   } catch (error) {
     throw fromNativeError(error, signal);
   } finally {
+    clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
   }
 }

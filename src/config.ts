@@ -93,13 +93,15 @@ export interface DecodeConfig {
    */
   readonly maxFrames?: number | undefined;
   /**
-   * Memory that one call may take for frames and results; checked before anything is allocated,
-   * ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and 9007199254740991. Default: 4 GiB.
+   * Memory that one call may take for the frames it keeps and its result together; checked
+   * before they are allocated, ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and
+   * 9007199254740991. Default: 4 GiB.
    */
   readonly maxMemoryBytes?: number | undefined;
   /**
-   * Stops a call that takes longer, in milliseconds; 0: no limit. Integer between 0 and
-   * 2147483647. Default: 0.
+   * Milliseconds a call may take, the wait for a thread included; then it is stopped like by an
+   * abort and rejects with ERR_CPS_TIMEOUT. 0: no limit. Integer between 0 and 2147483647.
+   * Default: 0.
    */
   readonly timeoutMs?: number | undefined;
 }

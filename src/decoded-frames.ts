@@ -53,6 +53,7 @@ export async function decodeOnly(config: DecodeOnlyConfig): Promise<DecodedFrame
     api: 'decodeOnly',
     input,
     signal,
+    timeoutMs: decode.timeoutMs,
     start: (binding, cancel) => binding.decodeOnly(input, decode, frame, cancel),
     discard: (r) => r.frames.release(),
   });

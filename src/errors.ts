@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   'ERR_CPS_OUT_OF_MEMORY',
   'ERR_CPS_DEVICE',
   'ERR_CPS_CLOSED',
+  'ERR_CPS_TIMEOUT',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -356,15 +356,17 @@ export const OPTIONS = {
     max: Number.MAX_SAFE_INTEGER,
     defaultText: '4 GiB',
     doc:
-      'Memory that one call may take for frames and results; checked before anything is ' +
-      'allocated, ERR_CPS_OUT_OF_MEMORY.',
+      'Memory that one call may take for the frames it keeps and its result together; checked ' +
+      'before they are allocated, ERR_CPS_OUT_OF_MEMORY.',
   }),
   timeoutMs: integer({
     apis: BOTH,
     default: 0,
     min: 0,
     max: INT32_MAX,
-    doc: 'Stops a call that takes longer, in milliseconds; 0: no limit.',
+    doc:
+      'Milliseconds a call may take, the wait for a thread included; then it is stopped like by ' +
+      'an abort and rejects with ERR_CPS_TIMEOUT. 0: no limit.',
   }),
 } as const;
 

@@ -261,6 +261,7 @@ export async function patchStream(config: PatchStreamConfig): Promise<PatchStrea
     api: 'patchStream',
     input,
     signal,
+    timeoutMs: decode.timeoutMs,
     start: (binding, cancel) => binding.patchStream(input, decode, patch, cancel),
     discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
   });

@@ -31,7 +31,7 @@ class NvdecSource final : public FrameSource {
   const VideoInfo& info() const override { return index_.info; }
 
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override {
-    video_.checkTargets(displayIndices);
+    video_.checkTargets(displayIndices, sink.keepsFrames());
     if (displayIndices.empty()) return;
     given_.assign(index_.display.size(), 0);
     video_.decodeByPlan(
@@ -39,6 +39,7 @@ class NvdecSource final : public FrameSource {
         [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
           runPlan(plan, std::move(reader), sink);
         });
+    video_.checkUnchanged();
   }
 
  private:

@@ -7,9 +7,9 @@ void CancelToken::check(Stage stage) const {
     throw Error(ErrorCode::Aborted, stage, "The operation was aborted");
   }
   if (expired()) {
-    throw Error(
-        ErrorCode::Unsupported, stage,
-        "The call took longer than timeoutMs allows; raise timeoutMs or sample fewer frames");
+    throw Error(ErrorCode::TimedOut, stage,
+                "The call took longer than timeoutMs allows; raise timeoutMs, sample fewer frames, "
+                "or make fewer calls at once");
   }
 }
 

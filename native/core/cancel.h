@@ -13,17 +13,21 @@ namespace cps {
 class CancelToken {
  public:
   void cancel() noexcept { cancelled_.store(true, std::memory_order_relaxed); }
+  // The deadline is now, whatever it was.
+  void timeOut() noexcept { timedOut_.store(true, std::memory_order_relaxed); }
   void setDeadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
   bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
   bool expired() const noexcept {
-    return deadline_ != std::chrono::steady_clock::time_point::max() &&
-           std::chrono::steady_clock::now() >= deadline_;
+    return timedOut_.load(std::memory_order_relaxed) ||
+           (deadline_ != std::chrono::steady_clock::time_point::max() &&
+            std::chrono::steady_clock::now() >= deadline_);
   }
-  // Throws Error(Aborted) when cancelled, Error(Unsupported) naming timeoutMs when out of time.
+  // Throws Error(Aborted) when cancelled, Error(TimedOut) naming timeoutMs when out of time.
   void check(Stage stage) const;
 
  private:
   std::atomic<bool> cancelled_{false};
+  std::atomic<bool> timedOut_{false};
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 

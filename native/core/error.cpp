@@ -22,6 +22,8 @@ const char* errorCodeName(ErrorCode code) noexcept {
       return "ERR_CPS_DEVICE";
     case ErrorCode::Closed:
       return "ERR_CPS_CLOSED";
+    case ErrorCode::TimedOut:
+      return "ERR_CPS_TIMEOUT";
     case ErrorCode::Aborted:
       return "ABORT_ERR";
   }

@@ -20,6 +20,7 @@ enum class ErrorCode {
   OutOfMemory,
   Device,
   Closed,
+  TimedOut,
   Aborted,
 };
 

@@ -74,7 +74,7 @@ class FileSource final : public ByteSource {
     }
     identity_.path = path;
     identity_.size = info.st_size;
-    identity_.mtimeNs = int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+    identity_.mtimeNs = modified(info);
     identity_.inode = info.st_ino;
     identity_.deviceId = info.st_dev;
   }
@@ -82,6 +82,12 @@ class FileSource final : public ByteSource {
   int64_t size() const override { return identity_.size; }
   std::string describe() const override { return path_; }
   std::optional<FileIdentity> identity() const override { return identity_; }
+
+  bool changed() const override {
+    struct stat info = {};
+    return ::fstat(fd_.get(), &info) != 0 || info.st_size != identity_.size ||
+           modified(info) != identity_.mtimeNs;
+  }
 
   size_t readAt(int64_t offset, uint8_t* dst, size_t n) override {
     for (;;) {
@@ -95,6 +101,10 @@ class FileSource final : public ByteSource {
   }
 
  private:
+  static int64_t modified(const struct stat& info) {
+    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+  }
+
   std::string path_;
   FileDescriptor fd_;
   FileIdentity identity_;

@@ -34,6 +34,8 @@ class ByteSource {
   virtual std::string describe() const = 0;
   // Empty when the bytes have no identity that lasts (memory).
   virtual std::optional<FileIdentity> identity() const { return std::nullopt; }
+  // Whether the bytes were written to since the source was opened.
+  virtual bool changed() const { return false; }
 };
 
 // A regular file. Throws Error(NotFound) for a missing one, Error(InvalidArgument) for directories,

@@ -54,6 +54,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   config.threads = lease.count();
   config.threadType = call.options.decodeThreadType;
   config.reorderDepth = depthByTimestamps(index);
+  config.maxPixels = call.options.maxFramePixels;
   PacketDecoder decoder(*index.parameters, config);
   PacketReader reader(source, call.cancel, index);
 

@@ -89,15 +89,19 @@ class CpuSource final : public FrameSource {
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
-  video_.checkTargets(displayIndices);
+  video_.checkTargets(displayIndices, sink.keepsFrames());
   if (displayIndices.empty()) return;
-  if (index_.trust == IndexTrust::Sequential) return decodeInSequence(displayIndices, sink);
+  if (index_.trust == IndexTrust::Sequential) {
+    decodeInSequence(displayIndices, sink);
+    return video_.checkUnchanged();
+  }
   given_ = std::vector<std::atomic<uint8_t>>(index_.display.size());
   video_.decodeByPlan(
       displayIndices, [&](int64_t d) { return given_[static_cast<size_t>(d)].load() != 0; },
       [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
         runPlan(plan, std::move(reader), sink);
       });
+  video_.checkUnchanged();
   profile_.set("packetsRead", static_cast<double>(totals_.read));
   profile_.set("packetsDecoded", static_cast<double>(totals_.decoded));
   profile_.set("packetsDropped", static_cast<double>(totals_.dropped));
@@ -141,6 +145,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     worker.config.threads = threads.threads;
     worker.config.threadType = options_.decodeThreadType;
     worker.config.reorderDepth = index_.reorderDepth;
+    worker.config.maxPixels = options_.maxFramePixels;
     worker.config.strict = threads.threads > 1;
   }
   std::atomic<size_t> next{0};
@@ -228,6 +233,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   const Profile::Scope scope(profile_, "decodeMs");
   DecoderConfig config;
   config.reorderDepth = index_.reorderDepth;
+  config.maxPixels = options_.maxFramePixels;
   PacketDecoder decoder(*index_.parameters, config);
   const std::unique_ptr<PacketReader> opened = video_.openReader();
   PacketReader& reader = *opened;

@@ -9,6 +9,22 @@ namespace {
 constexpr int64_t kMaxIdleBytes = 48 << 20;
 constexpr int64_t kPicturesHeld = 6;
 
+// FFV1 is none of them also because it keeps what damage did to it through a flush.
+bool startsAnew(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_AV1:
+    case AV_CODEC_ID_VP8:
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderConfig& config) {
@@ -21,6 +37,7 @@ DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderCon
           p.level,
           config.threads,
           config.reorderDepth,
+          config.maxPixels,
           config.threadType,
           config.strict,
           std::vector<uint8_t>(p.extradata, p.extradata + p.extradata_size)};
@@ -44,9 +61,7 @@ std::unique_ptr<PacketDecoder> DecoderPool::take(const AVCodecParameters& parame
 void DecoderPool::giveBack(std::unique_ptr<PacketDecoder> decoder,
                            const AVCodecParameters& parameters, const DecoderConfig& config) {
   if (!decoder || decoder->tainted() || capacity_ == 0) return;
-  // FFmpeg's FFV1 decoder keeps what damage has done to it through a flush, and does not report
-  // all.
-  if (parameters.codec_id == AV_CODEC_ID_FFV1) return;
+  if (!startsAnew(parameters.codec_id)) return;
   decoder->flush();
   const int64_t bytes = pictureBytes(parameters.format, parameters.width, parameters.height) *
                         (kPicturesHeld + config.threads);

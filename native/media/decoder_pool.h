@@ -11,7 +11,9 @@ namespace cps {
 
 // Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
 // codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
-// A decoder that saw an error never comes back here.
+// A decoder that saw an error never comes back here, and only codecs come that take every parameter
+// they have from the next stream's own headers: FFmpeg's others keep some, or refuse the next
+// stream (FFV1 without global headers), though all that a container says of the two is equal.
 class DecoderPool {
  public:
   explicit DecoderPool(size_t capacity) : capacity_(capacity) {}
@@ -28,6 +30,7 @@ class DecoderPool {
     AVCodecID codec;
     uint32_t tag;
     int format, width, height, profile, level, threads, reorderDepth;
+    int64_t maxPixels;
     ThreadType threadType;
     bool strict;
     std::vector<uint8_t> extradata;

@@ -1,6 +1,7 @@
 #include "media/demuxer.h"
 
 #include <cstring>
+#include <vector>
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
@@ -13,6 +14,8 @@ constexpr unsigned kProbeBytes = 1 << 20;
 constexpr int64_t kStreamInfoBytes = 5'000'000;
 constexpr int64_t kStreamInfoUs = 5 * int64_t{AV_TIME_BASE};
 constexpr int kMaxEmptyReads = 1000;
+// What coded sizes may add to the shown ones.
+constexpr int64_t kCodedSlack = 2 * 128 * 16384;
 
 int denyOpen(AVFormatContext*, AVIOContext** io, const char*, int, AVDictionary**) {
   *io = nullptr;
@@ -42,11 +45,12 @@ struct StreamRank {
 }  // namespace
 
 Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint,
-                 int64_t maxTableBytes)
+                 DemuxLimits limits)
     : source_(std::move(source)),
       cancel_(std::move(cancel)),
-      io_(std::make_unique<AvioReader>(source_, cancel_)) {
-  open(maxTableBytes);
+      io_(std::make_unique<AvioReader>(source_, cancel_)),
+      maxPixels_(limits.pixels) {
+  open(limits.tableBytes);
   const char* name = context_->iformat->name;
   // These two say everything about a packet themselves; no parser needs to look at it.
   plain_ = startsWith(name, "mov,") || startsWith(name, "matroska");
@@ -113,7 +117,11 @@ void Demuxer::open(int64_t maxTableBytes) {
 }
 
 void Demuxer::findStreamInfo() {
-  const int status = avformat_find_stream_info(context_.get(), nullptr);
+  std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
+  for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", maxPixels_ + kCodedSlack, 0);
+  const int status =
+      avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
+  for (AVDictionary*& o : options) av_dict_free(&o);
   io_->rethrow();
   if (cancel_) cancel_->check(Stage::Open);
   if (status < 0) {

@@ -23,6 +23,12 @@ struct StreamHint {
 // One container opened for reading the packets of its main video stream, nothing else.
 //
 // Note [What is opened]
+struct DemuxLimits {
+  int64_t tableBytes = std::numeric_limits<int64_t>::max();
+  // Of the pictures that FFmpeg decodes to find out about streams.
+  int64_t pixels = INT32_MAX;
+};
+
 // FFmpeg gets no URL and no protocol: bytes come from AvioReader, formats come from a list of
 // containers (container_formats.cpp), and opening any other file is refused. So no playlist,
 // manifest or external data reference in a file can make us read anything but the file itself.
@@ -30,9 +36,9 @@ class Demuxer {
  public:
   // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a
   // container or codec that is not decoded), Corrupt (headers that cannot be read), OutOfMemory
-  // (tables that would take more than maxTableBytes, as far as that can be seen beforehand).
+  // (tables beyond the limit, as far as that can be seen beforehand).
   Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr,
-          int64_t maxTableBytes = std::numeric_limits<int64_t>::max());
+          DemuxLimits limits = {});
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
@@ -63,6 +69,7 @@ class Demuxer {
   std::unique_ptr<AvioReader> io_;
   UniqueAVFormatContext context_;
   AVStream* stream_ = nullptr;
+  int64_t maxPixels_;
   bool plain_ = false;
 };
 

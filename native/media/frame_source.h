@@ -40,6 +40,8 @@ class FrameSink {
  public:
   virtual ~FrameSink() = default;
   virtual void onFrame(SourceFrame frame) = 0;
+  // Whether pictures are still held when onFrame has returned: they count for maxMemoryBytes then.
+  virtual bool keepsFrames() const { return true; }
 };
 
 // What a call hands to everything that works for it.

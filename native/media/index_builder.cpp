@@ -102,7 +102,8 @@ class IndexBuilder {
   IndexBuilder(const std::shared_ptr<ByteSource>& source, const CallContext& call)
       : source_(source),
         call_(call),
-        demuxer_(source, call.cancel, nullptr, call.options.maxMemoryBytes),
+        demuxer_(source, call.cancel, nullptr,
+                 {call.options.maxMemoryBytes, call.options.maxFramePixels}),
         index_(std::make_shared<FrameIndex>()) {}
 
   std::shared_ptr<FrameIndex> build(const MediaServices& services) {

@@ -1,5 +1,7 @@
 #include "media/indexed_video.h"
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "media/frame_view_ffmpeg.h"
 #include "media/index_cache.h"
@@ -69,7 +71,14 @@ Error IndexedVideo::changedError() const {
                    "damaged.");
 }
 
-void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices) const {
+void IndexedVideo::checkUnchanged() const {
+  if (!bytes_->changed()) return;
+  throw Error(ErrorCode::Corrupt, Stage::Decode,
+              "'" + bytes_->describe() +
+                  "' was written to while it was read; try again when it is complete.");
+}
+
+void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const {
   int64_t previous = -1;
   for (const int64_t d : displayIndices) {
     if (d <= previous || d >= index_->info.totalFrames) {
@@ -80,15 +89,16 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices) const {
     }
     previous = d;
   }
+  const auto kept = static_cast<int64_t>(keepsFrames ? displayIndices.size()
+                                                     : std::min<size_t>(1, displayIndices.size()));
   const int64_t bytes =
-      pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
-      static_cast<int64_t>(displayIndices.size());
+      pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) * kept;
   if (bytes > options_.maxMemoryBytes) {
     throw Error(ErrorCode::OutOfMemory, Stage::Decode,
-                std::to_string(displayIndices.size()) + " frames of '" + bytes_->describe() +
-                    "' take " + std::to_string(bytes) + " bytes, more than maxMemoryBytes = " +
+                "Keeping " + std::to_string(kept) + " frames of '" + bytes_->describe() +
+                    "' takes " + std::to_string(bytes) + " bytes, and maxMemoryBytes leaves " +
                     std::to_string(options_.maxMemoryBytes) +
-                    " allows. Lower sequenceLength or raise the limit.");
+                    " beside the result. Lower sequenceLength or raise the limit.");
   }
 }
 

@@ -27,7 +27,10 @@ class IndexedVideo {
   std::string nameOf(int64_t displayIndex) const;
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
   // pictures would not fit maxMemoryBytes.
-  void checkTargets(std::span<const int64_t> displayIndices) const;
+  void checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const;
+  // After decoding: throws Error(Corrupt) when the file was written to meanwhile, since its
+  // pictures may then be of two states of it.
+  void checkUnchanged() const;
   // The message of a read that gave other packets than the index, for good.
   Error changedError() const;
 

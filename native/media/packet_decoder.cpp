@@ -13,6 +13,9 @@ namespace {
 // More receive errors in a row than any packet can cause: the decoder makes no progress.
 constexpr int kMaxErrorsInARow = 64;
 
+// One row or column of the largest blocks (128 samples) along a side of 16384.
+constexpr int64_t kCodedSlack = 2 * 128 * 16384;
+
 }  // namespace
 
 PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config)
@@ -50,6 +53,8 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
     // Concealment would write over the marks, and its own flag gets lost between frame threads.
     if (config.strict) context_->error_concealment = 0;
   }
+  // Coded sizes are rounded up to blocks and may be cropped.
+  context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "core/options.h"
@@ -11,6 +12,9 @@ struct DecoderConfig {
   int threads = 1;
   ThreadType threadType = ThreadType::Auto;
   int reorderDepth = 0;
+  // The decoder allocates no larger picture than this (and what its codec's blocks add), whatever
+  // size the stream changes to.
+  int64_t maxPixels = INT32_MAX;
   // Note [Strict]
   // With frame threads a picture can be given out before the decoder knows that it is damaged, and
   // errors do not say which packet they belong to. A strict decoder turns everything suspicious

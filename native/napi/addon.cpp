@@ -18,12 +18,20 @@ namespace {
 class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
  public:
   static Napi::FunctionReference define(Napi::Env env) {
-    return Napi::Persistent(
-        DefineClass(env, "NativeCancel", {InstanceMethod<&NativeCancel::cancel>("cancel")}));
+    return Napi::Persistent(DefineClass(env, "NativeCancel",
+                                        {InstanceMethod<&NativeCancel::cancel>("cancel"),
+                                         InstanceMethod<&NativeCancel::timeOut>("timeOut")}));
   }
   explicit NativeCancel(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeCancel>(info) {}
 
-  void cancel(const Napi::CallbackInfo&) { token->cancel(); }
+  void cancel(const Napi::CallbackInfo& info) {
+    token->cancel();
+    Environment::of(info.Env()).withdraw(info.Env(), token);
+  }
+  void timeOut(const Napi::CallbackInfo& info) {
+    token->timeOut();
+    Environment::of(info.Env()).withdraw(info.Env(), token);
+  }
 
   const CancelPtr token = std::make_shared<CancelToken>();
 };
@@ -43,7 +51,8 @@ double millisSince(Profile::Clock::time_point start) {
 // Runs `work(profile)` as a job: measures its time in the queue and in all, applies timeoutMs from
 // the moment of the call, and turns its result into the promise's value.
 template <typename Result, typename Work>
-Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs, Work work) {
+Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs,
+                      const std::string& input, Work work) {
   struct State {
     Profile profile;
     Result result;
@@ -53,13 +62,13 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs,
   if (timeoutMs > 0) cancel->setDeadline(called + std::chrono::milliseconds(timeoutMs));
   return Environment::of(env).run(
       env, {cancel,
-            [state, cancel, called, work = std::move(work)] {
+            [state, cancel, called, input, work = std::move(work)] {
               state->profile.set("queueMs", millisSince(called));
-              cancel->check(Stage::Open);
+              namingInput([&] { return input; }, [&] { cancel->check(Stage::Open); });
               state->result = work(state->profile);
               state->profile.set("totalMs", millisSince(called));
             },
-            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }});
+            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, input});
 }
 
 Napi::Value patchStream(const Napi::CallbackInfo& info) {
@@ -68,10 +77,10 @@ Napi::Value patchStream(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[3]);
     const DecodeOptions decode = readDecodeOptions(info[1]);
     Context& context = Environment::of(env).context();
+    const VideoInput input = readVideoInput(info[0]);
     return runCall<PatchResult>(
-        env, cancel, decode.timeoutMs,
-        [input = readVideoInput(info[0]), decode, patch = readPatchOptions(info[2]), &context,
-         cancel](Profile& profile) {
+        env, cancel, decode.timeoutMs, input.describe(),
+        [input, decode, patch = readPatchOptions(info[2]), &context, cancel](Profile& profile) {
           return runPatchStream(input, decode, patch, context, cancel, profile);
         });
   });
@@ -83,10 +92,10 @@ Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[3]);
     const DecodeOptions decode = readDecodeOptions(info[1]);
     Context& context = Environment::of(env).context();
+    const VideoInput input = readVideoInput(info[0]);
     return runCall<FramesResult>(
-        env, cancel, decode.timeoutMs,
-        [input = readVideoInput(info[0]), decode, frame = readFrameOptions(info[2]), &context,
-         cancel](Profile& profile) {
+        env, cancel, decode.timeoutMs, input.describe(),
+        [input, decode, frame = readFrameOptions(info[2]), &context, cancel](Profile& profile) {
           return runDecodeOnly(input, decode, frame, context, cancel, profile);
         });
   });

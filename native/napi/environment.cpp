@@ -16,6 +16,7 @@ struct Environment::Job {
   Call call;
   Napi::Promise::Deferred deferred;  // used on the JS thread only
   std::exception_ptr error;
+  bool taken = false;         // by a pool thread or by withdraw(); under the gate's mutex
   std::shared_ptr<Job> self;  // set while the job is on its way to the JS thread
 
   // Called on the JS thread. A null environment means it is being torn down: nobody is left to
@@ -68,7 +69,8 @@ Napi::Promise Environment::run(Napi::Env env, Call call) {
 void Environment::perform(const std::shared_ptr<Gate>& gate, const std::shared_ptr<Job>& job) {
   {
     std::lock_guard lock(gate->mutex);
-    if (gate->closing) return;
+    if (gate->closing || job->taken) return;
+    job->taken = true;
     ++gate->running;
   }
   try {
@@ -84,6 +86,29 @@ void Environment::perform(const std::shared_ptr<Gate>& gate, const std::shared_p
   }
   --gate->running;
   gate->idle.notify_all();
+}
+
+void Environment::withdraw(Napi::Env env, const CancelPtr& cancel) {
+  std::shared_ptr<Job> job;
+  {
+    std::lock_guard lock(gate_->mutex);
+    for (const auto& weak : gate_->jobs) {
+      auto queued = weak.lock();
+      if (!queued || queued->call.cancel != cancel) continue;
+      if (queued->taken) return;
+      queued->taken = true;
+      job = std::move(queued);
+      break;
+    }
+  }
+  if (!job) return;
+  job->call.work = nullptr;  // the pool's queue still holds the job, but not its input
+  try {
+    namingInput([&] { return job->call.input; }, [&] { cancel->check(Stage::Open); });
+  } catch (...) {
+    job->error = std::current_exception();
+  }
+  complete(env, *job);
 }
 
 void Environment::complete(Napi::Env env, Job& job) {

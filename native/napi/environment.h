@@ -26,6 +26,8 @@ struct BufferCounters {
 // one thread-safe function. When the environment goes away its calls are cancelled, those that have
 // not started are dropped, and those that run are waited for (at most one packet's decode), so that
 // no thread touches a dead environment and the library can be unloaded.
+// A call settles when its work has ended. One that is stopped before it has started settles at once
+// (withdraw): it holds nothing but its input, and others may keep it waiting for long.
 class Environment {
  public:
   explicit Environment(Napi::Env env);
@@ -45,8 +47,11 @@ class Environment {
     CancelPtr cancel;
     std::function<void()> work;
     std::function<Napi::Value(Napi::Env)> finish;
+    std::string input = {};  // for messages
   };
   Napi::Promise run(Napi::Env env, Call call);
+  // After `cancel` was cancelled or timed out: rejects its call now if it has not started.
+  void withdraw(Napi::Env env, const CancelPtr& cancel);
 
   Napi::FunctionReference bufferConstructor;
   Napi::FunctionReference cancelConstructor;

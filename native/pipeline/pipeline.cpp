@@ -20,15 +20,17 @@ double millisSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
 }
 
-// Checked before the result is allocated: the sizes come from the file's own word.
-void checkResultBytes(double bytes, const DecodeOptions& options, const VideoInput& input) {
+// Takes the result off the memory that is left for pictures. Checked before it is allocated: the
+// sizes come from the file's own word.
+void reserveResult(double bytes, DecodeOptions& options, const VideoInput& input) {
   if (bytes > static_cast<double>(options.maxMemoryBytes)) {
     throw Error(ErrorCode::OutOfMemory, Stage::Open,
-                "The result for " + input.describe() + " would take " +
+                "Making the result for " + input.describe() + " would take " +
                     std::to_string(static_cast<int64_t>(bytes / 1e6)) +
                     " MB, more than maxMemoryBytes allows; lower sequenceLength or kKeep, or raise "
                     "maxMemoryBytes");
   }
+  options.maxMemoryBytes -= static_cast<int64_t>(bytes);
 }
 
 // What is kept of every distinct picture, and when the last one came.
@@ -109,6 +111,8 @@ class RgbCollector final : public Collector {
                FramesResult& result, Profile& profile)
       : Collector(distinct, kernels, context), result_(result), profile_(profile) {}
 
+  bool keepsFrames() const override { return false; }
+
  private:
   void accept(size_t d, SourceFrame frame) override {
     const Profile::Scope scope(profile_, "convertMs");
@@ -175,7 +179,8 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                         Profile& profile) {
   checkRanges(decode);
   checkRanges(patch);
-  const CallContext call{decode, cancel, profile};
+  DecodeOptions limits = decode;
+  const CallContext call{limits, cancel, profile};
   Backends backends = openBackends(input, call, context);
   Kernels& kernels = *backends.kernels;
   const VideoInfo& info = backends.source->info();
@@ -193,10 +198,14 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
   const size_t patchValues =
       size_t{3} * static_cast<size_t>(patch.patchSize) * static_cast<size_t>(patch.patchSize);
   const int64_t count = std::min<int64_t>(patch.kKeep, allPatches);
-  checkResultBytes(static_cast<double>(count) * static_cast<double>(patchValues) *
-                           static_cast<double>(dtypeSize(patch.outputDtype)) +
-                       static_cast<double>(allPatches) * sizeof(float) * 2,
-                   decode, input);
+  // Two copies of all scores and the selection's 64-bit keys; per kept patch its values, index,
+  // fields and score.
+  constexpr double kBytesPerScore = 2 * sizeof(float) + sizeof(uint64_t);
+  constexpr double kBytesPerRow = 7 * sizeof(int32_t) + sizeof(float);
+  const double patchBytes = static_cast<double>(patchValues * dtypeSize(patch.outputDtype));
+  reserveResult(static_cast<double>(count) * (patchBytes + kBytesPerRow) +
+                    static_cast<double>(allPatches) * kBytesPerScore,
+                limits, input);
 
   auto energy = makeEnergyStage(patch, result.grid, sampling.distinct.ofPosition, kernels, profile);
   PatchCollector collector(sampling.distinct, kernels, context, *energy);
@@ -234,7 +243,8 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
                         Profile& profile) {
   checkRanges(decode);
   checkRanges(frame);
-  const CallContext call{decode, cancel, profile};
+  DecodeOptions limits = decode;
+  const CallContext call{limits, cancel, profile};
   Backends backends = openBackends(input, call, context);
   const VideoInfo& info = backends.source->info();
   Sampling sampling = sample(*backends.source, decode);
@@ -244,7 +254,7 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
   result.height = frame.outputHeight > 0 ? frame.outputHeight : info.height;
   const double bytes =
       3.0 * result.width * result.height * static_cast<double>(sampling.ids.size());
-  checkResultBytes(bytes, decode, input);
+  reserveResult(bytes, limits, input);
   result.frames = Buffer::allocate(backends.kernels->memory(), static_cast<size_t>(bytes));
 
   RgbCollector collector(sampling.distinct, *backends.kernels, context, result, profile);

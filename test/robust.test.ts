@@ -13,7 +13,7 @@ const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-robust-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
 /** Runs a scenario of helpers/robust-child.cjs in a process of its own. */
-function child<R>(scenario: string, videos: string[], timeout = 60_000): R {
+function child<R>(scenario: string, videos: string[], timeout = 110_000): R {
   const script = path.join(__dirname, 'helpers', 'robust-child.cjs');
   const args = ['--expose-gc', script, scenario, ...videos];
   const run = spawnSync(process.execPath, args, { encoding: 'utf8', timeout });

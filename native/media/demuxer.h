@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <string>
@@ -20,15 +21,16 @@ struct StreamHint {
   AVCodecID codec = AV_CODEC_ID_NONE;
 };
 
-// One container opened for reading the packets of its main video stream, nothing else.
-//
-// Note [What is opened]
+// What opening a file may take.
 struct DemuxLimits {
   int64_t tableBytes = std::numeric_limits<int64_t>::max();
   // Of the pictures that FFmpeg decodes to find out about streams.
   int64_t pixels = INT32_MAX;
 };
 
+// One container opened for reading the packets of its main video stream, nothing else.
+//
+// Note [What is opened]
 // FFmpeg gets no URL and no protocol: bytes come from AvioReader, formats come from a list of
 // containers (container_formats.cpp), and opening any other file is refused. So no playlist,
 // manifest or external data reference in a file can make us read anything but the file itself.

@@ -52,7 +52,7 @@ const scenarios = {
       [api.patchStream, api.decodeOnly].flatMap((f) => [0, 8].map((c) => [f, video, c])),
     );
     const options = ([, videoPath, readerCacheSize], signal) => ({
-      ...{ videoPath, readerCacheSize, signal, backend: 'cpu', sequenceLength: 16 },
+      ...{ videoPath, readerCacheSize, signal, backend: 'cpu', sequenceLength: 8 },
     });
     const truth = [];
     for (const kind of kinds) {

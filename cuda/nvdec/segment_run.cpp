@@ -47,6 +47,7 @@ int32_t PictureClock::ordinalOf(int64_t timestamp) const {
 NvdecRun::NvdecRun(const NvdecJob& job, Give give)
     : job_(job),
       index_(job.video.index()),
+      bitstream_(index_.bitstream),
       give_(std::move(give)),
       device_(job.nvdec.device()),
       filter_(index_) {}
@@ -57,7 +58,7 @@ NvdecRun::~NvdecRun() {
 
 bool NvdecRun::mayDrop(const AVPacket& packet, int32_t ordinal) const {
   if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
-  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, index_.bitstream);
+  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
 }
 
 void NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
@@ -84,6 +85,7 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
   while (!targets_.empty() && reader.next() <= segment.last && reader.read(*packet)) {
     if (job_.cancel) job_.cancel->check(Stage::Decode);
     const int32_t ordinal = reader.next() - 1;
+    followHeaders({packet->data, static_cast<size_t>(packet->size)}, bitstream_);
     if (mayDrop(*packet, ordinal)) {
       counters_.packetsDropped++;
       continue;

@@ -98,6 +98,7 @@ class NvdecRun final : public ParserEvents {
 
   const NvdecJob& job_;
   const FrameIndex& index_;
+  BitstreamFormat bitstream_;  // with the headers read so far
   Give give_;
   DeviceContext& device_;
   PacketFilter filter_;

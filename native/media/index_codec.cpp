@@ -17,7 +17,7 @@ extern "C" {
 namespace cps {
 namespace {
 
-// Bytes do not say what the reader expects; caught in decodeIndex.
+// A value that the format does not hold: in bytes that are read, or in an index to be written.
 class Malformed : public std::exception {};
 
 void require(bool holds) {
@@ -310,9 +310,13 @@ std::vector<uint8_t> encodeIndex(const FrameIndex& index, const FileIdentity& vi
   Writer io;
   int64_t version = kVersion, libraries = librariesNow();
   FileIdentity written = video;
-  header(io, version, libraries, written);
-  // The one description wants something it can change; a Writer leaves every value as it is.
-  contents(io, const_cast<FrameIndex&>(index));
+  try {
+    header(io, version, libraries, written);
+    // The one description wants something it can change; a Writer leaves every value as it is.
+    contents(io, const_cast<FrameIndex&>(index));
+  } catch (const Malformed&) {
+    return {};
+  }
   uint32_t sum = checksum(io.bytes);
   io.raw(reinterpret_cast<uint8_t*>(&sum), sizeof(sum));
   return std::move(io.bytes);

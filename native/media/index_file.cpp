@@ -86,6 +86,7 @@ FrameIndexPtr IndexFile::load() const {
 
 bool IndexFile::save(const FrameIndex& index) const {
   const std::vector<uint8_t> bytes = encodeIndex(index, video_);
+  if (bytes.empty()) return false;
   std::random_device random;
   const std::string unfinished = path_ + "." + hexOf(uint64_t{random()} << 32 | random()) + ".part";
   const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);

@@ -26,7 +26,8 @@ class IndexFile {
   const std::string& path() const { return path_; }
   // nullptr: there is none for this state of the video.
   FrameIndexPtr load() const;
-  // False when it could not be written (read-only or full disk): no reason to fail a call.
+  // False when it could not be written (read-only or full disk, values that the format does not
+  // hold): no reason to fail a call.
   bool save(const FrameIndex& index) const;
 
  private:

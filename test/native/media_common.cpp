@@ -8,48 +8,13 @@
 #include <stdexcept>
 
 #include "ffmpeg/handles.h"
-
-extern "C" {
-#include <libavutil/intreadwrite.h>
-#include <libavutil/pixdesc.h>
-}
+#include "frame_hash.h"
 
 namespace media_test {
 namespace {
 
-class Hash {
- public:
-  void add(uint32_t v) { value_ = (value_ ^ v) * 1099511628211ull; }
-  uint64_t value() const { return value_; }
-
- private:
-  uint64_t value_ = 14695981039346656037ull;
-};
-
-uint64_t hashOfFrame(const AVFrame& frame) {
-  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
-  const bool palette = d->flags & AV_PIX_FMT_FLAG_PAL;
-  const bool rgb = palette || (d->flags & AV_PIX_FMT_FLAG_RGB);
-  const int count = palette || d->nb_components >= 3 ? 3 : 1;
-  std::vector<uint16_t> line(static_cast<size_t>(frame.width));
-  Hash hash;
-  for (int c = 0; c < count; ++c) {
-    const bool chroma = c > 0 && !rgb;
-    const int width = chroma ? AV_CEIL_RSHIFT(frame.width, d->log2_chroma_w) : frame.width;
-    const int height = chroma ? AV_CEIL_RSHIFT(frame.height, d->log2_chroma_h) : frame.height;
-    for (int y = 0; y < height; ++y) {
-      av_read_image_line(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, d, 0,
-                         y, palette ? 0 : c, width, 0);
-      for (int x = 0; x < width; ++x) {
-        const size_t value = line[static_cast<size_t>(x)];
-        // An entry is a 32-bit word 0xAARRGGBB: red first, as for every other picture.
-        hash.add(palette ? AV_RN32(frame.data[1] + 4 * value) >> (16 - 8 * c) & 0xff
-                         : static_cast<uint32_t>(value));
-      }
-    }
-  }
-  return hash.value();
-}
+using frame_hash::Hash;
+using frame_hash::hashOfFrame;
 
 AVStream* referenceStream(AVFormatContext& context) {
   AVStream* best = nullptr;

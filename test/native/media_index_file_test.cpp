@@ -169,6 +169,16 @@ TEST(IndexFile, AFolderThatCannotBeIsNamed) {
   EXPECT_NE(error.find(folder / "file/below"), std::string::npos) << error;
 }
 
+// Headers of damaged files may hold anything: then there is no file, and no error.
+TEST(IndexFile, ValuesThatTheFormatDoesNotHoldAreNotWritten) {
+  const Folder folder;
+  const Built built = buildIndex(fixtures().front().path());
+  built.index->parameters->field_order = static_cast<AVFieldOrder>(1000);
+  EXPECT_TRUE(cps::encodeIndex(*built.index, built.identity).empty());
+  EXPECT_FALSE(cps::IndexFile(folder / "cache", built.identity).save(*built.index));
+  EXPECT_TRUE(fs::is_empty(folder / "cache"));
+}
+
 // With the checksum made right again, so that the checks of the values themselves are reached.
 TEST(IndexFile, DamagedBytesAreAMissOrHarmless) {
   std::mt19937 random(7);

@@ -33,8 +33,10 @@ export async function interleave(subjects, { repetitions = 5, least = 3, budgetM
   const started = performance.now();
   for (let round = 0; round < repetitions; round++) {
     if (round >= least && performance.now() - started > budgetMs) break;
-    // Every other round backwards: neighbours in the list are not always measured in one order.
-    for (const name of round % 2 === 0 ? names : [...names].reverse()) {
+    // Each round begins with another one, every other goes backwards: none has a fixed neighbour.
+    const from = round % names.length;
+    const order = [...names.slice(from), ...names.slice(0, from)];
+    for (const name of round % 2 === 0 ? order : order.reverse()) {
       const reply = await once(name);
       if (reply) samples[name].push(reply);
     }

@@ -35,6 +35,7 @@ namespace {
 
 struct Segment {
   std::vector<UniqueAVPacket> packets;
+  double cost = 0;  // Note [Cost] in media/decode_plan.h
 };
 
 struct SwsDeleter {
@@ -64,7 +65,7 @@ class Floor {
   FrameIndexPtr index_;
   int threads_;
   std::vector<int32_t> targets_;
-  std::vector<Segment> segments_;  // the longest first
+  std::vector<Segment> segments_;  // the costliest first
   std::vector<Segment> joined_;    // the same in order, touching ones as one
   std::map<std::pair<int, int>, Decoders> decoders_;
   int64_t packets_ = 0, dropped_ = 0;
@@ -98,9 +99,8 @@ Floor::Floor(const std::string& path, int64_t frames, int threads)
     }
     segments_.push_back(std::move(segment));
   }
-  std::stable_sort(segments_.begin(), segments_.end(), [](const Segment& a, const Segment& b) {
-    return a.packets.size() > b.packets.size();
-  });
+  std::stable_sort(segments_.begin(), segments_.end(),
+                   [](const Segment& a, const Segment& b) { return a.cost > b.cost; });
 }
 
 // As media/cpu_source.cpp: a start that turns out to be no entry point is planned around.
@@ -125,6 +125,7 @@ DecodePlan Floor::plan(std::span<const int64_t> ids, PacketReader& reader) const
 
 Segment Floor::readSegment(const DecodeSegment& part, PacketReader& reader) {
   Segment segment;
+  segment.cost = part.cost;
   reader.moveTo(part.first);
   while (reader.next() <= part.last) {
     UniqueAVPacket packet = makePacket(Stage::Decode);

@@ -126,6 +126,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     for (const DecodeSegment& segment : plan.segments) {
       if (!work.empty() && work.back().last + 1 == segment.first) {
         work.back().last = segment.last;
+        work.back().cost += segment.cost;
         work.back().targets.insert(work.back().targets.end(), segment.targets.begin(),
                                    segment.targets.end());
       } else {
@@ -135,7 +136,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
   } else {
     work = plan.segments;
     std::stable_sort(work.begin(), work.end(), [](const DecodeSegment& a, const DecodeSegment& b) {
-      return a.packets() > b.packets();
+      return a.cost > b.cost;
     });
   }
 

@@ -15,6 +15,8 @@ struct DecodeSegment {
   int32_t last = 0;
   std::vector<int32_t> targets;  // ordinals of the wanted pictures, ascending
 
+  double cost = 0;  // Note [Cost]; 0 before planDecode has set it
+
   int64_t packets() const { return int64_t{last} - first + 1; }
 };
 
@@ -40,8 +42,14 @@ struct PlanOptions {
 DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayIndices,
                       const PlanOptions& options);
 
+// Note [Cost]
+// What decoding takes, in bytes of packets: each picture has a fixed part that goes with its area,
+// and the rest goes with its bytes. Fitted to segments of 1080p on one core, where a picture took 7
+// to 9 ms and a byte 190 to 320 ns (H.264, HEVC, AV1): 50 pixels are worth a byte. Counts of
+// packets are misleading: of two segments of 130 and 120 HEVC packets one took 1.6 times as long.
+
 // Note [Two ways to use threads]
-// Segments on decoders of one thread each waste nothing but may be of unequal length; one decoder
+// Segments on decoders of one thread each waste nothing but may be of unequal cost; one decoder
 // with frame threads splits a single long segment. `decoders` x `threads` <= budget.
 struct ThreadPlan {
   int decoders = 1;

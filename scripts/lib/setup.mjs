@@ -65,7 +65,7 @@ export async function buildNative({ tests = false, bench = false, target = undef
     step('building the native core (a minute or two, once)');
   }
   const what = ['--config', 'Release', '--parallel', String(os.availableParallelism())];
-  if (target) what.push('--target', target);
+  if (target) what.push('--target', ...[target].flat());
   await must(runQuiet('cmake', ['--build', dir, ...what]), 'The native build');
 }
 

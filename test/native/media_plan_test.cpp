@@ -179,7 +179,9 @@ TEST(ThreadPlan, NeverExceedsTheBudget) {
     cps::DecodePlan plan;
     const int segments = 1 + static_cast<int>(random() % 20);
     for (int i = 0; i < segments; ++i) {
-      plan.segments.push_back({i * 1000, i * 1000 + static_cast<int>(random() % 300), {i * 1000}});
+      const int packets = 1 + static_cast<int>(random() % 300);
+      const double cost = 1e4 * packets + static_cast<double>(random() % 1000000);
+      plan.segments.push_back({i * 1000, i * 1000 + packets - 1, {i * 1000}, cost});
     }
     const int budget = 1 + static_cast<int>(random() % 16);
     const cps::ThreadPlan threads = cps::planThreads(plan, budget);
@@ -192,13 +194,20 @@ TEST(ThreadPlan, NeverExceedsTheBudget) {
 
 TEST(ThreadPlan, OneLongSegmentGetsFrameThreadsManyGetOneThreadEach) {
   cps::DecodePlan one;
-  one.segments.push_back({0, 599, {599}});
+  one.segments.push_back({0, 599, {599}, 6e6});
   EXPECT_EQ(cps::planThreads(one, 4).decoders, 1);
   EXPECT_EQ(cps::planThreads(one, 4).threads, 4);
   cps::DecodePlan many;
-  for (int i = 0; i < 16; ++i) many.segments.push_back({i * 30, i * 30 + 20, {i * 30 + 20}});
+  for (int i = 0; i < 16; ++i) many.segments.push_back({i * 30, i * 30 + 20, {i * 30 + 20}, 2e5});
   EXPECT_EQ(cps::planThreads(many, 4).decoders, 4);
   EXPECT_EQ(cps::planThreads(many, 4).threads, 1);
+  // As many packets in both, but one costs three times as much: alone on a core it would be last.
+  cps::DecodePlan uneven;
+  uneven.segments = {{0, 99, {99}, 3e6}, {200, 299, {299}, 1e6}};
+  EXPECT_EQ(cps::planThreads(uneven, 2).decoders, 1);
+  cps::DecodePlan even;
+  even.segments = {{0, 99, {99}, 2e6}, {200, 299, {299}, 2e6}};
+  EXPECT_EQ(cps::planThreads(even, 2).decoders, 2);
 }
 
 // Note [Modes] in cpu_source.h.

@@ -1,6 +1,7 @@
 #include "media/demuxer.h"
 
 #include <cstring>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -29,6 +30,21 @@ int interrupted(void* cancel) {
 
 bool startsWith(const char* name, const char* prefix) {
   return std::strncmp(name, prefix, std::strlen(prefix)) == 0;
+}
+
+// FFmpeg 7.1 and later take HLS for what it is only under a name that ends in .m3u8; they are given
+// no name here.
+bool isHlsPlaylist(ByteSource& source) {
+  constexpr std::string_view kFirstLine = "#EXTM3U";
+  uint8_t head[kFirstLine.size()];
+  const size_t got = source.readAt(0, head, sizeof(head));
+  return got == sizeof(head) && std::memcmp(head, kFirstLine.data(), got) == 0;
+}
+
+[[noreturn]] void refusePlaylist(const std::string& where, const std::string& format) {
+  throw Error(ErrorCode::Unsupported, Stage::Open,
+              where + " is a playlist or manifest ('" + format +
+                  "') that points at other files; pass the path of the video file itself.");
 }
 
 // Larger is better: a decoder, the container's default, area, position.
@@ -79,14 +95,11 @@ void Demuxer::open(int64_t maxTableBytes) {
   io_->rethrow();
   if (score == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Open);
   if (score < 0 || !format) {
+    if (isHlsPlaylist(*source_)) refusePlaylist(where, "hls");
     throw Error(ErrorCode::NoVideo, Stage::Open,
                 where + " is not a video file: its content matches no known container format.");
   }
-  if (isPlaylistFormat(format->name)) {
-    throw Error(ErrorCode::Unsupported, Stage::Open,
-                where + " is a playlist or manifest ('" + format->name +
-                    "') that points at other files; pass the path of the video file itself.");
-  }
+  if (isPlaylistFormat(format->name)) refusePlaylist(where, format->name);
   if (!isContainerFormat(format->name)) {
     throw Error(
         ErrorCode::NoVideo, Stage::Open,

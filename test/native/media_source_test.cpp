@@ -91,6 +91,7 @@ TEST(MediaErrors, PlaylistsNeverOpenAnotherFile) {
   expectError(dir.file("a.m3u8", "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n" + target +
                                      "\n#EXT-X-ENDLIST\n"),
               "ERR_CPS_UNSUPPORTED");
+  expectError(dir.file("bare.mp4", "#EXTM3U\n" + target + "\n"), "ERR_CPS_UNSUPPORTED");
   expectError(dir.file("b.mp4", "ffconcat version 1.0\nfile '" + target + "'\n"),
               "ERR_CPS_UNSUPPORTED");
   const std::string mpd =

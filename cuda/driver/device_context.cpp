@@ -61,7 +61,8 @@ void DeviceContext::open() {
     check(api_->streamCreate(&freeStream_, kCuStreamNonBlocking), "cuStreamCreate", Stage::Open);
     check(api_->eventCreate(&event_, kCuEventDisableTiming), "cuEventCreate", Stage::Open);
     int pools = 0;
-    api_->deviceGetAttribute(&pools, kCuAttributeMemoryPools, device_);
+    check(api_->deviceGetAttribute(&pools, kCuAttributeMemoryPools, device_),
+          "cuDeviceGetAttribute", Stage::Open);
     if (pools != 0 && api_->hasPools()) {
       CuMemPoolProps props{};
       props.allocType = 1;
@@ -133,8 +134,8 @@ DeviceContext::Cleanup::Cleanup(const DeviceContext& device) noexcept
     : device_(device), lock_(device.lifeMutex_) {
   if (device_.abandoned_) return;
   const CUresult result = device_.api_->ctxPushCurrent(device_.context_);
-  device_.note(result, "cuCtxPushCurrent");
   current_ = result == CUDA_SUCCESS;
+  if (!current_) device_.lose(result, "cuCtxPushCurrent");
 }
 
 DeviceContext::Cleanup::~Cleanup() {
@@ -151,15 +152,22 @@ void DeviceContext::note(int result, const char* call) const noexcept {
   if (result == CUDA_SUCCESS) return;
   const std::lock_guard lock(poisonMutex_);
   suspect_ = true;
-  if (!isSticky(result) || !poison_.empty()) return;
-  poison_ = std::string(call) + " failed on " + device().name() + ": " +
-            api_->describe(static_cast<CUresult>(result));
+  if (isSticky(result) && poison_.empty()) poison_ = failedText(result, call);
+}
+
+void DeviceContext::lose(int result, const char* call) const noexcept {
+  const std::lock_guard lock(poisonMutex_);
+  if (poison_.empty()) poison_ = failedText(result, call);
+}
+
+std::string DeviceContext::failedText(int result, const char* call) const {
+  return std::string(call) + " failed on " + device().name() + ": " +
+         api_->describe(static_cast<CUresult>(result));
 }
 
 void DeviceContext::check(CUresult result, const char* call, Stage stage) const {
   if (result == CUDA_SUCCESS) return;
-  const std::string text =
-      std::string(call) + " failed on " + device().name() + ": " + api_->describe(result);
+  const std::string text = failedText(result, call);
   if (result == kCuErrorOutOfMemory) {
     throw Error(ErrorCode::OutOfMemory, stage,
                 text + "; sample fewer or smaller frames, or free memory on the device");
@@ -205,11 +213,13 @@ CUdeviceptr DeviceContext::allocate(size_t bytes, CUstream stream) {
   }
   if (result == kCuErrorOutOfMemory) {
     size_t available = 0, total = 0;
-    api_->memGetInfo(&available, &total);
+    std::string known;
+    if (api_->memGetInfo(&available, &total) == CUDA_SUCCESS) {
+      known = " (" + std::to_string(available) + " of " + std::to_string(total) + " bytes free)";
+    }
     throw Error(ErrorCode::OutOfMemory, Stage::Process,
                 "Could not allocate " + std::to_string(bytes) + " bytes on " + device().name() +
-                    " (" + std::to_string(available) + " of " + std::to_string(total) +
-                    " bytes free); sample fewer or smaller frames, or free memory on the device");
+                    known + "; sample fewer or smaller frames, or free memory on the device");
   }
   check(result, pool_ ? "cuMemAllocFromPoolAsync" : "cuMemAlloc");
   return data;
@@ -228,11 +238,17 @@ void DeviceContext::freeAfterAll(CUdeviceptr data) noexcept {
   if (!cleanup) return;
   if (!pool_) return cleanup(api_->memFree(data), "cuMemFree");
   const std::lock_guard lock(streamsMutex_);
-  for (CUstream stream : streams_) {
-    cleanup(api_->eventRecord(event_, stream), "cuEventRecord");
-    cleanup(api_->streamWaitEvent(freeStream_, event_, 0), "cuStreamWaitEvent");
-  }
+  for (CUstream stream : streams_) letFreesWaitFor(stream);
   cleanup(api_->memFreeAsync(data, freeStream_), "cuMemFreeAsync");
+}
+
+// Where the order cannot be enqueued it is waited for: freed too early is worse than late.
+void DeviceContext::letFreesWaitFor(CUstream stream) noexcept {
+  CUresult result = api_->eventRecord(event_, stream);
+  if (result == CUDA_SUCCESS) result = api_->streamWaitEvent(freeStream_, event_, 0);
+  if (result == CUDA_SUCCESS) return;
+  note(result, "cuStreamWaitEvent");
+  note(api_->streamSynchronize(stream), "cuStreamSynchronize");
 }
 
 void DeviceContext::addStream(CUstream stream) {
@@ -243,8 +259,7 @@ void DeviceContext::addStream(CUstream stream) {
 void DeviceContext::removeStream(CUstream stream) noexcept {
   const std::lock_guard lock(streamsMutex_);
   // Later frees must still wait for what is enqueued there.
-  api_->eventRecord(event_, stream);
-  api_->streamWaitEvent(freeStream_, event_, 0);
+  letFreesWaitFor(stream);
   streams_.erase(std::remove(streams_.begin(), streams_.end(), stream), streams_.end());
 }
 

@@ -27,12 +27,12 @@ class Stream;
 //    memory and the context are given up (`abandon`) and everything is opened anew.
 //  - The primary context is only reset when it was not active before we retained it: another
 //    library that was here first may know better. One that came later lost its memory as well.
-//  - CUDA's documentation promises nothing after such an error but a new process. So what was
-//  opened
-//    anew is tried out, and where it does not work the device is given up for good: 'gpu' says what
-//    happened and that the process must be restarted, 'auto' goes on with the CPU.
+//  - CUDA's documentation promises nothing after such an error but a new process. So the new
+//    context is tried out, and where it does not work the device is given up for good: 'gpu' says
+//    what happened and that the process must be restarted, 'auto' goes on with the CPU.
 //  - Buffers that JavaScript still holds stay valid objects: reading one says that it is lost,
 //    freeing one does nothing, for an abandoned context is never touched again.
+//  - A context that cannot be made current when something is to be freed is given up too.
 // All other errors (out of memory, a stream that NVDEC rejects) leave the context as it was.
 // Whether they did is asked before the next call: an unknown error may mean that the device is
 // gone.
@@ -53,6 +53,8 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
   void check(CUresult result, const char* call, Stage stage = Stage::Process) const;
   // Notes sticky errors of a call that cannot throw or that threw already.
   void note(int result, const char* call) const noexcept;
+  // The context is of no more use: what lives in it can no longer be freed but with it.
+  void lose(int result, const char* call) const noexcept;
   // What broke the context, or empty. Tries the context out after an error that was not sticky.
   std::string poison() const;
 
@@ -105,6 +107,8 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
   void open();
   void addStream(CUstream stream);
   void removeStream(CUstream stream) noexcept;
+  void letFreesWaitFor(CUstream stream) noexcept;
+  std::string failedText(int result, const char* call) const;
   CUresult tryAllocate(CUdeviceptr* data, size_t bytes, CUstream stream);
 
   std::shared_ptr<const DriverApi> api_;

@@ -46,6 +46,7 @@ std::shared_ptr<const DriverApi> DriverApi::load(const DriverPaths& paths) {
     if (result == kCuErrorNoDevice) {
       api->cudaProblem = "the NVIDIA driver finds no GPU on this machine";
     } else if (result != CUDA_SUCCESS) {
+      api->mayStartLater = true;
       api->cudaProblem =
           "the NVIDIA driver could not start: cuInit failed with " + api->describe(result);
     }

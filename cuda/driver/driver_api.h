@@ -100,6 +100,8 @@ struct DriverApi {
 
   std::string cudaProblem;     // empty when the CUDA driver is there and initialised
   std::string nvcuvidProblem;  // empty when NVDEC's library is there as well
+  // The driver is there but did not start (cuInit), which another try may change.
+  bool mayStartLater = false;
 
   // Never throws; what is missing is in the two texts.
   static std::shared_ptr<const DriverApi> load(const DriverPaths& paths);

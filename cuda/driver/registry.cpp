@@ -1,5 +1,7 @@
 #include "cuda/driver/registry.h"
 
+#include <utility>
+
 #include "cuda/runtime_version.h"
 
 namespace cps {
@@ -9,11 +11,16 @@ std::string versionText(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
+// What the driver was asked and did not answer.
+std::string failedText(const DriverApi& driver, const char* call, CUresult result) {
+  return std::string(call) + " failed with " + driver.describe(result);
+}
+
 }  // namespace
 
 std::shared_ptr<const DriverApi> GpuRegistry::api() {
   const std::lock_guard lock(mutex_);
-  if (!api_) api_ = DriverApi::load(paths_);
+  if (!api_ || api_->mayStartLater) api_ = DriverApi::load(paths_);
   return api_;
 }
 
@@ -22,7 +29,7 @@ std::string GpuRegistry::whyNotDevice(int id) {
   if (!driver->cudaProblem.empty()) return driver->cudaProblem;
   int count = 0;
   if (const CUresult result = driver->deviceGetCount(&count); result != CUDA_SUCCESS) {
-    return "cuDeviceGetCount failed with " + driver->describe(result);
+    return failedText(*driver, "cuDeviceGetCount", result);
   }
   if (id < 0 || id >= count) {
     return "there is no CUDA device " + std::to_string(id) + ": this machine has " +
@@ -41,7 +48,9 @@ std::string GpuRegistry::whyNotProcess(int id) {
   const auto driver = api();
   const KernelBuild build = kernelBuild();
   int version = 0;
-  driver->driverGetVersion(&version);
+  if (const CUresult result = driver->driverGetVersion(&version); result != CUDA_SUCCESS) {
+    return failedText(*driver, "cuDriverGetVersion", result);
+  }
   // Within a major version any driver runs any runtime (CUDA's minor version compatibility).
   if (version / 1000 < build.runtimeVersion / 1000) {
     return "the NVIDIA driver supports CUDA " + versionText(version) +
@@ -50,9 +59,15 @@ std::string GpuRegistry::whyNotProcess(int id) {
   }
   int major = 0, minor = 0;
   CUdevice handle = 0;
-  driver->deviceGet(&handle, id);
-  driver->deviceGetAttribute(&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR, handle);
-  driver->deviceGetAttribute(&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR, handle);
+  if (const CUresult result = driver->deviceGet(&handle, id); result != CUDA_SUCCESS) {
+    return failedText(*driver, "cuDeviceGet", result);
+  }
+  for (const auto& [value, attribute] :
+       {std::pair{&major, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR},
+        std::pair{&minor, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR}}) {
+    const CUresult result = driver->deviceGetAttribute(value, attribute, handle);
+    if (result != CUDA_SUCCESS) return failedText(*driver, "cuDeviceGetAttribute", result);
+  }
   if (major * 10 + minor < build.oldestArch) {
     return Device::cuda(id).name() + " has compute capability " + std::to_string(major) + "." +
            std::to_string(minor) + " but this build's kernels start at " +

@@ -47,8 +47,8 @@ NvdecParser::NvdecParser(std::shared_ptr<DeviceContext> device, cudaVideoCodec c
 }
 
 NvdecParser::~NvdecParser() {
+  // NVDEC's objects know their context, and must not outlive it where it cannot be made current.
   const DeviceContext::Cleanup cleanup(*device_);
-  if (!cleanup) return;
   // What it holds back must not reach the events any more.
   if (!error_) error_ = std::make_exception_ptr(0);
   cleanup(device_->api().destroyVideoParser(parser_), "cuvidDestroyVideoParser");

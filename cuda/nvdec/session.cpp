@@ -40,10 +40,9 @@ NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionR
 }
 
 NvdecSession::~NvdecSession() {
+  // Where the context cannot be made current as well: see ~NvdecParser.
   const DeviceContext::Cleanup cleanup(*device_);
-  if (cleanup && decoder_) {
-    cleanup(device_->api().destroyDecoder(decoder_), "cuvidDestroyDecoder");
-  }
+  cleanup(device_->api().destroyDecoder(decoder_), "cuvidDestroyDecoder");
 }
 
 bool NvdecSession::fits(const SessionRequest& request) const {

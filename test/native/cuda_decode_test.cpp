@@ -41,18 +41,7 @@ DecodeOptions options(bool reuse = true) {
   return o;
 }
 
-void expectNothingLeft() {
-  const fake::Stats& s = fake::stats();
-  EXPECT_EQ(s.decoders, 0);
-  EXPECT_EQ(s.parsers, 0);
-  EXPECT_EQ(s.mapped, 0);
-  EXPECT_EQ(s.deviceAllocations, 0);
-  EXPECT_EQ(s.streams, 0);
-  EXPECT_EQ(s.events, 0);
-  EXPECT_EQ(s.contexts, 0);
-  EXPECT_EQ(s.contextDepth, 0);
-  EXPECT_EQ(s.misuses, 0) << s.misuse;
-}
+using cuda_test::expectNothingLeft;
 
 TEST(CudaDecode, OnlyTargetsAreMappedAndDroppablePacketsAreDropped) {
   fake::reset();

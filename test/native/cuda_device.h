@@ -6,6 +6,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "cuda/gpu_backend.h"
@@ -25,6 +26,40 @@ inline cps::GpuBackend backend() {
 }
 
 inline std::string whyNoDevice() { return backend().whyNotProcess(0); }
+
+#ifndef CPS_TEST_REAL_GPU
+// What exists on the fake device now: compare before and after, or with {}.
+struct Live {
+  long deviceAllocations, pinnedAllocations, streams, events, pools, contexts, contextDepth;
+  long decoders, parsers, mapped;
+  bool operator==(const Live&) const = default;
+};
+inline Live live() {
+  fake::finish();  // memory is freed in the order of its stream
+  const fake::Stats& s = fake::stats();
+  return {s.deviceAllocations, s.pinnedAllocations, s.streams,  s.events,  s.pools,
+          s.contexts,          s.contextDepth,      s.decoders, s.parsers, s.mapped};
+}
+inline std::ostream& operator<<(std::ostream& out, const Live& l) {
+  return out << "device " << l.deviceAllocations << " pinned " << l.pinnedAllocations << " streams "
+             << l.streams << " events " << l.events << " pools " << l.pools << " contexts "
+             << l.contexts << " depth " << l.contextDepth << " decoders " << l.decoders
+             << " parsers " << l.parsers << " mapped " << l.mapped;
+}
+inline void expectNothingLeft() {
+  EXPECT_EQ(live(), Live{});
+  EXPECT_EQ(fake::stats().misuses, 0) << fake::stats().misuse;
+}
+// Arms the fake driver: call `at` from now on, of all or of one kind, fails.
+inline void failAt(int at, int result, bool sticky, const std::string& call = "*") {
+  fake::stats().failedCall.clear();
+  fake::control().failCall = call;
+  fake::control().failAfter = at;
+  fake::control().failResult = result;
+  fake::control().sticky = sticky;
+}
+inline void failNoMore() { fake::control().failCall.clear(); }
+#endif
 
 #ifdef CPS_TEST_REAL_GPU
 #define CPS_NEEDS_GPU()                                       \

@@ -1,151 +1,26 @@
-// Errors that break the CUDA context (Note [Poisoned devices]), at every driver call in turn: the
-// call says which CUDA call failed, nothing of the old context is touched or leaks, and the next
-// call works on a new context or says why it cannot.
+// Errors that break the CUDA context (Note [Poisoned devices]): what is said, what the next call
+// does, what becomes of memory of the old context. cuda_failures_test.cpp breaks every call in
+// turn.
 
-#include "cuda_device.h"
-#include "media_common.h"
-#include "pipeline/context.h"
-#include "pipeline/pipeline.h"
+#include "cuda_pipeline.h"
 
 namespace cps {
 namespace {
 
+using cuda_test::expectNothingLeft;
+using cuda_test::has;
+using cuda_test::Outcome;
+using cuda_test::Pipeline;
+
 constexpr int kIllegalAddress = 700;
 
-bool has(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-void breakAt(int call, int result = kIllegalAddress) {
-  fake::control().failCall = "*";
-  fake::control().failAfter = call;
-  fake::control().failResult = result;
-  fake::control().sticky = true;
-}
-
-void expectNothingLeft() {
-  const fake::Stats& s = fake::stats();
-  EXPECT_EQ(s.deviceAllocations, 0);
-  EXPECT_EQ(s.pinnedAllocations, 0);
-  EXPECT_EQ(s.decoders, 0);
-  EXPECT_EQ(s.parsers, 0);
-  EXPECT_EQ(s.mapped, 0);
-  EXPECT_EQ(s.streams, 0);
-  EXPECT_EQ(s.events, 0);
-  EXPECT_EQ(s.pools, 0);
-  EXPECT_EQ(s.contexts, 0);
-  EXPECT_EQ(s.contextDepth, 0);
-  EXPECT_EQ(s.misuses, 0) << s.misuse;
-}
-
-std::vector<uint8_t> bytesOf(const Context& context, const Buffer& buffer) {
-  if (buffer.device().isCpu()) return {buffer.as<uint8_t>(), buffer.as<uint8_t>() + buffer.bytes()};
-  return bytesOf(context, context.gpu()->downloadPinned(buffer));
-}
-
-struct Outcome {
-  std::string error;
-  std::vector<uint8_t> bytes;
-};
-
-// One call of the whole pipeline and the download of its result.
-struct Pipeline {
-  explicit Pipeline(Backend decode, Backend process) {
-    context.setGpu(cuda_test::backend());
-    options.sequenceLength = 3;
-    options.nvdecReuseOpenDecoder = true;
-    options.decodeBackend = decode;
-    options.processBackend = process;
-    patch.energy = Energy::Block;
-    patch.minPixels = patch.maxPixels = 56 * 56;
-    patch.patchSize = 14;
-    patch.kKeep = 24;
-    patch.selectionUnit = SelectionUnit::Patch;
-    patch.staticUniformFrames = 4;
-    patch.energyPct = 95;
-    patch.outputDtype = DType::BF16;
-    patch.layout = Layout::Nchw;
-    patch.normalize = {1, {0, 0, 0}, {1, 1, 1}};
-    input.path = media_test::fixturePath("h264_bpyramid.mp4");
-  }
-
-  PatchResult call() {
-    Profile profile;
-    return runPatchStream(input, options, patch, context, std::make_shared<CancelToken>(), profile);
-  }
-  Outcome run() {
-    Outcome outcome;
-    try {
-      const PatchResult result = call();
-      outcome.bytes = bytesOf(context, result.patches);
-    } catch (const Error& error) {
-      outcome.error = std::string(errorCodeName(error.code())) + ": " + error.what();
-    }
-    return outcome;
-  }
-
-  Context context{1};
-  DecodeOptions options = media_test::defaultOptions();
-  PatchOptions patch{};
-  VideoInput input;
-};
-
-void breakEveryCall(Backend decode, Backend process) {
-  fake::reset();
-  const Outcome good = Pipeline(decode, process).run();
-  ASSERT_EQ(good.error, "");
-  int failures = 0, resets = 0;
-  // The first calls one by one, then with growing steps, to the first run that nothing hits.
-  for (int at = 0;; at += 1 + at / 16) {
-    SCOPED_TRACE("CUDA call " + std::to_string(at));
-    fake::reset();
-    {
-      Pipeline pipeline(decode, process);
-      ASSERT_EQ(pipeline.run().bytes, good.bytes);  // an idle decoder and pinned memory are there
-      breakAt(at);
-      const Outcome broken = pipeline.run();
-      const bool hit = fake::control().failCall.empty();
-      fake::control().failCall.clear();
-      if (broken.error.empty()) {
-        EXPECT_EQ(broken.bytes, good.bytes);
-      } else {
-        failures++;
-        // Where the call itself could still be refused, the reason is the same.
-        EXPECT_TRUE(has(broken.error, "ERR_CPS_DEVICE") ||
-                    has(broken.error, "ERR_CPS_BACKEND_UNAVAILABLE"))
-            << broken.error;
-        EXPECT_TRUE(has(broken.error, "CUDA_ERROR_ILLEGAL_ADDRESS")) << broken.error;
-        EXPECT_TRUE(has(broken.error, "failed on cuda:0") || has(broken.error, "GPU kernel"))
-            << broken.error;
-      }
-      const Outcome next = pipeline.run();
-      EXPECT_EQ(next.error, "");
-      EXPECT_EQ(next.bytes, good.bytes);
-      resets += static_cast<int>(fake::stats().resets);
-      if (!hit) {
-        EXPECT_GT(at, 40);
-        break;
-      }
-    }
-    expectNothingLeft();
-    if (::testing::Test::HasFailure()) return;
-  }
-  EXPECT_GT(failures, 20);
-  EXPECT_GE(resets, failures);
-  std::cout << "  " << failures << " broken calls, " << resets << " contexts opened anew\n";
-}
-
-TEST(CudaRecovery, EveryCallOfDecodeAndProcess) { breakEveryCall(Backend::Gpu, Backend::Gpu); }
-TEST(CudaRecovery, EveryCallOfDecode) { breakEveryCall(Backend::Gpu, Backend::Cpu); }
-TEST(CudaRecovery, EveryCallOfProcess) { breakEveryCall(Backend::Cpu, Backend::Gpu); }
+void breakAt(int call, int result = kIllegalAddress) { cuda_test::failAt(call, result, true); }
 
 TEST(CudaRecovery, KernelThatCannotBeLaunched) {
   fake::reset();
   {
     Pipeline pipeline(Backend::Cpu, Backend::Gpu);
-    fake::control().failCall = "kernel";
-    fake::control().failResult = 719;
-    fake::control().sticky = true;
+    cuda_test::failAt(0, 719, true, "kernel");
     const Outcome broken = pipeline.run();
     EXPECT_TRUE(has(broken.error, "ERR_CPS_DEVICE: Launching GPU kernel")) << broken.error;
     EXPECT_EQ(pipeline.run().error, "");
@@ -213,8 +88,7 @@ TEST(CudaRecovery, ErrorThatLeftTheContextWholeKeepsIt) {
   fake::reset();
   {
     Pipeline pipeline(Backend::Gpu, Backend::Gpu);
-    breakAt(30, 999);
-    fake::control().sticky = false;
+    cuda_test::failAt(0, 999, false, "cuMemcpyDtoHAsync");
     EXPECT_TRUE(has(pipeline.run().error, "ERR_CPS_DEVICE"));
     EXPECT_EQ(pipeline.run().error, "");
     EXPECT_EQ(fake::stats().resets, 0);
@@ -242,7 +116,7 @@ TEST(CudaRecovery, DeviceThatStaysBrokenIsGivenUp) {
       }
       EXPECT_EQ(fake::stats().resets, foreign ? 0 : 1) << "once, and never somebody else's";
       pipeline.options.decodeBackend = pipeline.options.processBackend = Backend::Auto;
-      const PatchResult result = pipeline.call();
+      const PatchResult result = pipeline.patches();
       EXPECT_EQ(result.sample.decodeBackend, "cpu");
       EXPECT_EQ(result.sample.processBackend, "cpu");
       EXPECT_TRUE(has(result.sample.fallbackReason, "restart the process"))

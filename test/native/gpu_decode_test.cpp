@@ -102,19 +102,9 @@ TEST(GpuDecode, EveryFixtureEqualsTheCpu) {
 }
 
 PatchOptions patchOptions(Energy energy) {
-  PatchOptions o{};
+  PatchOptions o = media_test::defaultPatch();
   o.energy = energy;
-  o.minPixels = o.maxPixels = 224 * 224;
-  o.patchSize = 14;
   o.kKeep = 512;
-  o.selectionUnit = SelectionUnit::Patch;
-  o.staticAbsThresh = 2.0;
-  o.staticRelThresh = 0.15;
-  o.staticUniformFrames = 4;
-  o.energyPct = 95;
-  o.outputDtype = DType::BF16;
-  o.layout = Layout::Nchw;
-  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   return o;
 }
 

@@ -124,22 +124,6 @@ uint64_t hashOf(const cps::FrameView& view) {
   return hash.value();
 }
 
-cps::DecodeOptions defaultOptions() {
-  cps::DecodeOptions o = {};
-  o.sequenceLength = 16;
-  o.decodeBackend = o.processBackend = cps::Backend::Cpu;
-  o.decodeMode = cps::DecodeMode::Throughput;
-  o.uniformStrategy = cps::UniformStrategy::Auto;
-  o.nvdecSessionPoolSize = 2;
-  o.decodeThreadType = cps::ThreadType::Auto;
-  o.readerCacheSize = 8;
-  o.colorMatrix = cps::ColorMatrixOption::Auto;
-  o.maxFramePixels = int64_t{1} << 28;
-  o.maxFrames = int64_t{1} << 24;
-  o.maxMemoryBytes = int64_t{1} << 33;
-  return o;
-}
-
 void Collector::onFrame(cps::SourceFrame frame) {
   const Got got = {hashOf(frame.view), frame.timestampSec, frame.isKeyFrame,
                    frame.view.displayWidth(), frame.view.displayHeight()};

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "default_options.h"
 #include "media/cpu_source.h"
 #include "media/frame_source.h"
 
@@ -40,7 +41,8 @@ std::vector<ReferenceFrame> decodeSequentially(const std::string& path);
 // The same hash over what a FrameView shows.
 uint64_t hashOf(const cps::FrameView& view);
 
-cps::DecodeOptions defaultOptions();
+using default_options::defaultOptions;
+using default_options::defaultPatch;
 
 class Collector final : public cps::FrameSink {
  public:

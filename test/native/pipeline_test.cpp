@@ -5,6 +5,7 @@
 #include <random>
 
 #include "core/error.h"
+#include "default_options.h"
 #include "ops/kernels.h"
 #include "pipeline/energy_stage.h"
 #include "pipeline/sampling.h"
@@ -13,21 +14,7 @@
 namespace cps {
 namespace {
 
-PatchOptions defaultPatch() {
-  PatchOptions o{};
-  o.energy = Energy::Block;
-  o.minPixels = o.maxPixels = 224 * 224;
-  o.patchSize = 14;
-  o.kKeep = 2048;
-  o.selectionUnit = SelectionUnit::Patch;
-  o.staticAbsThresh = 2.0;
-  o.staticRelThresh = 0.15;
-  o.staticUniformFrames = 4;
-  o.energyPct = 95;
-  o.outputDtype = DType::F32;
-  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
-  return o;
-}
+using default_options::defaultPatch;
 
 std::unique_ptr<Kernels> cpuKernels() {
   return makeCpuKernels({nullptr, 1, std::make_shared<CancelToken>()});

@@ -32,6 +32,7 @@ size_t deviceBytes = 0;
 std::set<void*> pinnedMemory;
 // Never deleted: a handle used after its end must be noticed, not crash.
 std::set<FakeStream*> allStreams;
+std::set<FakeStream*> liveStreams;
 std::set<FakeEvent*> events;
 int poison = 0;  // what every call of the context answers
 thread_local int pushed = 0;
@@ -113,8 +114,20 @@ int failing(const char* call) {
   if (theControl->failCall != call && theControl->failCall != "*") return 0;
   if (theControl->failAfter-- > 0) return 0;
   theControl->failCall.clear();
+  theStats->failedCall = call;
   if (theControl->sticky) poison = theControl->failResult;
   return theControl->failResult;
+}
+
+int failingApart(const char* call) {
+  std::lock_guard lock(mutex);
+  if (poison != 0 || (theControl->sticky && theControl->failCall == "*")) return 0;
+  return failing(call);
+}
+
+void finish() {
+  std::lock_guard lock(mutex);
+  for (FakeStream* stream : liveStreams) drain(stream, INT64_MAX);
 }
 
 void resetContext() {
@@ -123,10 +136,11 @@ void resetContext() {
   if (!theControl->resetHelps) return;
   if (theStats->decoders + theStats->parsers > 0) misuse("NVDEC was in use when its context ended");
   poison = 0;
-  for (FakeStream* stream : allStreams) {
+  for (FakeStream* stream : liveStreams) {
     stream->work.clear();
     stream->alive = false;
   }
+  liveStreams.clear();
   while (!deviceMemory.empty()) deviceRelease(deviceMemory.begin()->first);
   for (void* data : pinnedMemory) std::free(data);
   pinnedMemory.clear();
@@ -173,28 +187,41 @@ using namespace fake;
 #define FAKE_API extern "C" __attribute__((visibility("default"))) CUresult
 #define FAKE_FAIL(name) \
   if (const int failed = failing(name)) return static_cast<CUresult>(failed)
+#define FAKE_FAIL_APART(name) \
+  if (const int failed = failingApart(name)) return static_cast<CUresult>(failed)
+// For what frees: does nothing only where the context is broken; returns `reported` at its end.
+#define FAKE_FREES(name)                                      \
+  const auto reported = static_cast<CUresult>(failing(name)); \
+  if (contextIsBroken()) return reported
 constexpr auto kInvalidHandle = static_cast<CUresult>(400);
 #define FAKE_LOCK std::lock_guard lock(mutex)
 
-FAKE_API cuInit(unsigned) { return static_cast<CUresult>(control().initResult); }
+FAKE_API cuInit(unsigned) {
+  FAKE_FAIL_APART("cuInit");
+  return static_cast<CUresult>(control().initResult);
+}
 FAKE_API cuDriverGetVersion(int* version) {
+  FAKE_FAIL_APART("cuDriverGetVersion");
   *version = control().driverVersion;
   return CUDA_SUCCESS;
 }
 FAKE_API cuDeviceGetCount(int* count) {
+  FAKE_FAIL_APART("cuDeviceGetCount");
   *count = control().devices;
   return CUDA_SUCCESS;
 }
 FAKE_API cuDeviceGet(CUdevice* device, int id) {
-  FAKE_FAIL("cuDeviceGet");
+  FAKE_FAIL_APART("cuDeviceGet");
   *device = id;
   return CUDA_SUCCESS;
 }
 FAKE_API cuDeviceGetName(char* name, int size, CUdevice) {
+  FAKE_FAIL_APART("cuDeviceGetName");
   std::strncpy(name, "Fake GPU", static_cast<size_t>(size));
   return CUDA_SUCCESS;
 }
 FAKE_API cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
+  FAKE_FAIL_APART("cuDeviceGetAttribute");
   *value = attribute == cps::kCuAttributeMemoryPools ? control().pools
            : attribute == 75                         ? control().computeMajor
            : attribute == 76                         ? control().computeMinor
@@ -202,19 +229,21 @@ FAKE_API cuDeviceGetAttribute(int* value, int attribute, CUdevice) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuDevicePrimaryCtxGetState(CUdevice, unsigned* flags, int* active) {
+  FAKE_FAIL_APART("cuDevicePrimaryCtxGetState");
   FAKE_LOCK;
   *flags = 0;
   *active = control().foreign || stats().contexts > 0;
   return CUDA_SUCCESS;
 }
 FAKE_API cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice device) {
-  FAKE_FAIL("cuDevicePrimaryCtxRetain");
+  FAKE_FAIL_APART("cuDevicePrimaryCtxRetain");
   FAKE_LOCK;
   stats().contexts++;
   *context = reinterpret_cast<CUcontext>(static_cast<intptr_t>(0x1000 + device));
   return CUDA_SUCCESS;
 }
 FAKE_API cuDevicePrimaryCtxRelease_v2(CUdevice) {
+  const auto reported = static_cast<CUresult>(failingApart("cuDevicePrimaryCtxRelease"));
   FAKE_LOCK;
   stats().contexts--;
   // The last one to let go of a broken context ends it, with all that is in it.
@@ -222,11 +251,11 @@ FAKE_API cuDevicePrimaryCtxRelease_v2(CUdevice) {
     resetContext();
     stats().resets--;
   }
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuCtxPushCurrent_v2(CUcontext) {
-  // What breaks a context shows elsewhere; a broken one can still be made current.
-  if (poison == 0 && control().failCall != "*") FAKE_FAIL("cuCtxPushCurrent");
+  // A broken one can still be made current.
+  FAKE_FAIL_APART("cuCtxPushCurrent");
   FAKE_LOCK;
   if (stats().contexts <= 0) misuse("a context was used that was let go");
   pushed++;
@@ -234,17 +263,18 @@ FAKE_API cuCtxPushCurrent_v2(CUcontext) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuCtxPopCurrent_v2(CUcontext*) {
+  const auto reported = static_cast<CUresult>(failingApart("cuCtxPopCurrent"));
   FAKE_LOCK;
   if (pushed <= 0) misuse("context popped more often than pushed");
   pushed--;
   stats().contextDepth--;
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuCtxSynchronize() {
   FAKE_FAIL("cuCtxSynchronize");
   FAKE_LOCK;
   needContext("cuCtxSynchronize");
-  for (FakeStream* stream : allStreams) drain(stream, INT64_MAX);
+  for (FakeStream* stream : liveStreams) drain(stream, INT64_MAX);
   return CUDA_SUCCESS;
 }
 FAKE_API cuGetErrorName(CUresult result, const char** name) {
@@ -262,19 +292,21 @@ FAKE_API cuStreamCreate(CUstream* handle, unsigned flags) {
   if (flags != cps::kCuStreamNonBlocking) misuse("a stream that waits for the default stream");
   auto* stream = new FakeStream;
   allStreams.insert(stream);
+  liveStreams.insert(stream);
   stats().streams++;
   *handle = reinterpret_cast<CUstream>(stream);
   return CUDA_SUCCESS;
 }
 FAKE_API cuStreamDestroy_v2(CUstream handle) {
-  FAKE_FAIL("cuStreamDestroy");
+  FAKE_FREES("cuStreamDestroy");
   FAKE_LOCK;
   needContext("cuStreamDestroy");
   FakeStream* stream = checked(handle);
   drain(stream, INT64_MAX);
   stream->alive = false;
+  liveStreams.erase(stream);
   stats().streams--;
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuStreamSynchronize(CUstream handle) {
   FAKE_FAIL("cuStreamSynchronize");
@@ -288,7 +320,7 @@ FAKE_API cuStreamWaitEvent(CUstream handle, CUevent event, unsigned) {
   FAKE_LOCK;
   if (!known(event)) return kInvalidHandle;
   const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
-  if (at.stream == nullptr) return CUDA_SUCCESS;
+  if (at.stream == nullptr || at.stream->done >= at.position) return CUDA_SUCCESS;
   enqueue(handle, [at] { drain(at.stream, at.position); });
   return CUDA_SUCCESS;
 }
@@ -301,13 +333,13 @@ FAKE_API cuEventCreate(CUevent* event, unsigned) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuEventDestroy_v2(CUevent event) {
-  FAKE_FAIL("cuEventDestroy");
+  FAKE_FREES("cuEventDestroy");
   FAKE_LOCK;
   if (!known(event)) return kInvalidHandle;
   events.erase(reinterpret_cast<FakeEvent*>(event));
   delete reinterpret_cast<FakeEvent*>(event);
   stats().events--;
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuEventRecord(CUevent event, CUstream handle) {
   FAKE_FAIL("cuEventRecord");
@@ -343,13 +375,14 @@ FAKE_API cuMemAlloc_v2(CUdeviceptr* data, size_t bytes) {
   return static_cast<CUresult>(memory ? 0 : 2);
 }
 FAKE_API cuMemFree_v2(CUdeviceptr data) {
-  FAKE_FAIL("cuMemFree");
+  FAKE_FREES("cuMemFree");
   FAKE_LOCK;
-  for (FakeStream* stream : allStreams) drain(stream, INT64_MAX);
+  for (FakeStream* stream : liveStreams) drain(stream, INT64_MAX);
   deviceRelease(reinterpret_cast<void*>(data));
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuMemGetInfo_v2(size_t* available, size_t* total) {
+  FAKE_FAIL("cuMemGetInfo");
   FAKE_LOCK;
   *available = control().memoryLimit - deviceBytes;
   *total = control().memoryLimit;
@@ -366,12 +399,12 @@ FAKE_API cuMemHostAlloc(void** data, size_t bytes, unsigned) {
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemFreeHost(void* data) {
-  FAKE_FAIL("cuMemFreeHost");
+  FAKE_FREES("cuMemFreeHost");
   FAKE_LOCK;
   if (pinnedMemory.erase(data) == 0) misuse("pinned memory freed twice");
   stats().pinnedAllocations--;
   std::free(data);
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuMemsetD8Async(CUdeviceptr data, unsigned char value, size_t bytes, CUstream stream) {
   FAKE_FAIL("cuMemsetD8Async");
@@ -438,17 +471,20 @@ FAKE_API cuMemPoolCreate(cps::CuMemPool* pool, const cps::CuMemPoolProps* props)
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemPoolDestroy(cps::CuMemPool pool) {
-  FAKE_FAIL("cuMemPoolDestroy");
+  FAKE_FREES("cuMemPoolDestroy");
   FAKE_LOCK;
   delete reinterpret_cast<int*>(pool);
   stats().pools--;
-  return CUDA_SUCCESS;
+  return reported;
 }
 FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int, void*) {
   FAKE_FAIL("cuMemPoolSetAttribute");
   return CUDA_SUCCESS;
 }
-FAKE_API cuMemPoolTrimTo(cps::CuMemPool, size_t) { return CUDA_SUCCESS; }
+FAKE_API cuMemPoolTrimTo(cps::CuMemPool, size_t) {
+  FAKE_FAIL("cuMemPoolTrimTo");
+  return CUDA_SUCCESS;
+}
 FAKE_API cuMemAllocFromPoolAsync(CUdeviceptr* data, size_t bytes, cps::CuMemPool, CUstream stream) {
   FAKE_FAIL("cuMemAllocFromPoolAsync");
   FAKE_LOCK;
@@ -459,9 +495,11 @@ FAKE_API cuMemAllocFromPoolAsync(CUdeviceptr* data, size_t bytes, cps::CuMemPool
   return static_cast<CUresult>(memory ? 0 : 2);
 }
 FAKE_API cuMemFreeAsync(CUdeviceptr data, CUstream stream) {
-  FAKE_FAIL("cuMemFreeAsync");
+  FAKE_FREES("cuMemFreeAsync");
   FAKE_LOCK;
   needContext("cuMemFreeAsync");
   enqueue(stream, [=] { deviceRelease(reinterpret_cast<void*>(data)); });
-  return CUDA_SUCCESS;
+  // As late as it may is not the worst that can happen here: where nothing is before it, at once.
+  if (FakeStream* s = checked(stream); s != nullptr && s->work.size() == 1) drain(s, INT64_MAX);
+  return reported;
 }

@@ -23,7 +23,10 @@ struct Control {
   size_t memoryLimit = size_t{4} << 30;
   bool immediate = false;  // run enqueued work at once
   // Makes one entry point ("*": any) fail: the call numbered `failAfter` (0: the next) returns
-  // failResult. With `sticky` so does every later call, until the context is destroyed or reset.
+  // failResult. With `sticky` so does every later call, until the context is destroyed or reset;
+  // calls that do not ask the context (device queries, making it current) are passed over then.
+  // Calls that free or destroy do it all the same and report (as CUDA's do, with errors of earlier
+  // work), except cuvidUnmapVideoFrame.
   std::string failCall;
   int failAfter = 0;
   int failResult = 0;
@@ -51,6 +54,7 @@ struct Stats {
   long uploads = 0, downloads = 0;
   long decodersMade = 0, capsAsked = 0, reconfigured = 0, pictures = 0, maps = 0;
   long resets = 0;
+  std::string failedCall;  // the last one that failCall hit
   long misuses = 0;
   std::string misuse;
 };
@@ -59,11 +63,15 @@ Control& control();
 Stats& stats();
 // Fresh control and counters (live objects keep counting down, so call it only with none alive).
 void reset();
+// Runs everything enqueued.
+void finish();
 // Puts work on a stream; used by the emulated kernels.
 void enqueue(void* stream, std::function<void()> work);
 
 // Internals shared by the two halves.
 int failing(const char* call);
+// The same for calls that do not ask the context.
+int failingApart(const char* call);
 const char* errorName(int code);
 bool contextIsBroken();
 // What cudaDeviceReset does: everything in the context is gone.

@@ -270,6 +270,7 @@ FAKE_API cuvidMapVideoFrame64(CUvideodecoder handle, int index, unsigned long lo
   *pitch = static_cast<unsigned>((decoder->info.ulTargetWidth * bytes + 511) / 512 * 512);
   const size_t rows = (decoder->info.ulTargetHeight + 1) & ~size_t{1};
   auto* memory = static_cast<uint8_t*>(deviceAllocate(*pitch * rows * 3));
+  if (memory == nullptr) return static_cast<CUresult>(2);
   decoder->mapped[memory] = index;
   stats().mapped++;
   stats().maps++;

@@ -1,0 +1,68 @@
+#pragma once
+
+// One call of the whole pipeline over the fake driver, and the download of its result.
+
+#include <string>
+#include <vector>
+
+#include "cuda_device.h"
+#include "media_common.h"
+#include "pipeline/context.h"
+#include "pipeline/pipeline.h"
+
+namespace cuda_test {
+
+inline bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+inline std::vector<uint8_t> bytesOf(const cps::Context& context, const cps::Buffer& buffer) {
+  const cps::Buffer host =
+      buffer.device().isCpu() ? cps::Buffer() : context.gpu()->downloadPinned(buffer);
+  const cps::Buffer& from = buffer.device().isCpu() ? buffer : host;
+  return {from.as<uint8_t>(), from.as<uint8_t>() + from.bytes()};
+}
+
+struct Outcome {
+  std::string error;  // "CODE: message"; empty: it worked
+  std::vector<uint8_t> bytes;
+};
+
+struct Pipeline {
+  Pipeline(cps::Backend decode, cps::Backend process, const char* clip = "h264_bpyramid.mp4") {
+    context.setGpu(backend());
+    options.sequenceLength = 3;
+    options.nvdecReuseOpenDecoder = true;
+    options.decodeBackend = decode;
+    options.processBackend = process;
+    patch.minPixels = patch.maxPixels = 56 * 56;
+    patch.kKeep = 24;
+    input.path = media_test::fixturePath(clip);
+  }
+
+  cps::PatchResult patches() {
+    cps::Profile profile;
+    return cps::runPatchStream(input, options, patch, context, std::make_shared<cps::CancelToken>(),
+                               profile);
+  }
+  cps::FramesResult frames() {
+    cps::Profile profile;
+    return cps::runDecodeOnly(input, options, {0, 0}, context, std::make_shared<cps::CancelToken>(),
+                              profile);
+  }
+  Outcome run(bool decodeOnly = false) {
+    Outcome outcome;
+    outcome.error = media_test::errorOf([&] {
+      outcome.bytes =
+          decodeOnly ? bytesOf(context, frames().frames) : bytesOf(context, patches().patches);
+    });
+    return outcome;
+  }
+
+  cps::Context context{1};
+  cps::DecodeOptions options = media_test::defaultOptions();
+  cps::PatchOptions patch = media_test::defaultPatch();
+  cps::VideoInput input;
+};
+
+}  // namespace cuda_test

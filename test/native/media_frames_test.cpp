@@ -63,7 +63,9 @@ void checkClip(const Fixture& fixture) {
           }
           FAIL() << "frame " << id << " differs; it equals frame " << is;
         }
-        if (timed) ASSERT_NEAR(frame.seconds, want.seconds, 1e-3) << "frame " << id;
+        if (timed) {
+          ASSERT_NEAR(frame.seconds, want.seconds, 1e-3) << "frame " << id;
+        }
       }
     }
   }

@@ -23,6 +23,8 @@ export interface OptionSpec<T> extends OptionText {
   readonly type: string;
   /** What is accepted, as in "Expected X for NAME but received Y". */
   readonly expected: string;
+  /** Of numbers: the least and the largest that is accepted; infinite where there is no bound. */
+  readonly range?: readonly [min: number, max: number];
   /** Undefined: required, or derived from other options (see defaultText). */
   readonly default: T | undefined;
   /** Other spellings of values, and what they stand for. */
@@ -46,6 +48,7 @@ export function integer(text: Text<number> & Range): OptionSpec<number> {
     ...rest,
     type: 'number',
     expected: rangeText('integer', min, max),
+    range: [min, max],
     default: text.default,
     parse: (name, value) => checkInteger(name, value, min, max),
   };
@@ -59,6 +62,7 @@ export function number(text: Text<number> & Range): OptionSpec<number> {
     ...rest,
     type: 'number',
     expected: rangeText('number', min, max),
+    range: [min, max],
     default: text.default,
     parse: (name, value) => checkNumber(name, value, min, max),
   };

@@ -58,15 +58,16 @@ void checkRanges(const DecodeOptions& o) {
   within("sequenceLength", o.sequenceLength, 1, 1'000'000);
   within("decodeDeviceId", o.decodeDeviceId, 0, 1023);
   within("processDeviceId", o.processDeviceId, 0, 1023);
-  if (o.uniformAutoRatio && !(*o.uniformAutoRatio > 0)) {
-    outOfRange("uniformAutoRatio", *o.uniformAutoRatio);
+  if (o.uniformAutoRatio) {
+    finite("uniformAutoRatio", *o.uniformAutoRatio);
+    if (!(*o.uniformAutoRatio > 0)) outOfRange("uniformAutoRatio", *o.uniformAutoRatio);
   }
   within("nvdecSessionPoolSize", o.nvdecSessionPoolSize, 0, 64);
   within("decodeThreads", o.decodeThreads, 0, 1024);
   within("readerCacheSize", o.readerCacheSize, -kInt32Max, kInt32Max);
   within("maxFramePixels", o.maxFramePixels, 1, kInt32Max);
   within("maxFrames", o.maxFrames, 1, kInt32Max);
-  within("maxMemoryBytes", o.maxMemoryBytes, 1, kIntegerMax);
+  within("maxMemoryBytes", o.maxMemoryBytes, 1 << 20, kIntegerMax);
   within("timeoutMs", o.timeoutMs, 0, kInt32Max);
 }
 

@@ -80,6 +80,7 @@ struct FrameOptions {
 
 // src/options.ts has checked these ranges with better messages; this keeps a record that did not
 // come from there from doing harm. Throws Error(InvalidArgument) naming the field.
+// test/option-ranges.test.ts compares the two.
 void checkRanges(const DecodeOptions& options);
 void checkRanges(const PatchOptions& options);
 void checkRanges(const FrameOptions& options);

@@ -1,0 +1,83 @@
+import { native } from '../src/binding.js';
+import { optionNames, OPTIONS } from '../src/options.js';
+import type { OptionName } from '../src/options.js';
+import type { OptionSpec } from '../src/option-kinds.js';
+import { parseDecodeOnly, parsePatchStream } from '../src/records.js';
+
+// The ranges of src/options.ts and of native/core/options.cpp are the same. The addon gets records
+// that the schema never made, for a video that does not exist: a value within its range leads to
+// that, a value beyond it is refused before.
+const common = { videoPath: '/none.mp4', backend: 'cpu' } as const;
+const { decode, patch } = parsePatchStream(common);
+const { frame } = parseDecodeOnly(common);
+
+/** Names of record fields that differ from the option's. */
+const FIELDS: Partial<Record<OptionName, string>> = {
+  width: 'outputWidth',
+  height: 'outputHeight',
+};
+/** Options that other fields are made of. */
+const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth'];
+
+/** The code and the message with which the addon refuses a record with this field. */
+async function refusal(field: string, value: number): Promise<string> {
+  const cancel = native().createCancel();
+  const set = <T extends object>(record: T): T =>
+    field in record ? { ...record, [field]: value } : record;
+  const error = await Promise.resolve()
+    .then<unknown>(() =>
+      field in frame
+        ? native().decodeOnly(common.videoPath, decode, set(frame), cancel)
+        : native().patchStream(common.videoPath, set(decode), set(patch), cancel),
+    )
+    .then(
+      () => ({ code: 'none', message: '' }),
+      (e: unknown) => e as { code: string; message: string },
+    );
+  return `${error.code}: ${error.message}`;
+}
+
+const ranged = [...new Set([...optionNames('patchStream'), ...optionNames('decodeOnly')])].filter(
+  (name) => (OPTIONS[name] as OptionSpec<unknown>).range !== undefined,
+);
+
+test('every number has a range and a field, or none on purpose', () => {
+  const numbers = (Object.keys(OPTIONS) as OptionName[]).filter(
+    (name) => OPTIONS[name].type === 'number',
+  );
+  expect([...ranged].sort()).toEqual([...numbers].sort());
+  const fields: readonly string[] = Object.values(native().recordFields).flat();
+  const without = ranged.filter((name) => !fields.includes(FIELDS[name] ?? name));
+  expect(without.sort()).toEqual(NO_FIELD);
+});
+
+describe.each(ranged.filter((name) => !NO_FIELD.includes(name)))('%s', (name) => {
+  const spec = OPTIONS[name] as OptionSpec<unknown>;
+  const [min, max] = spec.range ?? [NaN, NaN];
+  const field = FIELDS[name] ?? name;
+  const isInteger = spec.expected.startsWith('integer');
+  // In the record 0 stands for the video's own size.
+  const least = field === name ? min : 0;
+  const inside = [
+    Number.isFinite(least) ? least : -Number.MAX_VALUE,
+    Number.isFinite(max) ? max : Number.MAX_VALUE,
+  ];
+  const below = least === Number.MIN_VALUE ? 0 : least - 1;
+  const outside = [below, isInteger ? max + 1 : max, NaN];
+
+  test('both take the ends', async () => {
+    for (const value of inside) {
+      if (value >= min) expect(spec.parse(name, value)).toBe(value);
+      expect(await refusal(field, value)).toMatch(/^ERR_CPS_NOT_FOUND: /);
+    }
+  });
+
+  test('both refuse what is beyond them', async () => {
+    for (const value of outside) {
+      expect(() => spec.parse(name, value)).toThrow(`for ${name} but received`);
+      const refused = await refusal(field, value);
+      expect(refused).toMatch(/^ERR_CPS_INVALID_ARGUMENT: /);
+      expect(refused).toContain(`field ${field} `);
+    }
+  });
+});

@@ -18,7 +18,8 @@ namespace cps {
 //   index of a luma table by whole steps,
 //     R = clip8(((Y + step(rv, V)) * tableCy + tableBase + 2^15) >> 16), step(c, v) =
 //     (v * c >> 16) - (c >> 9);
-//   with chroma subsampled down too, even rows and the last take the mean of two chroma rows.
+//   with chroma subsampled down too, even rows and the last take the mean of two chroma rows
+//   (as FFmpeg 5.1 and 7.1 do; 9.0 weighs them by chroma location; here a picture keeps its RGB).
 // - Round, everything else (4:4:4, gray, RGB planes):
 //     R = clip8((cy * (Y - yOffset) + rv * (V - half) + 2^(shift-1)) >> shift), shift = 13 + depth
 //     - 8.

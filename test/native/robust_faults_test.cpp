@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "hostile/reference.h"
+#include "media/decoder_pool.h"
 #include "media/frame_index.h"
 #include "media/index_cache.h"
 #include "pipeline/context.h"
@@ -175,6 +176,24 @@ TEST(Faults, FileWrittenOverInPlace) {
   }
 }
 
+// The bytes are as they were, so nothing but the look at the file itself can tell.
+TEST(Faults, FileWrittenToWhileItIsReadIsNoticed) {
+  for (const std::string clip : {"h264_bpyramid.mp4", "mpeg4.avi", "gray_ffv1.mkv"}) {
+    const auto media = services();
+    TemporaryFile file(fixture(clip));
+    const hostile::Bytes bytes = hostile::readFile(file.path);
+    const Result whole = decodeFile(file.input(), media, options());
+    ASSERT_EQ(whole.error, "") << clip;
+    const Result r = decodeFile(file.input(), media, options(), [&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // the clock of file times
+      hostile::writeFile(file.path, bytes);
+    });
+    EXPECT_EQ(r.code, ErrorCode::Corrupt) << clip;
+    EXPECT_NE(r.error.find("was written to while it was read"), std::string::npos) << r.error;
+    EXPECT_EQ(decodeFile(file.input(), media, options()).hashes, whole.hashes) << clip;
+  }
+}
+
 TEST(Faults, SameSizeAndOtherTimeIsAnotherFile) {
   const auto media = services();
   TemporaryFile file(fixture("h264_bpyramid.mp4"));
@@ -324,6 +343,32 @@ TEST(Faults, IndexOfAFailingSource) {
       }
     }
   }
+}
+
+// A call may succeed although its decoder met damage, where no target depends on it.
+TEST(Faults, DecoderThatMetDamageIsNotKept) {
+  const hostile::Bytes intact = hostile::readFile(fixture("h264.ts"));
+  hostile::Bytes damaged = intact;
+  for (size_t packet = 40; packet < 60; ++packet) {
+    for (size_t i = 60; i < 120; ++i) damaged[packet * 188 + i] ^= 0x5a;  // payload only
+  }
+  DecodeOptions o = options();
+  o.uniformStrategy = UniformStrategy::Stream;
+  o.decodeThreads = 1;
+  const auto lastFrame = [&](const hostile::Bytes& bytes, const MediaServices& media) {
+    VideoInput input;
+    input.bytes = std::make_shared<const hostile::Bytes>(bytes);
+    Profile profile;
+    const CallContext call{o, std::make_shared<CancelToken>(), profile};
+    Sink sink;
+    const auto source = openCpuSource(input, call, media);
+    source->decode(std::vector{source->info().totalFrames - 1}, sink);
+    return sink.hashes;
+  };
+  const auto good = services(1), bad = services(1);
+  EXPECT_EQ(lastFrame(intact, good), lastFrame(damaged, bad));
+  EXPECT_EQ(good.decoders->idle(), 1u);
+  EXPECT_EQ(bad.decoders->idle(), 0u);
 }
 
 TEST(Faults, GoodAndBadCallsInEveryOrder) {

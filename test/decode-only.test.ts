@@ -1,6 +1,12 @@
 import { decodeOnly } from '../src/index.js';
 import type { DecodedFrames, DecodeOnlyConfig } from '../src/index.js';
-import { displaySize, frameTimes, rawVideo, sampledIds } from './helpers/ffmpeg.js';
+import {
+  displaySize,
+  frameTimes,
+  rawVideo,
+  sampledIds,
+  weighsChromaRows,
+} from './helpers/ffmpeg.js';
 import { fixture, fixturePath, fixtures } from './helpers/fixtures.js';
 import type { Fixture } from './helpers/fixtures.js';
 
@@ -31,9 +37,11 @@ function scalerFilter(clip: Fixture): string[] {
   const inMatrix = { 601: 'bt601', 709: 'bt709', 2020: 'bt2020' }[matrix] ?? 'bt601';
   const range = clip.features.includes('range-full') ? 'full' : 'limited';
   const flags = 'bilinear';
+  // Odd rows on chroma rows: then it takes the mean for even ones too.
+  const rows = weighsChromaRows(clip) ? ':in_v_chr_pos=256' : '';
   return clip.features.includes('rgb') || clip.features.includes('gray')
     ? []
-    : ['-vf', `scale=in_color_matrix=${inMatrix}:in_range=${range}:flags=${flags}`];
+    : ['-vf', `scale=in_color_matrix=${inMatrix}:in_range=${range}:flags=${flags}${rows}`];
 }
 
 function referenceFrames(clip: Fixture): Buffer[] {
@@ -60,11 +68,16 @@ describe.each(clips)('%s', (_, clip) => {
     // There the scaler interpolates chroma; which frame it is, is checked on the planes by ctest.
     const sameChroma = !/^(odd_4|odd_mpeg4|dv411|packed_422)/.test(clip.name);
     every = await decodeOnly({ videoPath, sequenceLength: n });
+    // All but the last row, where the mean cannot be had by a position of the chroma rows.
+    const compared = every.width * 3 * (every.height - (weighsChromaRows(clip) ? 1 : 0));
     expect(every.totalFrames).toBe(n);
     expect(every.sampledFrameIds).toEqual(reference.map((__, i) => i));
     expect(every.frames.shape).toEqual([n, every.height, every.width, 3]);
     for (const [i, expected] of reference.entries()) {
-      const { max, mean } = difference(every.frame(i).data ?? new Uint8Array(), expected);
+      const { max, mean } = difference(
+        (every.frame(i).data ?? new Uint8Array()).subarray(0, compared),
+        expected.subarray(0, compared),
+      );
       if (!sameChroma) break;
       if (max > 2 || mean >= 0.5) throw new Error(`frame ${i} differs: max ${max}, mean ${mean}`);
       if (times.length > 0) expect(every.timestampsSec[i]).toBeCloseTo(times[i] ?? NaN, 3);

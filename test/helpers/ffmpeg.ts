@@ -16,6 +16,17 @@ export function rawVideo(clip: Fixture, pixFmt: string, filter: string[] = []): 
   );
 }
 
+/**
+ * Whether ffmpeg's scaler weighs the chroma rows of this clip by where they lie: above 8 bits, from
+ * libswscale 10 (FFmpeg 9) on. Up to version 8 (FFmpeg 7.1) it takes their mean, as this package
+ * does with every FFmpeg.
+ */
+export function weighsChromaRows(clip: Fixture): boolean {
+  const versions = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' });
+  const scaler = Number(/^libswscale +(\d+)/m.exec(versions)?.[1]);
+  return scaler > 8 && /^yuv420p1\d/.test(clip.pixFmt);
+}
+
 export const displaySize = (clip: Fixture): { width: number; height: number } =>
   clip.rotation % 180 === 0
     ? { width: clip.width, height: clip.height }

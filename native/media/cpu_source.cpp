@@ -15,11 +15,12 @@
 namespace cps {
 namespace {
 
-// Note [MPEG-4 threads]
+// Note [One thread per decoder]
 // With frame threads FFmpeg's MPEG-4 decoders lose the flag that says that a picture was concealed,
 // and AV_EF_EXPLODE, which would turn it into an error (Note [Strict]), ends the whole process
 // there (av_assert0(frame->buf[0]) on a truncated packet). One thread per decoder has neither
-// problem; segments still run in parallel.
+// problem; segments still run in parallel. VP8 pictures after a lost packet, which nothing reports,
+// come out differently with every number of threads; with one they are what any player shows.
 bool mayUseFrameThreads(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MPEG4:
@@ -32,6 +33,7 @@ bool mayUseFrameThreads(AVCodecID codec) {
     case AV_CODEC_ID_MSMPEG4V3:
     case AV_CODEC_ID_WMV1:
     case AV_CODEC_ID_WMV2:
+    case AV_CODEC_ID_VP8:
       return false;
     default:
       return true;
@@ -65,8 +67,8 @@ class CpuSource final : public FrameSource {
 
   void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink);
   void runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink);
-  void attempt(Worker& worker, int32_t first, int32_t last, std::vector<int32_t>& open,
-               FrameSink& sink);
+  void attempt(Worker& worker, const DecodeSegment& packets, bool everything,
+               std::vector<int32_t>& open, FrameSink& sink);
   void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
   void openReader(Worker& worker) {
@@ -77,6 +79,7 @@ class CpuSource final : public FrameSource {
     return pooled() ? services_.decoders->take(*index_.parameters, config)
                     : std::make_unique<PacketDecoder>(*index_.parameters, config);
   }
+  void closeReader(Worker& worker);
   void finish(Worker& worker);
 
   const IndexedVideo video_;
@@ -157,11 +160,15 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
   });
 }
 
+void CpuSource::closeReader(Worker& worker) {
+  if (!worker.reader) return;
+  totals_.read += worker.reader->packetsRead();
+  totals_.seeks += worker.reader->seeks();
+  worker.reader.reset();
+}
+
 void CpuSource::finish(Worker& worker) {
-  if (worker.reader) {
-    totals_.read += worker.reader->packetsRead();
-    totals_.seeks += worker.reader->seeks();
-  }
+  closeReader(worker);
   if (worker.decoder && pooled()) {
     services_.decoders->giveBack(std::move(worker.decoder), *index_.parameters, worker.config);
   }
@@ -171,7 +178,8 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   openReader(worker);
   // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
   // of a group shows what a new one makes of it.
-  if (!index_.startIsGood(segment.first)) {
+  const bool forgets = flushForgets(index_.parameters->codec_id);
+  if (!index_.startIsGood(segment.first) || (worker.decoder && !forgets)) {
     worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
   } else if (!worker.decoder) {
     worker.decoder = takeDecoder(worker.config);
@@ -179,35 +187,39 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
     worker.decoder->flush();
   }
   std::vector<int32_t> open = segment.targets;
-  int32_t first = segment.first;
+  DecodeSegment packets = segment;
   bool steppedBack = false;
-  for (;;) {
+  for (bool again = false;; again = true) {
     try {
-      attempt(worker, first, segment.last, open, sink);
+      attempt(worker, packets, again, open, sink);
       return;
     } catch (const StrictFailure&) {
-      // Note [Strict] in packet_decoder.h.
+      // Note [Strict] in packet_decoder.h; or a packet was dropped that was needed.
     } catch (const DamagedPicture& damaged) {
       const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
-      if (first == 0 || steppedBack) {
+      if (packets.first == 0 || steppedBack) {
         throw Error(ErrorCode::Corrupt, Stage::Decode,
                     video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
                         ". The file is damaged there.");
       }
       // An entry point may have been none after all: once more from the one before.
-      first = index_.startFor(first - 1);
+      packets.first = index_.startFor(packets.first - 1);
       steppedBack = true;
     }
+    // Not every stream can be gone back in, and damaged ones less than others.
+    closeReader(worker);
+    openReader(worker);
     worker.config.threads = 1;
     worker.config.strict = false;
     worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
   }
 }
 
-void CpuSource::attempt(Worker& worker, int32_t first, int32_t last, std::vector<int32_t>& open,
-                        FrameSink& sink) {
+// `everything`: packets that no picture refers to are not left out.
+void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, bool everything,
+                        std::vector<int32_t>& open, FrameSink& sink) {
   const std::vector<int32_t> targets = open;
-  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict,
+  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict, everything,
                          [&](int32_t ordinal, const AVFrame& frame) {
                            const int64_t d =
                                index_.packets[static_cast<size_t>(ordinal)].displayIndex;
@@ -220,7 +232,11 @@ void CpuSource::attempt(Worker& worker, int32_t first, int32_t last, std::vector
     totals_.dropped += decoder.counters().packetsDropped;
   };
   try {
-    decoder.run(first, last, targets);
+    decoder.run(packets.first, packets.last, targets);
+  } catch (const DamagedPicture&) {
+    count();
+    if (decoder.mayLackWhatWasDropped()) throw StrictFailure();
+    throw;
   } catch (...) {
     count();
     throw;
@@ -246,7 +262,13 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
     return Error(ErrorCode::Corrupt, Stage::Decode,
                  video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged.");
   };
+  BitstreamFormat bitstream = index_.bitstream;
+  H264PictureNumbers numbers;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
+    for (const int64_t number : decoder.takeUnreferenced()) {
+      const bool key = index_.packets[static_cast<size_t>(number)].key;
+      failed = failed || !key;
+    }
     // Errors before the first picture are of packets that show nothing.
     if (!frame) {
       failed = failed || count > 0;
@@ -265,6 +287,12 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   try {
     while (next < displayIndices.size() && reader.read(*packet)) {
       ++decoded;
+      const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
+      followHeaders(bytes, bitstream);
+      if (bitstream.codec == AV_CODEC_ID_H264 &&
+          !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
+        failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
+      }
       decoder.decode(*packet, reader.next() - 1, output);
     }
   } catch (const SeekMismatch&) {

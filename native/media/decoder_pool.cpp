@@ -9,13 +9,13 @@ namespace {
 constexpr int64_t kMaxIdleBytes = 48 << 20;
 constexpr int64_t kPicturesHeld = 6;
 
-// FFV1 is none of them also because it keeps what damage did to it through a flush.
-bool startsAnew(AVCodecID codec) {
+}  // namespace
+
+bool flushForgets(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_H264:
     case AV_CODEC_ID_HEVC:
     case AV_CODEC_ID_AV1:
-    case AV_CODEC_ID_VP8:
     case AV_CODEC_ID_VP9:
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
@@ -24,8 +24,6 @@ bool startsAnew(AVCodecID codec) {
       return false;
   }
 }
-
-}  // namespace
 
 DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderConfig& config) {
   return {p.codec_id,
@@ -61,7 +59,7 @@ std::unique_ptr<PacketDecoder> DecoderPool::take(const AVCodecParameters& parame
 void DecoderPool::giveBack(std::unique_ptr<PacketDecoder> decoder,
                            const AVCodecParameters& parameters, const DecoderConfig& config) {
   if (!decoder || decoder->tainted() || capacity_ == 0) return;
-  if (!startsAnew(parameters.codec_id)) return;
+  if (!flushForgets(parameters.codec_id)) return;
   decoder->flush();
   const int64_t bytes = pictureBytes(parameters.format, parameters.width, parameters.height) *
                         (kPicturesHeld + config.threads);

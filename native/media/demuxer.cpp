@@ -1,5 +1,7 @@
 #include "media/demuxer.h"
 
+#include <algorithm>
+#include <climits>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -130,8 +132,9 @@ void Demuxer::open(int64_t maxTableBytes) {
 }
 
 void Demuxer::findStreamInfo() {
+  const int64_t most = std::min<int64_t>(maxPixels_ + kCodedSlack, INT_MAX);
   std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
-  for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", maxPixels_ + kCodedSlack, 0);
+  for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", most, 0);
   const int status =
       avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
   for (AVDictionary*& o : options) av_dict_free(&o);

@@ -185,10 +185,9 @@ class IndexBuilder {
     sizeFromBitstream(packet, index);
     firstIsEntry_ = isEntryPoint(bytesOf(packet), index.bitstream);
     if (index.parameters->codec_id == AV_CODEC_ID_H264) {
-      const AVCodecParameters& par = *index.parameters;
-      framesOnly_ = h264FramesOnly({par.extradata, static_cast<size_t>(par.extradata_size)},
-                                   bytesOf(packet), index.bitstream)
-                        .value_or(false);
+      H264Headers headers = index.bitstream.h264;
+      readH264Headers(bytesOf(packet), index.bitstream.lengthBytes, headers);
+      framesOnly_ = h264FramesOnly(headers).value_or(false);
     }
   }
 

@@ -4,91 +4,10 @@
 
 #include "media/av1.h"
 #include "media/bit_reader.h"
+#include "media/nal_units.h"
 
 namespace cps {
 namespace {
-
-// First position at or after `from` of a start code 00 00 01; the size when there is none.
-size_t findStartCode(std::span<const uint8_t> d, size_t from) {
-  for (size_t i = from; i + 2 < d.size();) {
-    if (d[i + 2] > 1) {
-      i += 3;
-    } else if (d[i + 2] == 1 && d[i] == 0 && d[i + 1] == 0) {
-      return i;
-    } else {
-      ++i;
-    }
-  }
-  return d.size();
-}
-
-// Calls visit(nal) for each unit until it returns false. False when the framing is broken.
-template <typename Visit>
-bool forEachNal(std::span<const uint8_t> d, int lengthBytes, Visit visit) {
-  if (lengthBytes == 0) {
-    size_t at = findStartCode(d, 0);
-    while (at < d.size()) {
-      const size_t begin = at + 3;
-      at = findStartCode(d, begin);
-      if (at > begin && !visit(d.subspan(begin, at - begin))) return true;
-    }
-    return true;
-  }
-  size_t at = 0;
-  while (at + lengthBytes <= d.size()) {
-    size_t n = 0;
-    for (int i = 0; i < lengthBytes; ++i) n = n << 8 | d[at++];
-    if (n > d.size() - at) return false;
-    if (n > 0 && !visit(d.subspan(at, n))) return true;
-    at += n;
-  }
-  return at == d.size();
-}
-
-enum H264Nal { kH264Slice = 1, kH264PartA = 2, kH264PartC = 4, kH264Idr = 5, kH264Sei = 6 };
-constexpr int kH264Sps = 7;
-
-bool isH264IntraSlice(std::span<const uint8_t> nal) {
-  BitReader r(nal.subspan(1));
-  r.ue();  // first_mb_in_slice
-  const uint32_t type = r.ue() % 5;
-  return !r.ended() && (type == 2 || type == 4);
-}
-
-// recovery_frame_cnt of a recovery point message in this SEI unit, or -1.
-int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
-  constexpr uint32_t kRecoveryPoint = 6;
-  BitReader r(nal.subspan(1));
-  while (!r.ended()) {
-    uint32_t type = 0, size = 0, byte;
-    do type += byte = r.bits(8);
-    while (byte == 255 && !r.ended());
-    do size += byte = r.bits(8);
-    while (byte == 255 && !r.ended());
-    if (r.ended()) return -1;
-    if (type == kRecoveryPoint) return r.ue();
-    for (uint32_t i = 0; i < size && !r.ended(); ++i) r.bits(8);
-  }
-  return -1;
-}
-
-bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes) {
-  bool idr = false, recovery = false, slices = false, intra = true;
-  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
-    const int type = nal[0] & 31;
-    if (type == kH264Idr) {
-      idr = true;
-      return false;
-    }
-    if (type == kH264Sei && h264RecoveryCount(nal) == 0) recovery = true;
-    if (type >= kH264Slice && type <= kH264PartC) {
-      slices = true;
-      intra = intra && type <= kH264PartA && isH264IntraSlice(nal);
-    }
-    return true;
-  });
-  return idr || (whole && recovery && slices && intra);
-}
 
 bool isHevcEntry(std::span<const uint8_t> packet, int lengthBytes) {
   bool irap = false;
@@ -99,21 +18,6 @@ bool isHevcEntry(std::span<const uint8_t> packet, int lengthBytes) {
     return false;
   });
   return irap;
-}
-
-bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {
-  bool slices = false, referenced = false;
-  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
-    const int type = nal[0] & 31;
-    if (type >= kH264Slice && type <= kH264Idr) {
-      slices = true;
-      referenced = referenced || type == kH264Idr || (nal[0] & 0x60) != 0;
-    } else if (type == kH264Sps || type == 8) {
-      referenced = true;  // parameter sets that later pictures may need
-    }
-    return !referenced;
-  });
-  return whole && slices && !referenced;
 }
 
 bool isHevcDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format) {
@@ -168,49 +72,6 @@ int hevcSubLayers(std::span<const uint8_t> extra, int lengthBytes) {
   return layers;
 }
 
-bool spsFramesOnly(std::span<const uint8_t> nal) {
-  BitReader r(nal.subspan(1));
-  const uint32_t profile = r.bits(8);
-  r.bits(16);  // constraints, level
-  r.ue();      // id
-  static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44,  83, 86,
-                                       118, 128, 138, 139, 134, 135};
-  if (std::find(std::begin(kHigh), std::end(kHigh), profile) != std::end(kHigh)) {
-    const uint32_t chroma = r.ue();
-    if (chroma == 3) r.bit();
-    r.ue();
-    r.ue();
-    r.bit();
-    if (r.bit()) {  // scaling matrices
-      for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i) {
-        if (!r.bit()) continue;
-        int last = 8, next = 8;
-        for (int j = 0; j < (i < 6 ? 16 : 64); ++j) {
-          if (next != 0) next = (last + r.se() + 256) % 256;
-          last = next == 0 ? last : next;
-        }
-      }
-    }
-  }
-  r.ue();  // log2_max_frame_num
-  const uint32_t pocType = r.ue();
-  if (pocType == 0) {
-    r.ue();
-  } else if (pocType == 1) {
-    r.bit();
-    r.se();
-    r.se();
-    const uint32_t cycle = r.ue();
-    for (uint32_t i = 0; i < cycle && i < 256; ++i) r.se();
-  }
-  r.ue();  // max_num_ref_frames
-  r.bit();
-  r.ue();
-  r.ue();
-  const bool framesOnly = r.bit() != 0;
-  return framesOnly && !r.ended();
-}
-
 // Shown pictures of one VP9 frame: 0 or 1.
 int vp9Shown(std::span<const uint8_t> frame) {
   if (frame.empty()) return 0;
@@ -254,7 +115,8 @@ BitstreamFormat bitstreamFormat(const AVCodecParameters& par) {
   format.codec = par.codec_id;
   const std::span<const uint8_t> extra(par.extradata, static_cast<size_t>(par.extradata_size));
   if (par.codec_id == AV_CODEC_ID_H264) {
-    if (extra.size() >= 7 && extra[0] == 1) format.lengthBytes = (extra[4] & 3) + 1;
+    format.lengthBytes = h264LengthBytes(extra);
+    readH264Extradata(extra, format.h264);
   } else if (par.codec_id == AV_CODEC_ID_HEVC) {
     // Annex B begins with a start code, hvcC with its version.
     const bool hvcc = extra.size() >= 23 && (extra[0] || extra[1] || extra[2] > 1);
@@ -296,8 +158,11 @@ bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format)
 }
 
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {
-  if (format.codec != AV_CODEC_ID_AV1) return;
-  if (const auto sequence = av1SequenceOf(packet)) format.av1 = *sequence;
+  if (format.codec == AV_CODEC_ID_AV1) {
+    if (const auto sequence = av1SequenceOf(packet)) format.av1 = *sequence;
+  } else if (format.codec == AV_CODEC_ID_H264) {
+    readH264Headers(packet, format.lengthBytes, format.h264);
+  }
 }
 
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {
@@ -305,33 +170,6 @@ int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {
   if (codec == AV_CODEC_ID_VP8) return (packet[0] & 0x10) ? 1 : 0;
   if (codec == AV_CODEC_ID_VP9) return vp9ShownPictures(packet);
   return 1;
-}
-
-std::optional<bool> h264FramesOnly(std::span<const uint8_t> extradata,
-                                   std::span<const uint8_t> firstPacket,
-                                   const BitstreamFormat& format) {
-  std::optional<bool> framesOnly;
-  const auto look = [&](std::span<const uint8_t> nal) {
-    if ((nal[0] & 31) == kH264Sps && nal.size() > 4) {
-      framesOnly = framesOnly.value_or(true) && spsFramesOnly(nal);
-    }
-    return true;
-  };
-  if (format.lengthBytes > 0) {  // avcC: a count of parameter sets, each with a 16-bit size
-    const size_t count = extradata[5] & 31;
-    size_t at = 6;
-    for (size_t i = 0; i < count && at + 2 <= extradata.size(); ++i) {
-      const size_t n = size_t{extradata[at]} << 8 | extradata[at + 1];
-      at += 2;
-      if (n == 0 || n > extradata.size() - at) break;
-      look(extradata.subspan(at, n));
-      at += n;
-    }
-  } else {
-    forEachNal(extradata, 0, look);
-  }
-  forEachNal(firstPacket, format.lengthBytes, look);
-  return framesOnly;
 }
 
 }  // namespace cps

@@ -1,11 +1,11 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "ffmpeg/handles.h"
 #include "media/av1.h"
+#include "media/h264.h"
 
 namespace cps {
 
@@ -14,7 +14,8 @@ struct BitstreamFormat {
   AVCodecID codec = AV_CODEC_ID_NONE;
   int lengthBytes = 0;    // H.264 and HEVC: bytes of the length prefix; 0: Annex B start codes
   int hevcSubLayers = 0;  // temporal sub-layers as declared; 0: not known
-  Av1Sequence av1;        // as far as it is known
+  H264Headers h264;       // as far as they are known
+  Av1Sequence av1;        // the same
 };
 BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
 
@@ -30,16 +31,10 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
 // False when in doubt.
 bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
-// Takes note of headers in the stream that isDroppable needs for the packets after this one (AV1).
+// Takes note of headers in the stream, for this packet and those after it (AV1, H.264).
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format);
 
 // Pictures that a packet shows, where its header tells: VP8 and VP9 may carry hidden ones only.
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);
-
-// Whether every picture of an H.264 stream is a whole frame, from the parameter sets in extradata
-// or in the first packet; nullopt when there are none.
-std::optional<bool> h264FramesOnly(std::span<const uint8_t> extradata,
-                                   std::span<const uint8_t> firstPacket,
-                                   const BitstreamFormat& format);
 
 }  // namespace cps

@@ -48,11 +48,9 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
       parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
   if (config.strict && canExplode) context_->err_recognition |= AV_EF_EXPLODE;
   marked_ = usesMarks(parameters.codec_id);
-  if (marked_) {
-    markPictures(*context_);
-    // Concealment would write over the marks, and its own flag gets lost between frame threads.
-    if (config.strict) context_->error_concealment = 0;
-  }
+  buffers_.install(*context_);
+  // Concealment would write over the marks, and its own flag gets lost between frame threads.
+  if (marked_ && config.strict) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
   // Cropping to the exact sample even where that leaves planes unaligned.
@@ -105,7 +103,10 @@ void PacketDecoder::drain(const Output& output) {
   receive(output);
 }
 
-void PacketDecoder::flush() { avcodec_flush_buffers(context_.get()); }
+void PacketDecoder::flush() {
+  avcodec_flush_buffers(context_.get());
+  buffers_.forget();
+}
 
 void PacketDecoder::receive(const Output& output) {
   for (int errors = 0; errors < kMaxErrorsInARow;) {

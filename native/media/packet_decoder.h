@@ -5,6 +5,7 @@
 
 #include "core/options.h"
 #include "ffmpeg/handles.h"
+#include "media/picture_buffers.h"
 
 namespace cps {
 
@@ -38,6 +39,11 @@ class PacketDecoder {
   // Ready for packets from anywhere else.
   void flush();
 
+  // Numbers of packets whose picture lacks references (Note [Made-up references]), since the last
+  // call. With frame threads up to as many packets late as there are threads, but before the
+  // picture comes out.
+  std::vector<int64_t> takeUnreferenced() { return buffers_.takeRepeated(); }
+
   int threads() const { return context_->thread_count; }
   // Something happened that a later use could notice.
   bool tainted() const { return tainted_; }
@@ -46,6 +52,7 @@ class PacketDecoder {
  private:
   void receive(const Output& output);
 
+  PictureBuffers buffers_;  // the context points to it
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;
   bool tainted_ = false;

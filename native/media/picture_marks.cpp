@@ -40,33 +40,33 @@ void forEachMark(const AVFrame& frame, int x0, int y0, int step, const Fn& fn) {
   }
 }
 
-int getMarkedBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
-  const int status = avcodec_default_get_buffer2(context, frame, flags);
-  if (status < 0 || !frame->data[0]) return status;
-  const int step = bytesPerSample(*frame);
-  if (step == 0) return status;
-  forEachMark(*frame, 0, 0, step, [](uint8_t* at) {
-    std::memcpy(at, &kMark, sizeof(kMark));
-    return true;
-  });
-  return status;
-}
-
 }  // namespace
 
 bool usesMarks(AVCodecID codec) {
-  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MJPEG ||
-         codec == AV_CODEC_ID_FFV1;
+  switch (codec) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+    case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_FFV1:
+    case AV_CODEC_ID_QTRLE:
+    case AV_CODEC_ID_MSRLE:
+    case AV_CODEC_ID_MSVIDEO1:
+    case AV_CODEC_ID_CINEPAK:
+    case AV_CODEC_ID_RPZA:
+    case AV_CODEC_ID_SMC:
+      return true;
+    default:
+      return false;
+  }
 }
 
-void markPictures(AVCodecContext& context) {
-  context.get_buffer2 = getMarkedBuffer;
-#if LIBAVCODEC_VERSION_MAJOR < 60
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-  context.thread_safe_callbacks = 1;  // else frame threads wait for the caller's thread
-#pragma GCC diagnostic pop
-#endif
+void setMarks(AVFrame& frame) {
+  const int step = bytesPerSample(frame);
+  if (step == 0 || !frame.data[0]) return;
+  forEachMark(frame, 0, 0, step, [](uint8_t* at) {
+    std::memcpy(at, &kMark, sizeof(kMark));
+    return true;
+  });
 }
 
 bool hasMark(const AVFrame& frame) {

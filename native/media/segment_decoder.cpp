@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ffmpeg/util.h"
+#include "media/ffv1.h"
 
 namespace cps {
 namespace {
@@ -14,17 +15,27 @@ constexpr int32_t kLostAfter = 96;
 
 bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
   // Where pictures were counted, a packet without references may be half of a picture.
-  if (index_.trust != IndexTrust::Timestamps) return false;
+  if (everything_ || index_.trust != IndexTrust::Timestamps) return false;
   if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
   return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
+}
+
+// What the packet itself says, whatever the decoder makes of it.
+bool SegmentDecoder::isBroken(const AVPacket& packet) const {
+  if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0) return true;
+  return bitstream_.codec == AV_CODEC_ID_FFV1 &&
+         !ffv1ChecksumsHold({packet.data, static_cast<size_t>(packet.size)});
 }
 
 void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
   targets_ = targets;
   inside_.clear();
   damaged_.clear();
+  lostBefore_.clear();
+  h264Numbers_ = {};
   held_.clear();
   given_ = 0;
+  unreferenced_ = false;
   const PacketDecoder::Output output = [this](AVFrame* frame, int error) {
     takeOutput(frame, error);
   };
@@ -32,24 +43,30 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   reader_.moveTo(first);
   while (reader_.next() <= last && reader_.read(*packet)) {
     current_ = reader_.next() - 1;
-    followHeaders({packet->data, static_cast<size_t>(packet->size)}, bitstream_);
+    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
+    followHeaders(bytes, bitstream_);
+    if (bitstream_.codec == AV_CODEC_ID_H264 &&
+        !h264Numbers_.follows(bytes, bitstream_.lengthBytes, bitstream_.h264)) {
+      noteMissingBefore(current_);
+    }
     if (mayDrop(*packet, current_)) {
       ++counters_.packetsDropped;
       continue;
     }
     // Pictures that an edit list cuts out come out too: damage in them must be seen.
     packet->flags &= ~AV_PKT_FLAG_DISCARD;
-    const bool corrupt = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
-    if (corrupt) damaged_.push_back(current_);
+    if (isBroken(*packet)) damaged_.push_back(current_);
     const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
     if (entry.displayIndex >= 0) inside_.insert(current_);
     ++counters_.packetsDecoded;
     decoder_.decode(*packet, current_, output);
+    noteUnreferenced();
     forgetLost(current_);
     giveOutHeld();
     if (given_ == targets_.size()) return;
   }
   decoder_.drain(output);
+  noteUnreferenced();
   // What has not come out by now was lost: what refers to it is not right either.
   damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
   inside_.clear();
@@ -62,7 +79,23 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
 }
 
+// Note [Made-up references] in picture_buffers.h.
+void SegmentDecoder::noteUnreferenced() {
+  for (const int64_t number : decoder_.takeUnreferenced()) {
+    noteMissingBefore(static_cast<int32_t>(number));
+    unreferenced_ = true;
+  }
+}
+
+// What an entry point lacks only its leading pictures can notice.
+void SegmentDecoder::noteMissingBefore(int32_t ordinal) {
+  const bool entry = index_.startFor(ordinal) == ordinal;
+  if (strict_ && !entry) throw StrictFailure();
+  (entry ? lostBefore_ : damaged_).push_back(ordinal);
+}
+
 void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
+  noteUnreferenced();
   if (!frame) {
     if (strict_) throw StrictFailure();
     // One thread decodes a packet before it takes the next: the error is of this one.
@@ -102,8 +135,8 @@ void SegmentDecoder::giveOutHeld() {
     }
     if (isSpoilt(ordinal)) {
       const bool itself = isDamaged(*held_[i].frame);
-      throw DamagedPicture{ordinal,
-                           itself ? "it is damaged" : "a picture that it depends on is damaged"};
+      throw DamagedPicture{
+          ordinal, itself ? "it is damaged" : "a picture that it depends on is damaged or missing"};
     }
     const UniqueAVFrame frame = std::move(held_[i].frame);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
@@ -113,8 +146,12 @@ void SegmentDecoder::giveOutHeld() {
 }
 
 bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
-  return std::any_of(damaged_.begin(), damaged_.end(),
-                     [&](int32_t bad) { return damageReaches(index_, bad, ordinal); });
+  const auto spoils = [&](int32_t bad) { return damageReaches(index_, bad, ordinal); };
+  const auto leadsOver = [&](int32_t entry) {
+    return entry < ordinal && index_.startFor(ordinal) < entry;
+  };
+  return std::any_of(damaged_.begin(), damaged_.end(), spoils) ||
+         std::any_of(lostBefore_.begin(), lostBefore_.end(), leadsOver);
 }
 
 bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target) {

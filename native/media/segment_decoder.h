@@ -43,19 +43,24 @@ class SegmentDecoder {
  public:
   using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
 
+  // `everything`: also packets that no picture refers to are decoded.
   SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
-                 Give give)
+                 bool everything, Give give)
       : index_(index),
         bitstream_(index.bitstream),
         reader_(reader),
         decoder_(decoder),
         strict_(strict),
+        everything_(everything),
         give_(std::move(give)) {}
 
   // Decodes packets [first, last] for these targets. Throws DamagedPicture, StrictFailure,
   // SeekMismatch; whatever was given out before stays given out.
   void run(int32_t first, int32_t last, std::span<const int32_t> targets);
   const DecodeCounters& counters() const { return counters_; }
+  // Whether what was left out may be what a picture lacked: HEVC lists of references may name
+  // pictures that nothing refers to.
+  bool mayLackWhatWasDropped() const { return unreferenced_ && counters_.packetsDropped > 0; }
 
  private:
   struct Held {
@@ -64,23 +69,29 @@ class SegmentDecoder {
   };
 
   void takeOutput(AVFrame* frame, int error);
+  void noteUnreferenced();
+  void noteMissingBefore(int32_t ordinal);
   void giveOutHeld();
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
+  bool isBroken(const AVPacket& packet) const;
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
 
   const FrameIndex& index_;
   BitstreamFormat bitstream_;
+  H264PictureNumbers h264Numbers_;
   PacketReader& reader_;
   PacketDecoder& decoder_;
-  const bool strict_;
+  const bool strict_, everything_;
   Give give_;
   DecodeCounters counters_;
 
   std::span<const int32_t> targets_;
   int32_t current_ = 0;
-  std::set<int32_t> inside_;      // fed, shown, not out yet
-  std::vector<int32_t> damaged_;  // packets that failed or whose picture is damaged
+  std::set<int32_t> inside_;         // fed, shown, not out yet
+  std::vector<int32_t> damaged_;     // packets that failed or whose picture is damaged
+  std::vector<int32_t> lostBefore_;  // entry points before which references are missing
+  bool unreferenced_ = false;        // references were missing somewhere
   std::vector<Held> held_;
   size_t given_ = 0;
 };

@@ -9,10 +9,13 @@
 #include <filesystem>
 #include <fstream>
 #include <random>
+#include <set>
 #include <thread>
 
 #include "media/byte_source.h"
+#include "media/demuxer.h"
 #include "media/index_cache.h"
+#include "media/nal.h"
 #include "media_common.h"
 
 namespace media_test {
@@ -181,6 +184,62 @@ TEST(MediaErrors, AFlippedBitIsAnErrorOrUnnoticeable) {
     }
     std::printf("%s: %d right, %d errors, %d unnoticed\n", name, right, errors, unnoticed);
     EXPECT_GT(right, 0);
+  }
+}
+
+// A raw stream without one of the packets that others refer to, from `from` on.
+std::vector<uint8_t> withoutReference(const std::string& name, int from) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
+  const cps::BitstreamFormat format = cps::bitstreamFormat(demuxer.parameters());
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  std::vector<uint8_t> out;
+  bool left = false;
+  for (int i = 0; demuxer.read(*packet); ++i) {
+    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
+    const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+    if (!left && i >= from && !key && !cps::isDroppable(bytes, format)) {
+      left = true;
+      continue;
+    }
+    out.insert(out.end(), bytes.begin(), bytes.end());
+  }
+  EXPECT_TRUE(left);
+  return out;
+}
+
+// FFmpeg makes the missing picture up and reports no error for those that refer to it.
+TEST(MediaErrors, PicturesWhoseReferencesAreMissingAreNotGivenOut) {
+  for (const char* name : {"raw.h264", "raw.hevc"}) {
+    std::set<uint64_t> intact;
+    for (const ReferenceFrame& frame : decodeSequentially(fixturePath(name))) {
+      intact.insert(frame.hash);
+    }
+    for (const int from : {3, 55}) {
+      SCOPED_TRACE(std::string(name) + " without a packet from " + std::to_string(from));
+      cps::VideoInput input;
+      input.bytes = std::make_shared<const std::vector<uint8_t>>(withoutReference(name, from));
+      {
+        Services services(from == 3 ? 1 : 2);
+        const cps::DecodeOptions options = defaultOptions();
+        cps::Profile profile;
+        const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+        const auto source = cps::openCpuSource(input, call, services.media);
+        int right = 0, errors = 0;
+        for (int64_t id = 0; id < source->info().totalFrames; id += 3) {
+          Collector sink;
+          const std::string error = errorOf([&] { source->decode(std::vector{id}, sink); });
+          if (error.empty()) {
+            EXPECT_EQ(intact.count(sink.frames.at(id).hash), 1u) << "frame " << id;
+            ++right;
+          } else {
+            EXPECT_NE(error.find("missing"), std::string::npos) << error;
+            ++errors;
+          }
+        }
+        EXPECT_GE(right, 15);
+        EXPECT_GE(errors, 1);
+      }
+    }
   }
 }
 

@@ -8,6 +8,7 @@
 
 #include "media/color.h"
 #include "media/demuxer.h"
+#include "media/ffv1.h"
 #include "media/nal.h"
 #include "media_common.h"
 
@@ -53,6 +54,93 @@ TEST(EntryPoints, OpenAndClosedGroupsAreEntered) {
     EXPECT_GT(counts.keys, 1) << name;
     EXPECT_EQ(counts.entries, counts.keys) << name;
     EXPECT_EQ(counts.entriesWithoutKey, 0) << name;
+  }
+}
+
+// Bits of a sequence parameter set, written by hand from the standard (7.3.2.1.1).
+std::vector<uint8_t> sequenceParameterSet(bool gaps) {
+  std::string bits =
+      "01000010"
+      "00000000"
+      "00011110";  // Baseline, no constraints, level 3
+  bits +=
+      "1"
+      "1"
+      "011"
+      "010";  // id 0, log2_max_frame_num 4, order type 2, one reference
+  bits += gaps ? "1" : "0";
+  bits +=
+      "00110"
+      "00101"
+      "1";  // 6 x 5 macroblocks, frames only
+  bits +=
+      "1"
+      "0"
+      "0"
+      "1";  // direct 8x8, no cropping, no VUI, end
+  while (bits.size() % 8 != 0) bits += '0';
+  std::vector<uint8_t> out = {0x67};
+  for (size_t i = 0; i < bits.size(); i += 8) {
+    out.push_back(static_cast<uint8_t>(std::stoi(bits.substr(i, 8), nullptr, 2)));
+  }
+  return out;
+}
+
+TEST(H264Gaps, AreReadFromParameterSetsOutsideAndInTheStream) {
+  const std::vector<uint8_t> pictureSet = {0x68, 0xc0};  // both ids 0
+  for (const bool gaps : {false, true}) {
+    const std::vector<uint8_t> set = sequenceParameterSet(gaps);
+    std::vector<uint8_t> unit = {0, 0, 1};
+    unit.insert(unit.end(), set.begin(), set.end());
+    unit.insert(unit.end(), {0, 0, 1, pictureSet[0], pictureSet[1]});
+    cps::BitstreamFormat format;
+    format.codec = AV_CODEC_ID_H264;
+    cps::followHeaders(unit, format);
+    EXPECT_TRUE(format.h264.sequence[0].known);
+    EXPECT_EQ(format.h264.sequence[0].gaps, gaps);
+    EXPECT_EQ(format.h264.sequence[0].frameNumBits, 4);
+    EXPECT_EQ(cps::h264FramesOnly(format.h264), true);
+    const std::unique_ptr<AVCodecParameters, void (*)(AVCodecParameters*)> parameters(
+        avcodec_parameters_alloc(), [](AVCodecParameters* p) { avcodec_parameters_free(&p); });
+    parameters->codec_id = AV_CODEC_ID_H264;
+    std::vector<uint8_t> avcc = {1, 66, 0, 30, 0xff, 0xe1, 0, static_cast<uint8_t>(set.size())};
+    avcc.insert(avcc.end(), set.begin(), set.end());
+    avcc.insert(avcc.end(), {1, 0, 2, pictureSet[0], pictureSet[1]});
+    for (const std::vector<uint8_t>& extradata : {unit, avcc}) {
+      av_freep(&parameters->extradata);
+      parameters->extradata =
+          static_cast<uint8_t*>(av_mallocz(extradata.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+      std::copy(extradata.begin(), extradata.end(), parameters->extradata);
+      parameters->extradata_size = static_cast<int>(extradata.size());
+      EXPECT_EQ(cps::bitstreamFormat(*parameters).h264.sequence[0].gaps, gaps);
+      EXPECT_EQ(cps::bitstreamFormat(*parameters).h264.sequenceOf[0], 0);
+    }
+  }
+}
+
+TEST(Ffv1Checksums, NoticeEveryFlippedBit) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath("gray10.mkv")), nullptr);
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  std::mt19937 random(3);
+  int packets = 0;
+  while (demuxer.read(*packet)) {
+    ++packets;
+    std::vector<uint8_t> bytes(packet->data, packet->data + packet->size);
+    EXPECT_TRUE(cps::ffv1ChecksumsHold(bytes));
+    // Not in the last eight bytes: a wrong size breaks the chain, which the decoder reports.
+    bytes[random() % (bytes.size() / 8)] ^= static_cast<uint8_t>(1u << random() % 8);
+    EXPECT_FALSE(cps::ffv1ChecksumsHold(bytes));
+  }
+  EXPECT_EQ(packets, 50);
+}
+
+TEST(Ffv1Checksums, AreNotExpectedWhereThereAreNone) {
+  for (const char* name : {"rgb_ffv1.mkv", "gray_ffv1.mkv", "odd_422.mkv"}) {
+    cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
+    const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+    while (demuxer.read(*packet)) {
+      EXPECT_TRUE(cps::ffv1ChecksumsHold({packet->data, static_cast<size_t>(packet->size)}));
+    }
   }
 }
 

@@ -225,7 +225,7 @@ int64_t peakMiB() {
 
 // Note [Tables that lie]: 80 million samples in a file of kilobytes; FFmpeg alone takes 3.9 GB.
 TEST(Limits, TablesThatLieTakeNoMemory) {
-  for (const std::string& clip : {"small.mp4", "fragmented.mp4"}) {
+  for (const std::string clip : {"small.mp4", "fragmented.mp4"}) {
     hostile::Bytes bytes = hostile::readFile(fixture(clip));
     const std::string box = clip == "small.mp4" ? "stsz" : "trun";
     const auto put = [&](size_t at, uint32_t v) {

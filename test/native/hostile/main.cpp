@@ -29,7 +29,7 @@ struct Arguments {
 };
 
 constexpr const char* kHelp =
-    "hostile_corpus [--per-clip N] [--seconds S] [--seed N] [--clip NAME] [--case NAME]\n"
+    "hostile_corpus [--per-clip N] [--seconds S] [--seed N] [--clip NAME] [--case 'NAME|NAME']\n"
     "               [--save FILE]\n"
     "Needs CPS_FIXTURES. Without options: every case of every clip.\n";
 
@@ -56,6 +56,15 @@ Arguments parse(int argc, char** argv) {
     }
   }
   return a;
+}
+
+// `names`: parts of labels, with '|' between them; empty: all.
+bool isWanted(const std::string& label, const std::string& names) {
+  std::istringstream list(names);
+  for (std::string name; std::getline(list, name, '|');) {
+    if (label.find(name) != std::string::npos) return true;
+  }
+  return names.empty();
 }
 
 // A case may take no longer than this, whatever the sanitizer costs.
@@ -115,7 +124,7 @@ void runFiles(Runner& runner, const std::string& folder, const Arguments& argume
   const auto run = [&](const std::string& name, bool mayDecode) {
     g_beat++;
     const std::string label = "files: " + name;
-    if (label.find(arguments.name) == std::string::npos) return;
+    if (!isWanted(label, arguments.name)) return;
     runner.runPath(dir + "/" + name, label, mayDecode);
   };
   const std::vector<std::pair<std::string, std::string>> playlists = {
@@ -232,7 +241,7 @@ int main(int argc, char** argv) {
     int64_t done = 0;
     for (const Mutation& mutation : mutations) {
       const std::string label = clipName + ": " + mutation.name;
-      if (label.find(arguments.name) == std::string::npos) continue;
+      if (!isWanted(label, arguments.name)) continue;
       if ((arguments.perClip > 0 && ++done > arguments.perClip) || elapsed() > arguments.seconds) {
         break;
       }

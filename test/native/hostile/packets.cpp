@@ -258,7 +258,10 @@ std::vector<Mutation> packetMutations(const Bytes& clip, const Bytes& other) {
     copy.parameters.reset(avcodec_parameters_alloc());
     avcodec_parameters_copy(copy.parameters.get(), source->parameters.get());
     copy.timeBase = source->timeBase;
-    for (const auto& p : source->packets) copy.packets.emplace_back(av_packet_clone(p.get()));
+    for (const auto& p : source->packets) {
+      copy.packets.emplace_back(av_packet_clone(p.get()));
+      av_packet_make_writable(copy.packets.back().get());  // edits are of this copy only
+    }
     return copy;
   };
   for (const char* format : {"matroska", "mp4", "mpegts", "nut", "avi"}) {

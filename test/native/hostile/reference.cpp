@@ -90,7 +90,7 @@ AVStream* mainStream(AVFormatContext& context) {
 
 }  // namespace
 
-Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds) {
+Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds, bool anewAtKeys) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::duration_cast<Clock::duration>(
                                       std::chrono::duration<double>(seconds));
@@ -110,11 +110,15 @@ Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds)
   AVStream* stream = mainStream(*opened);
   const AVCodec* codec = stream ? avcodec_find_decoder(stream->codecpar->codec_id) : nullptr;
   if (codec == nullptr) return out;
-  const cps::UniqueAVCodecContext decoder(avcodec_alloc_context3(codec));
-  avcodec_parameters_to_context(decoder.get(), stream->codecpar);
-  decoder->thread_count = 1;
-  decoder->flags |= AV_CODEC_FLAG_UNALIGNED;
-  if (avcodec_open2(decoder.get(), codec, nullptr) < 0) return out;
+  cps::UniqueAVCodecContext decoder;
+  const auto openDecoder = [&] {
+    decoder.reset(avcodec_alloc_context3(codec));
+    avcodec_parameters_to_context(decoder.get(), stream->codecpar);
+    decoder->thread_count = 1;
+    decoder->flags |= AV_CODEC_FLAG_UNALIGNED;
+    return avcodec_open2(decoder.get(), codec, nullptr) >= 0;
+  };
+  if (!openDecoder()) return out;
   const cps::UniqueAVPacket packet(av_packet_alloc());
   const cps::UniqueAVFrame frame(av_frame_alloc());
   const auto full = [&] {
@@ -134,6 +138,11 @@ Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds)
   };
   while (!full() && av_read_frame(opened, packet.get()) >= 0) {
     if (packet->stream_index == stream->index) {
+      if (anewAtKeys && (packet->flags & AV_PKT_FLAG_KEY) != 0) {
+        avcodec_send_packet(decoder.get(), nullptr);
+        receive();
+        if (!openDecoder()) return out;
+      }
       for (int tries = 0; tries < 64; ++tries) {
         if (avcodec_send_packet(decoder.get(), packet.get()) != AVERROR(EAGAIN)) break;
         receive();

@@ -29,7 +29,8 @@ struct Reference {
 };
 
 // Stops after `maxFrames` pictures or `seconds` of time, so that a lying file cannot hold it up.
-Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds);
+Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds,
+                          bool anewAtKeys = false);
 
 // The samples of the first one or three components, alpha left out.
 uint64_t hashOf(const cps::FrameView& view);

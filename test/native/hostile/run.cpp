@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cmath>
@@ -239,8 +240,14 @@ void Runner::compare(const Clip& clip, const std::string& name, const Bytes& bro
     }
     return false;
   };
-  Reference plain;
-  bool havePlain = false;
+  Reference plain, anew;
+  bool havePlain = false, haveAnew = false;
+  const auto inAnew = [&](const Given& g) {
+    if (!haveAnew) anew = decodeReference(broken, 20'000, 20, true);
+    haveAnew = true;
+    return std::any_of(anew.frames.begin(), anew.frames.end(),
+                       [&](const ReferenceFrame& r) { return r.hash == g.hash && sameTime(r, g); });
+  };
   for (const Given& g : got.frames) {
     ++tally_.framesGiven;
     if (inIntact(g)) continue;
@@ -253,7 +260,8 @@ void Runner::compare(const Clip& clip, const std::string& name, const Bytes& bro
     for (size_t i = 0; !found && i < plain.frames.size(); ++i) {
       found = plain.frames[i].hash == g.hash && sameTime(plain.frames[i], g);
     }
-    if (!found) {
+    // Damage that nothing reports may outlive a key frame in a decoder that goes on.
+    if (!found && !inAnew(g)) {
       std::string elsewhere = "nowhere";
       for (size_t i = 0; i < plain.frames.size(); ++i) {
         if (plain.frames[i].hash == g.hash) elsewhere = "at " + std::to_string(i);

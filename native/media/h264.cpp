@@ -1,0 +1,203 @@
+#include "media/h264.h"
+
+#include <algorithm>
+
+#include "media/bit_reader.h"
+#include "media/nal_units.h"
+
+namespace cps {
+namespace {
+
+enum H264Nal { kH264Slice = 1, kH264PartA = 2, kH264PartC = 4, kH264Idr = 5, kH264Sei = 6 };
+constexpr int kH264Sps = 7, kH264Pps = 8;
+
+bool isH264IntraSlice(std::span<const uint8_t> nal) {
+  BitReader r(nal.subspan(1));
+  r.ue();  // first_mb_in_slice
+  const uint32_t type = r.ue() % 5;
+  return !r.ended() && (type == 2 || type == 4);
+}
+
+// recovery_frame_cnt of a recovery point message in this SEI unit, or -1.
+int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
+  constexpr uint32_t kRecoveryPoint = 6;
+  BitReader r(nal.subspan(1));
+  while (!r.ended()) {
+    uint32_t type = 0, size = 0, byte;
+    do type += byte = r.bits(8);
+    while (byte == 255 && !r.ended());
+    do size += byte = r.bits(8);
+    while (byte == 255 && !r.ended());
+    if (r.ended()) return -1;
+    if (type == kRecoveryPoint) return r.ue();
+    for (uint32_t i = 0; i < size && !r.ended(); ++i) r.bits(8);
+  }
+  return -1;
+}
+
+void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
+  BitReader r(nal.subspan(1));
+  H264Sequence sequence;
+  const uint32_t profile = r.bits(8);
+  r.bits(16);  // constraints, level
+  const uint32_t id = r.ue();
+  static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44,  83, 86,
+                                       118, 128, 138, 139, 134, 135};
+  if (std::find(std::begin(kHigh), std::end(kHigh), profile) != std::end(kHigh)) {
+    const uint32_t chroma = r.ue();
+    if (chroma == 3) sequence.separatePlanes = r.bit() != 0;
+    r.ue();
+    r.ue();
+    r.bit();
+    if (r.bit()) {  // scaling matrices
+      for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i) {
+        if (!r.bit()) continue;
+        int last = 8, next = 8;
+        for (int j = 0; j < (i < 6 ? 16 : 64); ++j) {
+          if (next != 0) next = (last + r.se() + 256) % 256;
+          last = next == 0 ? last : next;
+        }
+      }
+    }
+  }
+  const uint32_t frameNumBits = r.ue() + 4;
+  const uint32_t orderType = r.ue();
+  if (orderType == 0) {
+    r.ue();
+  } else if (orderType == 1) {
+    r.bit();
+    r.se();
+    r.se();
+    const uint32_t cycle = r.ue();
+    for (uint32_t i = 0; i < cycle && i < 256; ++i) r.se();
+  }
+  r.ue();  // max_num_ref_frames
+  sequence.gaps = r.bit() != 0;
+  r.ue();
+  r.ue();
+  sequence.framesOnly = r.bit() != 0;
+  if (r.ended() || id >= headers.sequence.size() || frameNumBits > 16) return;
+  sequence.known = true;
+  sequence.frameNumBits = static_cast<int>(frameNumBits);
+  headers.sequence[id] = sequence;
+}
+
+void readPictureSet(std::span<const uint8_t> nal, H264Headers& headers) {
+  BitReader r(nal.subspan(1));
+  const uint32_t id = r.ue();
+  const uint32_t sequence = r.ue();
+  if (r.ended() || id >= headers.sequenceOf.size() || sequence >= headers.sequence.size()) return;
+  headers.sequenceOf[id] = static_cast<int8_t>(sequence);
+}
+
+void readUnit(std::span<const uint8_t> nal, H264Headers& headers) {
+  const int type = nal[0] & 31;
+  if (type == kH264Sps) readSequence(nal, headers);
+  if (type == kH264Pps) readPictureSet(nal, headers);
+}
+
+}  // namespace
+
+int h264LengthBytes(std::span<const uint8_t> extradata) {
+  return extradata.size() >= 7 && extradata[0] == 1 ? (extradata[4] & 3) + 1 : 0;
+}
+
+void readH264Extradata(std::span<const uint8_t> extradata, H264Headers& headers) {
+  if (h264LengthBytes(extradata) == 0) return readH264Headers(extradata, 0, headers);
+  // avcC: twice a count of parameter sets (the first in 5 bits), each with a 16-bit size.
+  size_t at = 5;
+  for (const int mask : {31, 255}) {
+    if (at >= extradata.size()) return;
+    for (int left = extradata[at++] & mask; left > 0; --left) {
+      if (at + 2 > extradata.size()) return;
+      const size_t n = size_t{extradata[at]} << 8 | extradata[at + 1];
+      at += 2;
+      if (n == 0 || n > extradata.size() - at) return;
+      readUnit(extradata.subspan(at, n), headers);
+      at += n;
+    }
+  }
+}
+
+void readH264Headers(std::span<const uint8_t> packet, int lengthBytes, H264Headers& headers) {
+  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    readUnit(nal, headers);
+    const int type = nal[0] & 31;
+    return type < kH264Slice || type > kH264Idr;
+  });
+}
+
+std::optional<bool> h264FramesOnly(const H264Headers& headers) {
+  std::optional<bool> framesOnly;
+  for (const H264Sequence& sequence : headers.sequence) {
+    if (sequence.known) framesOnly = framesOnly.value_or(true) && sequence.framesOnly;
+  }
+  return framesOnly;
+}
+
+bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes) {
+  bool idr = false, recovery = false, slices = false, intra = true;
+  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type == kH264Idr) {
+      idr = true;
+      return false;
+    }
+    if (type == kH264Sei && h264RecoveryCount(nal) == 0) recovery = true;
+    if (type >= kH264Slice && type <= kH264PartC) {
+      slices = true;
+      intra = intra && type <= kH264PartA && isH264IntraSlice(nal);
+    }
+    return true;
+  });
+  return idr || (whole && recovery && slices && intra);
+}
+
+bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {
+  bool slices = false, referenced = false;
+  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type >= kH264Slice && type <= kH264Idr) {
+      slices = true;
+      referenced = referenced || type == kH264Idr || (nal[0] & 0x60) != 0;
+    } else if (type == kH264Sps || type == kH264Pps) {
+      referenced = true;  // parameter sets that later pictures may need
+    }
+    return !referenced;
+  });
+  return whole && slices && !referenced;
+}
+
+bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthBytes,
+                                 const H264Headers& headers) {
+  bool follows = true;
+  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type == kH264Idr) {
+      reference_ = 0;
+      return false;
+    }
+    if (type != kH264Slice && type != kH264PartA) return true;
+    BitReader r(nal.subspan(1));
+    r.ue();  // first_mb_in_slice
+    r.ue();  // slice_type
+    const uint32_t set = r.ue();
+    const int id = set < headers.sequenceOf.size() ? headers.sequenceOf[set] : -1;
+    if (id < 0 || !headers.sequence[static_cast<size_t>(id)].known) {
+      reference_ = kNone;
+      return false;
+    }
+    const H264Sequence& sequence = headers.sequence[static_cast<size_t>(id)];
+    if (sequence.separatePlanes) r.bits(2);
+    const uint32_t number = r.bits(sequence.frameNumBits);
+    if (r.ended()) return false;  // the decoder will complain
+    const uint32_t expected = (reference_ + 1) & ((1u << sequence.frameNumBits) - 1);
+    follows = sequence.gaps || reference_ == kNone || number <= 1 || number == reference_ ||
+              number == expected;
+    if ((nal[0] & 0x60) != 0 || !follows) reference_ = number;
+    return false;
+  });
+  return follows;
+}
+
+}  // namespace cps

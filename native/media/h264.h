@@ -1,0 +1,57 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace cps {
+
+// What a slice header cannot be read without (H.264 7.3.2.1.1), and whether all pictures are whole
+// frames.
+struct H264Sequence {
+  bool known = false;
+  bool framesOnly = false;
+  bool gaps = false;  // gaps_in_frame_num_value_allowed_flag
+  bool separatePlanes = false;
+  int frameNumBits = 0;
+};
+
+// The parameter sets seen so far.
+struct H264Headers {
+  std::array<H264Sequence, 32> sequence;  // by id
+  std::array<int8_t, 256> sequenceOf;     // of each picture parameter set; -1: not seen
+
+  H264Headers() { sequenceOf.fill(-1); }
+};
+
+// `lengthBytes`: of the length prefix of each unit; 0: Annex B start codes.
+int h264LengthBytes(std::span<const uint8_t> extradata);
+void readH264Extradata(std::span<const uint8_t> extradata, H264Headers& headers);
+// Those in front of the first slice.
+void readH264Headers(std::span<const uint8_t> packet, int lengthBytes, H264Headers& headers);
+// Whether every picture is a whole frame; nullopt when no sequence parameter set was seen.
+std::optional<bool> h264FramesOnly(const H264Headers& headers);
+
+// IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra.
+bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes);
+// nal_ref_idc 0 in every slice.
+bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes);
+
+// Note [Picture numbers]
+// A decoder that misses a reference takes another picture for it, and where pictures that nothing
+// refers to come in between FFmpeg does not even notice. The stream tells: reference pictures are
+// numbered without a gap (frame_num, H.264 7.4.3), unless its parameter set allows gaps, which
+// means that pictures were left out on purpose and none that is there refers to them. A number of 0
+// or 1 may also follow memory_management_control_operation 5, which restarts the count: no gap.
+class H264PictureNumbers {
+ public:
+  // The next packet in decode order. False: a reference picture is missing before it.
+  bool follows(std::span<const uint8_t> packet, int lengthBytes, const H264Headers& headers);
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  uint32_t reference_ = kNone;  // frame_num of the reference picture before
+};
+
+}  // namespace cps

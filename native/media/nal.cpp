@@ -44,6 +44,15 @@ bool isHevcDroppable(std::span<const uint8_t> packet, const BitstreamFormat& for
   return whole && slices && !referenced;
 }
 
+// Some containers flag every packet; FFmpeg's decoder makes a reference up where there is none.
+bool isMpeg4Entry(std::span<const uint8_t> d) {
+  constexpr int kVop = 0xB6;
+  for (size_t at = findStartCode(d, 0); at + 4 < d.size(); at = findStartCode(d, at + 3)) {
+    if (d[at + 3] == kVop) return d[at + 4] >> 6 == 0;  // vop_coding_type I
+  }
+  return true;
+}
+
 bool isMpeg12Droppable(std::span<const uint8_t> d) {
   constexpr int kBPicture = 3;
   bool pictures = false;
@@ -136,6 +145,8 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
       return isH264Entry(packet, format.lengthBytes);
     case AV_CODEC_ID_HEVC:
       return isHevcEntry(packet, format.lengthBytes);
+    case AV_CODEC_ID_MPEG4:
+      return isMpeg4Entry(packet);
     default:
       return true;
   }

@@ -21,8 +21,8 @@ BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
 
 // Whether a decoder that starts at this packet decodes every later picture in display order right:
 // H.264 IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra (open GOP;
-// intra refresh has a larger count and is no entry); HEVC IRAP. Other codecs: the container's key
-// flag says it, so true.
+// intra refresh has a larger count and is no entry); HEVC IRAP; MPEG-4 I-VOP. Other
+// codecs: the container's key flag says it, so true.
 bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
 // Whether no other picture refers to this one, so that leaving the packet out changes nothing but

@@ -47,6 +47,8 @@ bool usesMarks(AVCodecID codec) {
     case AV_CODEC_ID_H264:
     case AV_CODEC_ID_HEVC:
     case AV_CODEC_ID_MJPEG:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
     case AV_CODEC_ID_FFV1:
     case AV_CODEC_ID_QTRLE:
     case AV_CODEC_ID_MSRLE:

@@ -359,8 +359,9 @@ TEST(MediaFaults, AReadThatFailsAnywhereIsAnErrorAndNothingElse) {
     for (int64_t after = 0; after < reads; after += step) {
       for (const auto kind : {FaultySource::Fault::Throws, FaultySource::Fault::Ends}) {
         Collector sink;
-        const std::string error = decode(kind, after, sink).first;
-        if (kind == FaultySource::Fault::Throws) {
+        const auto [error, done] = decode(kind, after, sink);
+        // How often a call reads is not always the same: it may have come to its end before.
+        if (kind == FaultySource::Fault::Throws && done > after) {
           EXPECT_NE(error, "") << after;
         }
         for (const auto& [id, frame] : sink.frames) {

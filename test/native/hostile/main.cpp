@@ -238,6 +238,10 @@ int main(int argc, char** argv) {
     for (size_t i = mutations.size(); i > 1 && arguments.perClip > 0; --i) {
       std::swap(mutations[i - 1], mutations[mix(arguments.seed * 31 + i) % i]);
     }
+    if (arguments.perClip == 0) {
+      std::fprintf(stderr, "%.0f s: %s, %zu cases\n", elapsed(), clipName.c_str(),
+                   mutations.size());
+    }
     int64_t done = 0;
     for (const Mutation& mutation : mutations) {
       const std::string label = clipName + ": " + mutation.name;

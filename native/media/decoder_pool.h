@@ -9,16 +9,16 @@
 
 namespace cps {
 
-// Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
-// codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
-// A decoder that saw an error never comes back here, and only codecs come that take every parameter
-// they have from the next stream's own headers: FFmpeg's others keep some, or refuse the next
-// stream (FFV1 without global headers), though all that a container says of the two is equal.
 // Whether a decoder of this codec that was flushed is as good as a new one. Those of FFV1 and VP8
 // keep what a damaged packet did to them (seen as other pictures of the next, intact video); of the
 // rest it is not known.
 bool flushForgets(AVCodecID codec);
 
+// Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
+// codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
+// A decoder that saw an error never comes back here, and only codecs come that take every parameter
+// they have from the next stream's own headers: FFmpeg's others keep some, or refuse the next
+// stream (FFV1 without global headers), though all that a container says of the two is equal.
 class DecoderPool {
  public:
   explicit DecoderPool(size_t capacity) : capacity_(capacity) {}

@@ -83,7 +83,7 @@ describe('a file that changes between two calls', () => {
   });
 
   test('cut short, then whole again', async () => {
-    fs.truncateSync(video, A.length / 2);
+    fs.truncateSync(video, Math.floor(A.length / 2));
     expect(await outcome(video)).toMatch(/^ERR_CPS_(CORRUPT|NO_VIDEO)$/);
     fs.truncateSync(video, 0);
     expect(await outcome(video)).toBe('ERR_CPS_NO_VIDEO');
@@ -106,11 +106,11 @@ describe('a file that changes between two calls', () => {
 describe('a file that changes in mid-call', () => {
   const long = { sequenceLength: 24 };
   const changes: Record<string, (video: string) => void> = {
-    'is cut short': (video) => fs.truncateSync(video, B.length / 3),
+    'is cut short': (video) => fs.truncateSync(video, Math.floor(B.length / 3)),
     'is overwritten by another video': (video) => fs.writeFileSync(video, A),
     'is overwritten in the middle': (video) => {
       const file = fs.openSync(video, 'r+');
-      fs.writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, B.length / 2);
+      fs.writeSync(file, Buffer.alloc(4096, 0x5a), 0, 4096, Math.floor(B.length / 2));
       fs.closeSync(file);
     },
     'is replaced': (video) => {

@@ -9,6 +9,7 @@
 #include <new>
 
 #include "core/error.h"
+#include "default_options.h"
 #include "hostile/reference.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
@@ -72,29 +73,19 @@ namespace cps {
 namespace {
 
 DecodeOptions options() {
-  DecodeOptions o = {};
+  DecodeOptions o = default_options::defaultOptions();
   o.sequenceLength = 4;
-  o.decodeBackend = o.processBackend = Backend::Cpu;
   o.uniformStrategy = UniformStrategy::Seek;
-  o.readerCacheSize = 8;
-  o.maxFramePixels = int64_t{1} << 26;
-  o.maxFrames = 100'000;
-  o.maxMemoryBytes = int64_t{1} << 30;
   return o;
 }
 
 PatchOptions patch() {
-  PatchOptions p = {};
+  PatchOptions p = default_options::defaultPatch();
   p.minPixels = p.maxPixels = 112 * 112;
-  p.patchSize = 14;
   p.kKeep = 32;
   p.staticFallback = true;
-  p.staticAbsThresh = 2;
-  p.staticRelThresh = 0.15;
   p.staticUniformFrames = 2;
-  p.energyPct = 95;
   p.outputDtype = DType::F32;
-  p.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   return p;
 }
 

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "core/error.h"
+#include "default_options.h"
 #include "hostile/reference.h"
 #include "media/decoder_pool.h"
 #include "media/frame_index.h"
@@ -32,13 +33,8 @@ std::string fixture(const std::string& name) {
 }
 
 DecodeOptions options() {
-  DecodeOptions o = {};
+  DecodeOptions o = default_options::defaultOptions();
   o.sequenceLength = 6;
-  o.decodeBackend = o.processBackend = Backend::Cpu;
-  o.readerCacheSize = 8;
-  o.maxFramePixels = int64_t{1} << 26;
-  o.maxFrames = 100'000;
-  o.maxMemoryBytes = int64_t{1} << 30;
   return o;
 }
 
@@ -414,13 +410,9 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
   Context context(2);
   const std::vector<std::string> clips = {"h264_bpyramid.mp4", "small.mp4", "h264_bpyramid.mp4",
                                           "bitrot.mp4",        "small.mp4", "text.mp4"};
-  PatchOptions p = {};
+  PatchOptions p = default_options::defaultPatch();
   p.minPixels = p.maxPixels = 112 * 112;
-  p.patchSize = 14;
   p.kKeep = 64;
-  p.energyPct = 95;
-  p.outputDtype = DType::BF16;
-  p.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   std::mutex mutex;
   std::map<std::string, std::string> results;
   std::atomic<int> different{0}, aborted{0};

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "default_options.h"
 #include "hostile/audit.h"
 #include "pipeline/pipeline.h"
 
@@ -60,12 +61,8 @@ int openDescriptors() {
 const char* currentCase() { return g_case; }
 
 cps::DecodeOptions defaultOptions() {
-  cps::DecodeOptions o = {};
+  cps::DecodeOptions o = default_options::defaultOptions();
   o.sequenceLength = kSampled;
-  o.decodeBackend = o.processBackend = cps::Backend::Cpu;
-  o.decodeMode = cps::DecodeMode::Throughput;
-  o.nvdecSessionPoolSize = 2;
-  o.readerCacheSize = 8;
   o.maxFramePixels = int64_t{1} << 26;
   o.maxFrames = 1'000'000;
   o.maxMemoryBytes = kMemoryLimit;

@@ -1,5 +1,9 @@
 #include "core/buffer.h"
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -9,16 +13,24 @@
 namespace cps {
 namespace {
 
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kLarge = 4 * kHugePage;
+
 class HostMemory final : public MemoryResource {
  public:
   Device device() const override { return Device::cpu(); }
 
   void* allocate(size_t bytes) override {
     // aligned_alloc wants a multiple of the alignment; zero bytes still get a unique address.
-    const size_t rounded = (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-    void* data = rounded < bytes ? nullptr
-                                 : std::aligned_alloc(kBufferAlignment,
-                                                      rounded == 0 ? kBufferAlignment : rounded);
+    const size_t alignment = bytes < kLarge ? kBufferAlignment : kHugePage;
+    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+    void* data = rounded < bytes
+                     ? nullptr
+                     : std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+#if defined(__linux__)
+    // Most of the time that converting takes would otherwise go into page faults.
+    if (data != nullptr && bytes >= kLarge) ::madvise(data, rounded, MADV_HUGEPAGE);
+#endif
     if (data == nullptr) {
       throw Error(ErrorCode::OutOfMemory, Stage::Process,
                   "Could not allocate " + std::to_string(bytes) +

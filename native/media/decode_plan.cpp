@@ -114,8 +114,8 @@ DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayI
 }
 
 ThreadPlan planThreads(const DecodePlan& plan, int budget) {
-  // Frame threads wait for each other's references: 1080p H.264 and HEVC on two of them took half
-  // of one thread's time divided by 0.90 and 0.87, AV1 by 0.79.
+  // Frame threads wait for each other's references: 1080p HEVC on two of them took half of one
+  // thread's time divided by 0.87, AV1 by 0.79.
   constexpr double kThreadEfficiency = 0.85;
   ThreadPlan best = {1, std::max(1, budget)};
   if (budget <= 1 || plan.segments.empty()) return best;

@@ -133,6 +133,19 @@ std::optional<Av1Sequence> av1SequenceOf(std::span<const uint8_t> obus) {
   return found;
 }
 
+bool isAv1Entry(std::span<const uint8_t> unit) {
+  bool entry = false;
+  forEachObu(unit, [&](const Obu& obu) {
+    if (obu.type != kFrame && obu.type != kFrameHeader) return true;
+    BitReader r(obu.payload, false);
+    const bool showExisting = r.bit();
+    const uint32_t type = r.bits(2);
+    entry = !showExisting && type == kKeyFrame && r.bit() && !r.ended();
+    return false;
+  });
+  return entry;
+}
+
 bool isAv1Droppable(std::span<const uint8_t> unit, const Av1Sequence& sequence) {
   if (!sequence.known) return false;
   int frames = 0;

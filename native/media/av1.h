@@ -19,6 +19,9 @@ struct Av1Sequence {
 // The sequence header among these OBUs, or nothing when there is none.
 std::optional<Av1Sequence> av1SequenceOf(std::span<const uint8_t> obus);
 
+// Whether a temporal unit begins with a key frame that is shown.
+bool isAv1Entry(std::span<const uint8_t> unit);
+
 // Whether a temporal unit changes no reference slot: all its frames have refresh_frame_flags 0.
 // AV1 decoders carry nothing else from frame to frame (probabilities, motion vectors, segmentation
 // and loop filter deltas are kept in the slots), so leaving it out changes only its own picture.

@@ -9,9 +9,9 @@
 namespace cps {
 namespace {
 
-// Whether decoding may start in the middle once it is known which packets make pictures. MPEG-4 in
-// AVI may pack two pictures into a packet and carry one over to the next.
-bool mayJump(const FrameIndex& index) {
+// Whether decoding may start in the middle once it is known which packets make pictures. Not where
+// MPEG-4 packs two pictures into a packet and carries one over to the next.
+bool mayJump(const FrameIndex& index, bool packed) {
   switch (index.parameters->codec_id) {
     case AV_CODEC_ID_H264:
     case AV_CODEC_ID_HEVC:
@@ -22,7 +22,7 @@ bool mayJump(const FrameIndex& index) {
     case AV_CODEC_ID_MPEG2VIDEO:
       return true;
     case AV_CODEC_ID_MPEG4:
-      return index.info.format.compare(0, 4, "mov,") == 0;
+      return index.info.format.compare(0, 4, "mov,") == 0 && !packed;
     default: {
       const AVCodecDescriptor* d = avcodec_descriptor_get(index.parameters->codec_id);
       return d && (d->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
@@ -76,8 +76,14 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
     }
   };
   UniqueAVPacket packet = makePacket(Stage::Index);
+  bool packed = false;
   try {
-    while (reader.read(*packet)) decoder.decode(*packet, reader.next() - 1, output);
+    while (reader.read(*packet)) {
+      if (index.parameters->codec_id == AV_CODEC_ID_MPEG4 && packet->size > 0) {
+        packed = packed || holdsSeveralVops({packet->data, static_cast<size_t>(packet->size)});
+      }
+      decoder.decode(*packet, reader.next() - 1, output);
+    }
   } catch (const SeekMismatch&) {
     throw Error(ErrorCode::Corrupt, Stage::Index,
                 "Reading '" + source->describe() +
@@ -100,7 +106,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
     index.measureReordering();
   }
   index.reorderDepth = std::max(index.reorderDepth, config.reorderDepth);
-  if (!onePerPacket || !mayJump(index)) index.setSeekBroken();
+  if (!onePerPacket || !mayJump(index, packed)) index.setSeekBroken();
 }
 
 }  // namespace cps

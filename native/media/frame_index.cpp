@@ -4,10 +4,26 @@
 
 namespace cps {
 
+namespace {
+
+// Containers flag H.264 and HEVC pictures that are no entry points, and MPEG-4 decoders do not
+// notice. Of other codecs only a container is doubted that flags every packet (MP4 does so where
+// its table of key frames is missing).
+bool flagsAreTrusted(const FrameIndex& index) {
+  const AVCodecID codec = index.parameters->codec_id;
+  if (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4) {
+    return false;
+  }
+  const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
+  const bool intraOnly = descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+  return intraOnly || index.keys.size() < index.packets.size();
+}
+
+}  // namespace
+
 void FrameIndex::seal() {
   keyStates_ = std::make_unique<std::atomic<uint8_t>[]>(keys.size());
-  const bool known =
-      parameters->codec_id != AV_CODEC_ID_H264 && parameters->codec_id != AV_CODEC_ID_HEVC;
+  const bool known = flagsAreTrusted(*this);
   for (size_t i = 0; i < keys.size(); ++i) keyStates_[i] = known ? kGood : kUnknown;
 }
 

@@ -102,9 +102,12 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
   }
 }
 
-// Whether every start of the plan is an entry point; learns it from the packets themselves.
-bool IndexedVideo::verifyStarts(const DecodePlan& plan,
-                                std::unique_ptr<PacketReader>& reader) const {
+// Whether every start of the plan is an entry point; learns it from the packets themselves. Where
+// this finds flags that lie again and again, it looks at all of them: stepping back from one to the
+// next would read each packet once per target.
+bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
+                                int& lies) const {
+  constexpr int kManyLies = 16;
   bool good = true;
   UniqueAVPacket packet;
   for (const DecodeSegment& segment : plan.segments) {
@@ -117,7 +120,18 @@ bool IndexedVideo::verifyStarts(const DecodePlan& plan,
         isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
     index_->setStart(segment.first, entry);
     good = good && entry;
+    lies += entry ? 0 : 1;
   }
+  if (lies < kManyLies) return good;
+  reader = openReader();
+  while (reader->next() <= plan.segments.back().last && reader->read(*packet)) {
+    const int32_t ordinal = reader->next() - 1;
+    if (!index_->packets[static_cast<size_t>(ordinal)].key) continue;
+    index_->setStart(ordinal, isEntryPoint({packet->data, static_cast<size_t>(packet->size)},
+                                           index_->bitstream));
+  }
+  reader.reset();
+  lies = 0;
   return good;
 }
 
@@ -128,10 +142,14 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
   plan.strategy = options_.uniformStrategy;
   plan.autoRatio = options_.uniformAutoRatio;
   plan.sequenceLength = options_.sequenceLength;
+  int lies = 0;
   for (;;) {
     DecodePlan result = planDecode(*index_, displayIndices, plan);
     try {
-      if (verifyStarts(result, reader)) return result;
+      if (verifyStarts(result, reader, lies)) {
+        if (!index_->seekable()) reader.reset();  // it may have read past the plan's start
+        return result;
+      }
     } catch (const SeekMismatch&) {
       index_->setSeekBroken();
       reader.reset();

@@ -44,7 +44,7 @@ class IndexedVideo {
  private:
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
-  bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader) const;
+  bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader, int& lies) const;
   void checkLimits() const;
 
   const DecodeOptions& options_;

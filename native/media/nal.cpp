@@ -44,11 +44,18 @@ bool isHevcDroppable(std::span<const uint8_t> packet, const BitstreamFormat& for
   return whole && slices && !referenced;
 }
 
-// Some containers flag every packet; FFmpeg's decoder makes a reference up where there is none.
+// FFmpeg's decoder makes a reference up where there is none.
 bool isMpeg4Entry(std::span<const uint8_t> d) {
   constexpr int kVop = 0xB6;
   for (size_t at = findStartCode(d, 0); at + 4 < d.size(); at = findStartCode(d, at + 3)) {
     if (d[at + 3] == kVop) return d[at + 4] >> 6 == 0;  // vop_coding_type I
+  }
+  return true;
+}
+
+bool isMpeg12Entry(std::span<const uint8_t> d) {
+  for (size_t at = findStartCode(d, 0); at + 5 < d.size(); at = findStartCode(d, at + 3)) {
+    if (d[at + 3] == 0x00) return (d[at + 5] >> 3 & 7) == 1;  // picture_coding_type I
   }
   return true;
 }
@@ -92,6 +99,15 @@ int vp9Shown(std::span<const uint8_t> frame) {
   if (r.bit()) return 1;                    // show_existing_frame
   r.bit();                                  // frame_type
   return r.bit() ? 1 : 0;
+}
+
+bool isVp9Entry(std::span<const uint8_t> d) {
+  if (d.empty()) return false;
+  BitReader r(d.first(std::min<size_t>(d.size(), 2)));
+  r.bits(2);                                           // frame_marker
+  if (r.bits(2) == 3) r.bit();                         // profile 3 has a reserved bit
+  const bool showExisting = r.bit(), inter = r.bit();  // show_existing_frame, frame_type
+  return !showExisting && !inter;
 }
 
 int vp9ShownPictures(std::span<const uint8_t> d) {
@@ -147,6 +163,15 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
       return isHevcEntry(packet, format.lengthBytes);
     case AV_CODEC_ID_MPEG4:
       return isMpeg4Entry(packet);
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+      return isMpeg12Entry(packet);
+    case AV_CODEC_ID_VP8:
+      return !packet.empty() && (packet[0] & 1) == 0;  // key_frame
+    case AV_CODEC_ID_VP9:
+      return isVp9Entry(packet);
+    case AV_CODEC_ID_AV1:
+      return isAv1Entry(packet);
     default:
       return true;
   }
@@ -174,6 +199,15 @@ void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {
   } else if (format.codec == AV_CODEC_ID_H264) {
     readH264Headers(packet, format.lengthBytes, format.h264);
   }
+}
+
+bool holdsSeveralVops(std::span<const uint8_t> d) {
+  constexpr int kVop = 0xB6;
+  int vops = 0;
+  for (size_t at = findStartCode(d, 0); at + 3 < d.size(); at = findStartCode(d, at + 3)) {
+    vops += d[at + 3] == kVop;
+  }
+  return vops > 1;
 }
 
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {

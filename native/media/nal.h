@@ -21,8 +21,8 @@ BitstreamFormat bitstreamFormat(const AVCodecParameters& parameters);
 
 // Whether a decoder that starts at this packet decodes every later picture in display order right:
 // H.264 IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra (open GOP;
-// intra refresh has a larger count and is no entry); HEVC IRAP; MPEG-4 I-VOP. Other
-// codecs: the container's key flag says it, so true.
+// intra refresh has a larger count and is no entry); HEVC IRAP; MPEG-4 I-VOP; MPEG-1/2 I picture;
+// VP8, VP9 and AV1 key frames. Other codecs: the container's key flag says it, so true.
 bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
 // Whether no other picture refers to this one, so that leaving the packet out changes nothing but
@@ -30,6 +30,9 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
 // the highest sub-layer, MPEG-1/2 B pictures, AV1 temporal units that refresh no reference slot.
 // False when in doubt.
 bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
+// Whether an MPEG-4 packet holds two pictures or more ("packed", as AVI needs it for B-frames).
+bool holdsSeveralVops(std::span<const uint8_t> packet);
 
 // Takes note of headers in the stream, for this packet and those after it (AV1, H.264).
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format);

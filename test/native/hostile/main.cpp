@@ -26,11 +26,12 @@ struct Arguments {
   std::string clip, name;  // only these (substrings)
   std::string save;        // write the broken file here, for a report
   uint64_t seed = 1;
+  size_t part = 0, parts = 1;  // every parts-th clip, from this one on: for several processes
 };
 
 constexpr const char* kHelp =
     "hostile_corpus [--per-clip N] [--seconds S] [--seed N] [--clip NAME] [--case 'NAME|NAME']\n"
-    "               [--save FILE]\n"
+    "               [--part I/N] [--save FILE]\n"
     "Needs CPS_FIXTURES. Without options: every case of every clip.\n";
 
 Arguments parse(int argc, char** argv) {
@@ -50,7 +51,8 @@ Arguments parse(int argc, char** argv) {
       a.name = value;
     else if (key == "--save")
       a.save = value;
-    else {
+    else if (key != "--part" || std::sscanf(value, "%zu/%zu", &a.part, &a.parts) != 2 ||
+             a.part >= a.parts) {
       std::fputs(kHelp, stderr);
       std::exit(key == "--help" ? 0 : 2);
     }
@@ -218,7 +220,8 @@ int main(int argc, char** argv) {
   for (size_t i = names.size(); i > 1; --i) {
     std::swap(names[i - 1], names[mix(arguments.seed + i) % i]);
   }
-  for (const std::string& clipName : names) {
+  for (size_t i = arguments.part; i < names.size(); i += arguments.parts) {
+    const std::string& clipName = names[i];
     if (clipName.find(arguments.clip) == std::string::npos) continue;
     if (elapsed() > arguments.seconds) {
       ++skipped;

@@ -18,6 +18,28 @@ import { checkTable, terminalTable } from './lib/report.mjs';
 import { sections } from './lib/sections.mjs';
 import { Package } from './lib/subjects.mjs';
 
+/**
+ * Rounds of all subjects of a table: up to `repetitions`, no more than `least` once `budgetMs` is
+ * used up. Ratios that must hold at 5 % need tight medians; curves, and peers that take several
+ * times as long, do not.
+ */
+const close = { repetitions: 7, least: 3, budgetMs: 90_000 };
+const FULL = {
+  floor: close,
+  stages: close,
+  peers: { repetitions: 3, least: 2, budgetMs: 60_000 },
+  growth: { repetitions: 3, least: 2, budgetMs: 10_000 },
+  concurrency: { repetitions: 5, least: 3, budgetMs: 60_000 },
+};
+const look = { repetitions: 3, least: 3, budgetMs: 12_000 };
+const QUICK = {
+  floor: look,
+  stages: look,
+  peers: look,
+  growth: { repetitions: 1, least: 1, budgetMs: 3_000 },
+  concurrency: look,
+};
+
 async function main() {
   const { values } = parseArgs({
     options: {
@@ -61,11 +83,7 @@ async function main() {
   const started = performance.now();
   for (const name of names) {
     step(sections[name].title);
-    const growing = name === 'growth';
-    // Curves need no tight medians; the ratios that must hold do.
-    const repetitions = growing ? (quick ? 1 : 3) : quick ? 3 : 7;
-    const budgetMs = growing ? (quick ? 3_000 : 20_000) : quick ? 12_000 : 120_000;
-    const rounds = { repetitions, least: growing && quick ? 1 : 3, budgetMs };
+    const rounds = (quick ? QUICK : FULL)[name];
     const data = await sections[name].run({ ...context, rounds });
     report.sections[name] = data;
     report.checks.push(...sections[name].checks(data));

@@ -12,6 +12,7 @@
 #include <exception>
 #include <iostream>
 #include <mutex>
+#include <optional>
 
 #include "bench_common.h"
 #include "ops/kernels.h"
@@ -73,7 +74,6 @@ class Stages {
     source->decode(distinct_.ids, keep);
     frames_ = keep.take();
     for (const int32_t d : distinct_.ofPosition) {
-      views_.push_back(frames_[static_cast<size_t>(d)].view);
       keys_.push_back(frames_[static_cast<size_t>(d)].isKeyFrame ? 1 : 0);
     }
     kernels_ = makeCpuKernels({pool_.get(), threads, cancel_});
@@ -86,20 +86,30 @@ class Stages {
     double gatherMs = 0;
     const Usage usage = measure([&] {
       const auto energy = makeEnergyStage(patch_, grid_, distinct_.ofPosition, *kernels_, profile);
+      std::vector<std::optional<KeptPicture>> kept(frames_.size());
       pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
         energy->addFrame(static_cast<int32_t>(i), frames_[i].view);
+        kept[i] = kernels_->keepForGather(frames_[i].view, grid_);
       });
+      std::vector<FrameView> views;
+      std::vector<const KeptRows*> rows;
+      for (const int32_t d : distinct_.ofPosition) {
+        const auto i = static_cast<size_t>(d);
+        views.push_back(kept[i] ? kept[i]->view : frames_[i].view);
+        rows.push_back(kept[i] ? kept[i]->rows.get() : nullptr);
+      }
       const std::vector<uint8_t> isI = withFirstFrameRule(keys_);
       const auto indices = selectPatches({energy->scores(), isI, grid_}, patch_, *kernels_);
       const size_t values =
           size_t{3} * static_cast<size_t>(patch_.patchSize) * static_cast<size_t>(patch_.patchSize);
       const Buffer out =
           Buffer::allocate(hostMemory(), indices.size() * values * dtypeSize(patch_.outputDtype));
-      gatherMs = measure([&] {
-                   kernels_->gatherPatches(
-                       views_, indices,
-                       {grid_, patch_.outputDtype, patch_.layout, patch_.normalize}, out.data());
-                 }).wallMs;
+      gatherMs =
+          measure([&] {
+            kernels_->gatherPatches(
+                views, indices, {grid_, patch_.outputDtype, patch_.layout, patch_.normalize, rows},
+                out.data());
+          }).wallMs;
     });
     std::printf("{\"ms\":%.3f,\"cpuMs\":%.3f,\"gatherMs\":%.3f", usage.wallMs, usage.cpuMs,
                 gatherMs);
@@ -131,7 +141,6 @@ class Stages {
   VideoInfo info_;
   DistinctFrames distinct_;
   std::vector<SourceFrame> frames_;
-  std::vector<FrameView> views_;
   std::vector<uint8_t> keys_;
   std::unique_ptr<Kernels> kernels_;
   PatchGrid grid_;

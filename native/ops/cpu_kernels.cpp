@@ -94,6 +94,10 @@ class CpuKernels final : public Kernels {
     std::sort(indices, indices + input.k);
   }
 
+  std::optional<KeptPicture> keepForGather(const FrameView& frame, const PatchGrid& grid) override {
+    return keepRows(frame, grid.targetHeight, grid.targetWidth);
+  }
+
   void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                      const GatherSpec& spec, void* out) override {
     const PatchGrid& grid = spec.grid;
@@ -105,8 +109,9 @@ class CpuKernels final : public Kernels {
       for (int32_t i = begin; i < end; i++) {
         const int32_t t = indices[i] / grid.perFrame(), inFrame = indices[i] % grid.perFrame();
         if (t != planned) {
-          if (!tables || !tables->fits(frames[t])) {
-            tables.emplace(frames[t], grid.targetHeight, grid.targetWidth);
+          const KeptRows* rows = spec.rows.empty() ? nullptr : spec.rows[t];
+          if (!tables || !tables->fits(frames[t], rows)) {
+            tables.emplace(frames[t], grid.targetHeight, grid.targetWidth, rows);
           }
           plan = tables->planFor(frames[t]);
           planned = t;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "core/buffer.h"
@@ -11,6 +12,7 @@
 #include "core/task_pool.h"
 #include "ops/frame_view.h"
 #include "ops/geometry.h"
+#include "ops/kept_rows.h"
 
 namespace cps {
 
@@ -28,6 +30,9 @@ struct GatherSpec {
   DType dtype = DType::BF16;
   Layout layout = Layout::Nchw;
   Normalize normalize;
+  // Per frame, which rows of it its view still holds; null or nothing at all: every row. Only what
+  // keepForGather of the same kernels gave.
+  std::span<const KeptRows* const> rows = {};
 };
 
 struct TopKInput {
@@ -75,6 +80,12 @@ class Kernels {
   virtual void topK(const TopKInput& input, int32_t* indices) = 0;
 
   // --- pixels ---------------------------------------------------------------------------------
+  // What gatherPatches may read of a picture, as a copy that lets the picture itself go (Note [Kept
+  // rows]); nothing where the picture has to stay.
+  virtual std::optional<KeptPicture> keepForGather(const FrameView& /*frame*/,
+                                                   const PatchGrid& /*grid*/) {
+    return std::nullopt;
+  }
   // Patches `indices` (host, linear patch indices in the order of the result) of `frames` (host
   // array of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
   virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,

@@ -20,16 +20,32 @@ bool semiPlanar8(const FrameView& f) {
 
 }  // namespace
 
-ResizeTables::ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth)
+ResizeTables::ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth,
+                           const KeptRows* rows)
     : frame_(frame), coeffs_(makeColorCoeffs(frame)), outHeight_(outHeight), outWidth_(outWidth) {
-  const int32_t height = frame.displayHeight(), width = frame.displayWidth();
+  if (rows) rows_ = *rows;
+  FrameView whole = frame;
+  if (rows) whole.height = rows->originalRows();
+  const int32_t height = whole.displayHeight(), width = whole.displayWidth();
   for (int32_t y = 0; y < outHeight; y++) tapY_.push_back(bilinearTap(y, height, outHeight));
   for (int32_t x = 0; x < outWidth; x++) tapX_.push_back(bilinearTap(x, width, outWidth));
+  if (rows) {
+    const bool flip = frame.orientation.flipY;
+    const auto toKept = [&](int32_t display) {
+      const int32_t row = rows->compact(flip ? whole.height - 1 - display : display);
+      return flip ? frame.height - 1 - row : row;
+    };
+    for (BilinearTap& tap : frame.orientation.swapXY ? tapX_ : tapY_) {
+      tap.i0 = toKept(tap.i0);
+      tap.i1 = toKept(tap.i1);
+    }
+  }
   fetch_ = chooseFetch();
   if (fetch_ != ResizeFetch::Direct) build();
 }
 
-bool ResizeTables::fits(const FrameView& f) const {
+bool ResizeTables::fits(const FrameView& f, const KeptRows* rows) const {
+  if (rows ? rows_ != *rows : rows_.has_value()) return false;
   if (f.width != frame_.width || f.height != frame_.height || f.planes != frame_.planes ||
       f.log2ChromaW != frame_.log2ChromaW || f.log2ChromaH != frame_.log2ChromaH ||
       f.bitDepth != frame_.bitDepth || !(f.orientation == frame_.orientation) ||

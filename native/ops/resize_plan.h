@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "ops/kept_rows.h"
 #include "ops/simd/table.h"
 
 namespace cps {
@@ -10,12 +12,14 @@ namespace cps {
 // Owns the tables of a ResizePlan (Note [Resize plan]) for pictures of one layout.
 class ResizeTables {
  public:
-  ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth);
+  // `rows`: which rows of the picture the view still holds (Note [Kept rows]); null: all of them.
+  ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth,
+               const KeptRows* rows = nullptr);
   ResizeTables(const ResizeTables&) = delete;
   ResizeTables& operator=(const ResizeTables&) = delete;
 
   // Whether the tables hold for `frame` as well: everything equal but the addresses.
-  bool fits(const FrameView& frame) const;
+  bool fits(const FrameView& frame, const KeptRows* rows = nullptr) const;
   // The plan for a frame that fits.
   ResizePlan planFor(const FrameView& frame) const;
 
@@ -36,6 +40,7 @@ class ResizeTables {
   void build();
 
   FrameView frame_;
+  std::optional<KeptRows> rows_;
   ColorCoeffs coeffs_;
   ResizeFetch fetch_ = ResizeFetch::Direct;
   int32_t outHeight_, outWidth_;

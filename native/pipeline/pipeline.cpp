@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "pipeline/backends.h"
@@ -79,29 +80,48 @@ class Collector : public FrameSink {
   Clock::time_point lastArrival_ = Clock::time_point::min();
 };
 
-// patchStream: keeps the pictures in their own planes and feeds the energy.
+// patchStream: feeds the energy and keeps the pictures in their own planes, or what patches can
+// need of them.
 class PatchCollector final : public Collector {
  public:
   PatchCollector(const DistinctFrames& distinct, Kernels& kernels, Context& context,
-                 EnergyStage& energy)
-      : Collector(distinct, kernels, context), energy_(energy), frames_(distinct.ids.size()) {}
+                 EnergyStage& energy, const PatchGrid& grid)
+      : Collector(distinct, kernels, context),
+        energy_(energy),
+        grid_(grid),
+        frames_(distinct.ids.size()) {}
 
-  std::vector<FrameView> views() const {
-    std::vector<FrameView> out;
+  void gather(Kernels& kernels, std::span<const int32_t> indices, GatherSpec spec, void* out) {
+    std::vector<FrameView> views;
+    std::vector<const KeptRows*> rows;
     for (const int32_t d : distinct_.ofPosition) {
-      out.push_back(frames_[static_cast<size_t>(d)].view);
+      const Kept& kept = frames_[static_cast<size_t>(d)];
+      views.push_back(kept.view);
+      rows.push_back(kept.rows.get());
     }
-    return out;
+    spec.rows = rows;
+    kernels.gatherPatches(views, indices, spec, out);
   }
 
  private:
+  struct Kept {
+    std::shared_ptr<const void> owner;  // of the picture, or
+    Buffer memory;                      // the rows that are left of it
+    FrameView view;
+    std::shared_ptr<const KeptRows> rows;
+  };
+
   void accept(size_t d, SourceFrame frame) override {
-    frames_[d] = std::move(frame);
-    energy_.addFrame(static_cast<int32_t>(d), frames_[d].view);
+    frames_[d] = {std::move(frame.owner), Buffer(), frame.view, nullptr};
+    energy_.addFrame(static_cast<int32_t>(d), frame.view);
+    if (std::optional<KeptPicture> kept = kernels_.keepForGather(frame.view, grid_)) {
+      frames_[d] = {nullptr, std::move(kept->memory), kept->view, std::move(kept->rows)};
+    }
   }
 
   EnergyStage& energy_;
-  std::vector<SourceFrame> frames_;
+  PatchGrid grid_;
+  std::vector<Kept> frames_;
 };
 
 // decodeOnly: converts every picture straight into its place in the result.
@@ -208,7 +228,7 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                 limits, input);
 
   auto energy = makeEnergyStage(patch, result.grid, sampling.distinct.ofPosition, kernels, profile);
-  PatchCollector collector(sampling.distinct, kernels, context, *energy);
+  PatchCollector collector(sampling.distinct, kernels, context, *energy, result.grid);
   backends.source->decode(sampling.distinct.ids, collector);
   cancel->check(Stage::Process);
   fillSample(result.sample, backends, sampling, collector);
@@ -228,9 +248,9 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                                     indices.size() * patchValues * dtypeSize(patch.outputDtype));
   {
     const Profile::Scope scope(profile, "gatherMs");
-    kernels.gatherPatches(collector.views(), indices,
-                          {result.grid, patch.outputDtype, patch.layout, patch.normalize},
-                          result.patches.data());
+    collector.gather(kernels, indices,
+                     {result.grid, patch.outputDtype, patch.layout, patch.normalize},
+                     result.patches.data());
     kernels.synchronize();
   }
   fillMetadata(result, indices, result.sample.frameIds);

@@ -201,6 +201,91 @@ TEST(OpsGather, DtypesLayoutsAndNormalisation) {
   }
 }
 
+// Patches out of the rows that are kept of a picture, when the picture itself is gone.
+TEST(OpsGather, KeptRowsGiveTheSamePatches) {
+  int kept = 0, whole = 0;
+  for (const auto& [h, w, patch, pixels] :
+       {std::tuple{200, 170, 7, 3000}, std::tuple{131, 173, 4, 400}, std::tuple{401, 31, 1, 60},
+        std::tuple{96, 98, 14, 3000}, std::tuple{150, 202, 2, 300}}) {
+    uint32_t seed = 90 + static_cast<uint32_t>(h);
+    for (const auto& spec : naive::frameSpecs(w, h, seed)) {
+      auto picture = std::make_unique<naive::TestFrame>(spec);
+      const cps::FrameView view = picture->view;
+      const auto grid =
+          cps::makePatchGrid(view.displayHeight(), view.displayWidth(), pixels, pixels, patch);
+      std::vector<int32_t> indices(grid.perFrame());
+      for (size_t i = 0; i < indices.size(); i++) indices[i] = int32_t(i);
+      const auto expected = naive::resizedRgb(view, grid.targetHeight, grid.targetWidth);
+      for (const auto& v : allKernels()) {
+        if (!picture) picture = std::make_unique<naive::TestFrame>(spec);
+        std::optional<cps::KeptPicture> copy = v.kernels->keepForGather(picture->view, grid);
+        if (!copy) {
+          whole++;
+          continue;
+        }
+        kept++;
+        picture.reset();
+        EXPECT_LE(copy->rows->keptRows() * 4, view.height * 3) << describe(spec);
+        EXPECT_EQ(copy->view.height, copy->rows->keptRows());
+        const std::vector<cps::FrameView> views = {copy->view};
+        const std::vector<const cps::KeptRows*> rows = {copy->rows.get()};
+        cps::GatherSpec gather{grid, cps::DType::F32, cps::Layout::Nchw, kIdentity};
+        gather.rows = rows;
+        std::vector<float> out(indices.size() * size_t(patch * patch) * 3);
+        v.kernels->gatherPatches(views, indices, gather, out.data());
+        const float* value = out.data();
+        for (const int32_t i : indices) {
+          for (int c = 0; c < 3; c++) {
+            for (int y = 0; y < patch; y++) {
+              for (int x = 0; x < patch; x++, value++) {
+                ASSERT_EQ(expected[c].at(i / grid.cols * patch + y, i % grid.cols * patch + x),
+                          *value)
+                    << v.name << ": " << describe(spec) << " patch " << i << " channel " << c;
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+#ifdef CPS_TEST_EMULATED_CUDA
+  EXPECT_EQ(kept, 0);
+#else
+  EXPECT_GT(kept, 300);
+  EXPECT_GT(whole, 100);
+#endif
+}
+
+// Pictures of one call may be kept in different ways.
+TEST(OpsGather, KeptAndWholePicturesInOneCall) {
+  naive::FrameSpec spec;
+  spec.width = 322;
+  spec.height = 258;
+  std::vector<std::unique_ptr<naive::TestFrame>> pictures;
+  std::vector<cps::FrameView> whole, mixed;
+  std::vector<const cps::KeptRows*> rows;
+  std::vector<std::optional<cps::KeptPicture>> copies;
+  const auto kernels = cps::makeCpuKernels({});
+  const auto grid = cps::makePatchGrid(258, 322, 3136, 3136, 14);
+  for (int t = 0; t < 4; t++) {
+    spec.seed = 7 + uint32_t(t);
+    pictures.push_back(std::make_unique<naive::TestFrame>(spec));
+    whole.push_back(pictures.back()->view);
+    copies.push_back(t % 2 ? kernels->keepForGather(whole.back(), grid) : std::nullopt);
+    ASSERT_EQ(copies.back().has_value(), t % 2 == 1);
+    mixed.push_back(copies.back() ? copies.back()->view : whole.back());
+    rows.push_back(copies.back() ? copies.back()->rows.get() : nullptr);
+  }
+  std::vector<int32_t> indices(size_t(grid.perFrame()) * 4);
+  for (size_t i = 0; i < indices.size(); i++) indices[i] = int32_t(i);
+  cps::GatherSpec gather{grid, cps::DType::F32, cps::Layout::Nchw, kIdentity};
+  std::vector<float> a(indices.size() * 588), b(a.size(), 1.0f);
+  kernels->gatherPatches(whole, indices, gather, a.data());
+  gather.rows = rows;
+  kernels->gatherPatches(mixed, indices, gather, b.data());
+  EXPECT_EQ(a, b);
+}
+
 TEST(OpsGather, StopsWhenCancelled) {
   naive::FrameSpec spec;
   spec.width = 640;

@@ -71,6 +71,7 @@ class CpuSource final : public FrameSource {
                std::vector<int32_t>& open, FrameSink& sink);
   void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
+  Error otherSize(int64_t displayIndex, int width, int height) const;
   void openReader(Worker& worker) {
     if (!worker.reader) worker.reader = video_.openReader();
   }
@@ -195,6 +196,9 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
       return;
     } catch (const StrictFailure&) {
       // Note [Strict] in packet_decoder.h; or a packet was dropped that was needed.
+    } catch (const OtherSize& other) {
+      const PacketEntry& entry = index_.packets[static_cast<size_t>(other.ordinal)];
+      throw otherSize(entry.displayIndex, other.width, other.height);
     } catch (const DamagedPicture& damaged) {
       const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
       if (packets.first == 0 || steppedBack) {
@@ -304,13 +308,17 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   profile_.set("packetsDecoded", static_cast<double>(decoded));
 }
 
+Error CpuSource::otherSize(int64_t displayIndex, int width, int height) const {
+  return Error(ErrorCode::Unsupported, Stage::Decode,
+               video_.nameOf(displayIndex) + " is " + std::to_string(width) + "x" +
+                   std::to_string(height) + " while the video is " +
+                   std::to_string(index_.storedWidth) + "x" + std::to_string(index_.storedHeight) +
+                   ": a change of size in mid-stream is not supported.");
+}
+
 void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink) {
   if (frame.width != index_.storedWidth || frame.height != index_.storedHeight) {
-    throw Error(ErrorCode::Unsupported, Stage::Decode,
-                video_.nameOf(displayIndex) + " is " + std::to_string(frame.width) + "x" +
-                    std::to_string(frame.height) + " while the video is " +
-                    std::to_string(index_.storedWidth) + "x" + std::to_string(index_.storedHeight) +
-                    ": a change of size in mid-stream is not supported.");
+    throw otherSize(displayIndex, frame.width, frame.height);
   }
   ViewedFrame viewed =
       viewOf(frame, index_.orientation, options_.colorMatrix, video_.nameOf(displayIndex));

@@ -38,13 +38,14 @@ int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
 void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   BitReader r(nal.subspan(1));
   H264Sequence sequence;
+  uint32_t chroma = 1;
   const uint32_t profile = r.bits(8);
   r.bits(16);  // constraints, level
   const uint32_t id = r.ue();
   static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44,  83, 86,
                                        118, 128, 138, 139, 134, 135};
   if (std::find(std::begin(kHigh), std::end(kHigh), profile) != std::end(kHigh)) {
-    const uint32_t chroma = r.ue();
+    chroma = r.ue();
     if (chroma == 3) sequence.separatePlanes = r.bit() != 0;
     r.ue();
     r.ue();
@@ -73,10 +74,28 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   }
   r.ue();  // max_num_ref_frames
   sequence.gaps = r.bit() != 0;
-  r.ue();
-  r.ue();
+  const uint32_t blocksWide = r.ue() + 1, blocksHigh = r.ue() + 1;
   sequence.framesOnly = r.bit() != 0;
+  if (!sequence.framesOnly) r.bit();  // mb_adaptive_frame_field_flag
+  r.bit();                            // direct_8x8_inference_flag
+  uint32_t crop[4] = {};              // left, right, top, bottom
+  if (r.bit()) {
+    for (uint32_t& side : crop) side = r.ue();
+  }
+  constexpr uint32_t kMostBlocks = 4096;
   if (r.ended() || id >= headers.sequence.size() || frameNumBits > 16) return;
+  if (blocksWide > kMostBlocks || blocksHigh > kMostBlocks) return;
+  const int fields = sequence.framesOnly ? 1 : 2;
+  sequence.codedWidth = static_cast<int>(blocksWide) * 16;
+  sequence.codedHeight = static_cast<int>(blocksHigh) * 16 * fields;
+  const bool planes = chroma == 0 || sequence.separatePlanes;  // CropUnitX, CropUnitY
+  const int unitX = !planes && chroma < 3 ? 2 : 1, unitY = (!planes && chroma < 2 ? 2 : 1) * fields;
+  const auto cut = [](uint32_t a, uint32_t b, int unit, int whole) {
+    const uint64_t sum = (uint64_t{a} + b) * static_cast<uint64_t>(unit);
+    return sum < static_cast<uint64_t>(whole) ? whole - static_cast<int>(sum) : whole;
+  };
+  sequence.width = cut(crop[0], crop[1], unitX, sequence.codedWidth);
+  sequence.height = cut(crop[2], crop[3], unitY, sequence.codedHeight);
   sequence.known = true;
   sequence.frameNumBits = static_cast<int>(frameNumBits);
   headers.sequence[id] = sequence;
@@ -171,33 +190,46 @@ bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {
 bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthBytes,
                                  const H264Headers& headers) {
   bool follows = true;
-  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
-    const int type = nal[0] & 31;
-    if (type == kH264Idr) {
-      reference_ = 0;
-      return false;
-    }
-    if (type != kH264Slice && type != kH264PartA) return true;
-    BitReader r(nal.subspan(1));
+  sequence_ = {};
+  const auto readSet = [&](BitReader& r) {
     r.ue();  // first_mb_in_slice
     r.ue();  // slice_type
     const uint32_t set = r.ue();
     const int id = set < headers.sequenceOf.size() ? headers.sequenceOf[set] : -1;
-    if (id < 0 || !headers.sequence[static_cast<size_t>(id)].known) {
+    if (id >= 0) sequence_ = headers.sequence[static_cast<size_t>(id)];
+  };
+  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type == kH264Idr) {
+      reference_ = 0;
+      BitReader r(nal.subspan(1));
+      readSet(r);
+      return false;
+    }
+    if (type != kH264Slice && type != kH264PartA) return true;
+    BitReader r(nal.subspan(1));
+    readSet(r);
+    if (!sequence_.known) {
       reference_ = kNone;
       return false;
     }
-    const H264Sequence& sequence = headers.sequence[static_cast<size_t>(id)];
-    if (sequence.separatePlanes) r.bits(2);
-    const uint32_t number = r.bits(sequence.frameNumBits);
+    if (sequence_.separatePlanes) r.bits(2);
+    const uint32_t number = r.bits(sequence_.frameNumBits);
     if (r.ended()) return false;  // the decoder will complain
-    const uint32_t expected = (reference_ + 1) & ((1u << sequence.frameNumBits) - 1);
-    follows = sequence.gaps || reference_ == kNone || number <= 1 || number == reference_ ||
+    const uint32_t expected = (reference_ + 1) & ((1u << sequence_.frameNumBits) - 1);
+    follows = sequence_.gaps || reference_ == kNone || number <= 1 || number == reference_ ||
               number == expected;
     if ((nal[0] & 0x60) != 0 || !follows) reference_ = number;
     return false;
   });
   return follows;
+}
+
+bool h264MayHaveSize(const H264Sequence& sequence, int width, int height) {
+  const auto blocks = [](int side) { return (side + 15) / 16 * 16; };
+  if (!sequence.known) return true;
+  return (width == sequence.width && height == sequence.height) ||
+         (blocks(width) == sequence.codedWidth && blocks(height) == sequence.codedHeight);
 }
 
 }  // namespace cps

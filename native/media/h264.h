@@ -15,6 +15,8 @@ struct H264Sequence {
   bool gaps = false;  // gaps_in_frame_num_value_allowed_flag
   bool separatePlanes = false;
   int frameNumBits = 0;
+  int codedWidth = 0, codedHeight = 0;  // in whole macroblocks
+  int width = 0, height = 0;            // after cropping
 };
 
 // The parameter sets seen so far.
@@ -48,10 +50,17 @@ class H264PictureNumbers {
  public:
   // The next packet in decode order. False: a reference picture is missing before it.
   bool follows(std::span<const uint8_t> packet, int lengthBytes, const H264Headers& headers);
+  // The parameter set of that packet's picture; not `known` where it was not seen.
+  const H264Sequence& sequence() const { return sequence_; }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   uint32_t reference_ = kNone;  // frame_num of the reference picture before
+  H264Sequence sequence_;
 };
+
+// Whether pictures of this parameter set may come out of a decoder in this size: as cropped, or
+// with the container's cropping where the set has none.
+bool h264MayHaveSize(const H264Sequence& sequence, int width, int height);
 
 }  // namespace cps

@@ -49,11 +49,12 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
   if (config.strict && canExplode) context_->err_recognition |= AV_EF_EXPLODE;
   marked_ = usesMarks(parameters.codec_id);
   buffers_.install(*context_);
-  // Concealment would write over the marks, and its own flag gets lost between frame threads;
-  // MPEG-1 and MPEG-2 decoders do not always set it.
+  // Concealment would write over the marks, and its own flag gets lost between frame threads.
+  // MPEG-1/2 decoders have none, and where they conceal they set the flag; left to themselves they
+  // would give out whole slices whose end shows that they are wrong.
   const bool mpeg12 = parameters.codec_id == AV_CODEC_ID_MPEG1VIDEO ||
                       parameters.codec_id == AV_CODEC_ID_MPEG2VIDEO;
-  if (marked_ && (config.strict || mpeg12)) context_->error_concealment = 0;
+  if (marked_ && config.strict && !mpeg12) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
   // Cropping to the exact sample even where that leaves planes unaligned.

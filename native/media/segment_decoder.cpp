@@ -45,10 +45,7 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
     current_ = reader_.next() - 1;
     const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
     followHeaders(bytes, bitstream_);
-    if (bitstream_.codec == AV_CODEC_ID_H264 &&
-        !h264Numbers_.follows(bytes, bitstream_.lengthBytes, bitstream_.h264)) {
-      noteMissingBefore(current_);
-    }
+    if (bitstream_.codec == AV_CODEC_ID_H264) readH264(bytes);
     if (mayDrop(*packet, current_)) {
       ++counters_.packetsDropped;
       continue;
@@ -77,6 +74,17 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
     if (failed || isSpoilt(target)) throw DamagedPicture{target, "its data cannot be decoded"};
   }
   throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
+}
+
+void SegmentDecoder::readH264(std::span<const uint8_t> packet) {
+  if (!h264Numbers_.follows(packet, bitstream_.lengthBytes, bitstream_.h264)) {
+    noteMissingBefore(current_);
+  }
+  const H264Sequence& sequence = h264Numbers_.sequence();
+  if (!h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
+      std::binary_search(targets_.begin(), targets_.end(), current_)) {
+    throw OtherSize{current_, sequence.width, sequence.height};
+  }
 }
 
 // Note [Made-up references] in picture_buffers.h.

@@ -28,6 +28,13 @@ struct DamagedPicture {
   std::string reason;
 };
 
+// A wanted picture has another size than the video: its own headers say so, whatever comes out of a
+// decoder that has several pictures in work.
+struct OtherSize {
+  int32_t ordinal = 0;
+  int width = 0, height = 0;
+};
+
 // Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
 bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target);
 
@@ -54,8 +61,8 @@ class SegmentDecoder {
         everything_(everything),
         give_(std::move(give)) {}
 
-  // Decodes packets [first, last] for these targets. Throws DamagedPicture, StrictFailure,
-  // SeekMismatch; whatever was given out before stays given out.
+  // Decodes packets [first, last] for these targets. Throws DamagedPicture, OtherSize,
+  // StrictFailure, SeekMismatch; whatever was given out before stays given out.
   void run(int32_t first, int32_t last, std::span<const int32_t> targets);
   const DecodeCounters& counters() const { return counters_; }
   // Whether what was left out may be what a picture lacked: HEVC lists of references may name
@@ -69,6 +76,7 @@ class SegmentDecoder {
   };
 
   void takeOutput(AVFrame* frame, int error);
+  void readH264(std::span<const uint8_t> packet);
   void noteUnreferenced();
   void noteMissingBefore(int32_t ordinal);
   void giveOutHeld();

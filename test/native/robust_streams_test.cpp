@@ -1,9 +1,10 @@
 // Streams that are whole but not what their container says: flags that lie, pictures that share a
-// packet. Made from the fixtures by libavformat's muxers; every picture is compared with a plain
-// decode of the same bytes.
+// packet, a size that changes. Made from the fixtures by libavformat's muxers; every picture is
+// compared with a plain decode of the same bytes.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <numeric>
@@ -14,6 +15,12 @@
 #include "default_options.h"
 #include "hostile/mutate.h"
 #include "media/cpu_source.h"
+#include "media/demuxer.h"
+#include "media/nal.h"
+
+extern "C" {
+#include <libavcodec/bsf.h>
+}
 
 namespace cps {
 namespace {
@@ -46,7 +53,6 @@ struct Sink final : FrameSink {
 struct Decoded {
   std::map<int64_t, uint64_t> hashes;
   std::string error;
-  std::map<std::string, double> profile;
 };
 
 // `wanted` empty: all.
@@ -72,7 +78,6 @@ Decoded decode(const Bytes& bytes, UniformStrategy strategy, int threads,
     out.error = std::string(errorCodeName(error.code())) + ": " + error.what();
   }
   out.hashes = sink.hashes;
-  out.profile = profile.values();
   return out;
 }
 
@@ -116,6 +121,78 @@ TEST(KeyFlagsThatLie, EveryPictureAloneIsTheRightOne) {
       if (!got.error.empty()) continue;
       EXPECT_EQ(got.hashes.at(d), plain.frames[static_cast<size_t>(d)].hash)
           << what << ", picture " << d;
+    }
+  }
+}
+
+// The first packets of an H.264 stream as they are without a container.
+Bytes rawH264(const std::string& name, int packets) {
+  VideoInput input;
+  input.bytes = std::make_shared<const Bytes>(fixture(name));
+  Demuxer demuxer(openByteSource(input), nullptr);
+  AVBSFContext* filter = nullptr;
+  if (av_bsf_alloc(av_bsf_get_by_name("h264_mp4toannexb"), &filter) < 0) return {};
+  avcodec_parameters_copy(filter->par_in, &demuxer.parameters());
+  av_bsf_init(filter);
+  Bytes out;
+  const UniqueAVPacket packet = makePacket(Stage::Decode);
+  for (int i = 0; i < packets && demuxer.read(*packet); ++i) {
+    av_bsf_send_packet(filter, packet.get());
+    while (av_bsf_receive_packet(filter, packet.get()) >= 0) {
+      out.insert(out.end(), packet->data, packet->data + packet->size);
+    }
+  }
+  av_bsf_free(&filter);
+  return out;
+}
+
+Bytes join(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+TEST(H264Sizes, TheParameterSetsSayWhatTheDecoderGivesOut) {
+  for (const char* name : {"h264_bpyramid.mp4", "small.mp4", "wide.mp4", "cropped.mp4", "gray.mp4",
+                           "odd_444.mp4", "h264_422.mp4", "h264_interlaced.mp4", "h264_10bit.mp4",
+                           "h264.ts", "rgb_x264.mkv", "anamorphic.mp4"}) {
+    const Bytes bytes = fixture(name);
+    const hostile::Reference plain = hostile::decodeReference(bytes, 1, 60);
+    ASSERT_EQ(plain.frames.size(), 1u) << name;
+    const int width = plain.frames[0].width, height = plain.frames[0].height;
+    VideoInput input;
+    input.bytes = std::make_shared<const Bytes>(bytes);
+    Demuxer demuxer(openByteSource(input), nullptr);
+    BitstreamFormat format = bitstreamFormat(demuxer.parameters());
+    H264PictureNumbers numbers;
+    const UniqueAVPacket packet = makePacket(Stage::Decode);
+    while (demuxer.read(*packet)) {
+      const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
+      followHeaders(data, format);
+      numbers.follows(data, format.lengthBytes, format.h264);
+      const H264Sequence& set = numbers.sequence();
+      ASSERT_TRUE(set.known) << name;
+      ASSERT_EQ(std::make_pair(set.width, set.height), std::make_pair(width, height)) << name;
+      EXPECT_TRUE(h264MayHaveSize(set, width, height)) << name;
+      EXPECT_FALSE(h264MayHaveSize(set, width + 16, height)) << name;
+      EXPECT_FALSE(h264MayHaveSize(set, width, height + 32)) << name;
+    }
+  }
+}
+
+// Whatever pictures several threads have in work, one of another size is refused.
+TEST(H264Sizes, AChangeInMidStreamIsRefusedWithAnyNumberOfThreads) {
+  const Bytes little = rawH264("small.mp4", 3), large = rawH264("h264_bpyramid.mp4", 3);
+  const Bytes once = join(little, large);
+  const Bytes often = join(join(once, once), once);
+  for (const Bytes* bytes : {&once, &often}) {
+    for (const int threads : {0, 1, 2, 4}) {
+      const auto media = services(4);
+      for (int i = 0; i < 4; ++i) {
+        const auto strategy = i % 2 == 0 ? UniformStrategy::Seek : UniformStrategy::Stream;
+        const std::string error = decode(*bytes, strategy, threads, media).error;
+        EXPECT_NE(error.find("ERR_CPS_UNSUPPORTED"), std::string::npos) << error;
+        EXPECT_NE(error.find("change of size"), std::string::npos) << error;
+      }
     }
   }
 }

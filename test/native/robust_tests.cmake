@@ -15,6 +15,10 @@ set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600)
 # Two cases per clip need not hold one that only Note [Marks] notices; these do.
 add_test(NAME hostile_corpus_cut_hevc COMMAND hostile_corpus --clip hevc.ts --case cut@1)
 set_tests_properties(hostile_corpus_cut_hevc PROPERTIES TIMEOUT 120)
+# Slices that end where they should not, which only FFmpeg's concealment notices.
+add_test(NAME hostile_corpus_mpeg2_slices COMMAND hostile_corpus --clip raw.m2v
+  --case "flip-payload@8192-10-2|flip-header@0-1-0|mux-mpegts-every-fifth-noise")
+set_tests_properties(hostile_corpus_mpeg2_slices PROPERTIES TIMEOUT 120)
 
 cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)
 target_link_options(robust_alloc_test PRIVATE -Wl,--wrap=aligned_alloc)

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <mutex>
 #include <vector>
@@ -32,6 +33,12 @@ char g_case[512] = "(none)";
 
 double millisSince(Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+double cpuMillis() {
+  timespec t = {};
+  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) * 1e3 + static_cast<double>(t.tv_nsec) / 1e6;
 }
 
 int64_t residentBytes(const char* field) {
@@ -130,7 +137,19 @@ cps::DecodeOptions variantOptions(uint64_t variant) {
 Runner::Runner() : context_(std::make_unique<cps::Context>(2)) {}
 Runner::~Runner() = default;
 
+// On a machine that others keep busy a call may run into its time limit without having worked; it
+// is only its own fault when the processor time says so.
 Runner::Outcome Runner::call(const cps::VideoInput& input, uint64_t variant) {
+  for (int attempt = 0;; ++attempt) {
+    const double before = cpuMillis();
+    Outcome out = callOnce(input, variant);
+    const bool starved = out.failed && out.code == cps::ErrorCode::TimedOut &&
+                         cpuMillis() - before < static_cast<double>(kTimeoutMs) / 4;
+    if (!starved || attempt == 3) return out;
+  }
+}
+
+Runner::Outcome Runner::callOnce(const cps::VideoInput& input, uint64_t variant) {
   Outcome out;
   const auto started = Clock::now();
   const cps::DecodeOptions options = variantOptions(variant);

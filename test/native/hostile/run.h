@@ -46,6 +46,7 @@ class Runner {
   struct Given;
   struct Outcome;
   Outcome call(const cps::VideoInput& input, uint64_t variant);
+  Outcome callOnce(const cps::VideoInput& input, uint64_t variant);
   void pipelineCalls(const cps::VideoInput& input, uint64_t variant, const std::string& name);
   void compare(const Clip& clip, const std::string& name, const Bytes& broken, const Outcome& got);
   void violation(const std::string& name, const std::string& what);

@@ -23,8 +23,8 @@ set_tests_properties(hostile_corpus_mpeg2_slices PROPERTIES TIMEOUT 120)
 cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)
 target_link_options(robust_alloc_test PRIVATE -Wl,--wrap=aligned_alloc)
 cps_test(robust_faults_test robust_faults_test.cpp hostile/reference.cpp)
-cps_test(robust_streams_test robust_streams_test.cpp hostile/mutate.cpp hostile/packets.cpp
-  hostile/reference.cpp)
+cps_test(robust_streams_test robust_streams_test.cpp robust_marks_test.cpp hostile/mutate.cpp
+  hostile/packets.cpp hostile/reference.cpp)
 
 # Coverage-guided fuzzing: clang with libFuzzer, see scripts/sanitize.mjs.
 option(CPS_BUILD_FUZZ "Build the fuzz targets (clang only)" OFF)

@@ -2,6 +2,7 @@
 // that looks good, with one thread or with several.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <string>
@@ -10,9 +11,15 @@
 #include "core/error.h"
 #include "ffmpeg/util.h"
 #include "frame_hash.h"
+#include "hostile/mutate.h"
 #include "hostile/reference.h"
 #include "media/demuxer.h"
+#include "media/nal_units.h"
 #include "media/packet_decoder.h"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
 
 namespace cps {
 namespace {
@@ -109,6 +116,92 @@ INSTANTIATE_TEST_SUITE_P(Codecs, CutPackets,
                          testing::Values("h264_intra_only.mp4", "h264_bpyramid.mp4", "raw.h264",
                                          "hevc.mp4", "hevc.ts", "mjpeg.avi", "raw.m2v",
                                          "gray_ffv1.mkv", "rgb_qtrle.mov"));
+
+// Twelve pictures of noise that moves, with B-frames, each in four slices.
+Stream encodeSlices() {
+  constexpr int kSide = 512;
+  Stream out;
+  const AVCodec* codec = avcodec_find_encoder_by_name("libx264");
+  if (!codec) return out;
+  const UniqueAVCodecContext context(avcodec_alloc_context3(codec));
+  context->width = context->height = kSide;
+  context->pix_fmt = AV_PIX_FMT_YUV420P;
+  context->time_base = {1, 25};
+  context->max_b_frames = 2;
+  context->slices = 4;
+  context->thread_count = 1;
+  av_opt_set(context->priv_data, "preset", "ultrafast", 0);
+  if (avcodec_open2(context.get(), codec, nullptr) < 0) return out;
+  const UniqueAVFrame frame = makeFrame(Stage::Decode);
+  frame->width = frame->height = kSide;
+  frame->format = AV_PIX_FMT_YUV420P;
+  for (int t = 0; t <= 12; ++t) {
+    av_frame_unref(frame.get());
+    frame->width = frame->height = kSide;
+    frame->format = AV_PIX_FMT_YUV420P;
+    av_frame_get_buffer(frame.get(), 0);
+    frame->pts = t;
+    for (int plane = 0; plane < 3; ++plane) {
+      const int side = plane == 0 ? kSide : kSide / 2;
+      for (int i = 0; i < side * side; ++i) {
+        const auto noise = static_cast<uint64_t>((i / side / 4) * 64 + (i % side + t * 3) / 4);
+        frame->data[plane][i / side * frame->linesize[plane] + i % side] =
+            static_cast<uint8_t>(64 + hostile::mix(noise) % 128);
+      }
+    }
+    avcodec_send_frame(context.get(), t < 12 ? frame.get() : nullptr);
+    UniqueAVPacket packet = makePacket(Stage::Decode);
+    while (avcodec_receive_packet(context.get(), packet.get()) >= 0) {
+      out.packets.push_back(std::move(packet));
+      packet = makePacket(Stage::Decode);
+    }
+  }
+  out.parameters.reset(avcodec_parameters_alloc());
+  avcodec_parameters_from_context(out.parameters.get(), context.get());
+  return out;
+}
+
+// The packet without its `gone`-th slice; false when it has none.
+bool removeSlice(AVPacket& packet, int gone) {
+  std::vector<uint8_t> out;
+  int slices = 0;
+  forEachNal({packet.data, static_cast<size_t>(packet.size)}, 0, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if ((type == 1 || type == 5) && slices++ == gone) return true;
+    out.insert(out.end(), {0, 0, 1});
+    out.insert(out.end(), nal.begin(), nal.end());
+    return true;
+  });
+  av_packet_make_writable(&packet);
+  std::copy(out.begin(), out.end(), packet.data);
+  av_shrink_packet(&packet, static_cast<int>(out.size()));
+  return gone < slices;
+}
+
+// With frame threads a picture may be given out by the next one's thread, before its own knows that
+// a slice is missing.
+TEST(MissingSlices, OfH264NeverBecomePicturesThatLookGood) {
+  const Stream stream = encodeSlices();
+  if (stream.packets.empty()) GTEST_SKIP() << "FFmpeg has no libx264 here";
+  const size_t count = stream.packets.size();
+  ASSERT_EQ(count, 12u);
+  for (const int64_t at : {0, 4, 5, 6, 11}) {
+    for (int gone = 0; gone < 4; ++gone) {
+      Stream cut;
+      cut.parameters = copyParameters(*stream.parameters, Stage::Decode);
+      for (const UniqueAVPacket& packet : stream.packets) {
+        cut.packets.emplace_back(av_packet_clone(packet.get()));
+      }
+      ASSERT_TRUE(removeSlice(*cut.packets[static_cast<size_t>(at)], gone));
+      for (const int threads : {1, 2, 4, 4}) {
+        const auto got = decode(cut, count, 1, threads);
+        const auto found = got.find(at);
+        EXPECT_TRUE(found == got.end() || !found->second.good)
+            << "picture " << at << " without slice " << gone << ", " << threads << " threads";
+      }
+    }
+  }
+}
 
 }  // namespace
 }  // namespace cps

@@ -82,11 +82,16 @@ class SharedMemory {
     return this.memory.arrayBuffer();
   }
 
-  /** One download for all views of the buffer. */
+  /** One download for all views of the buffer; after one that failed the next call tries again. */
   toHost(): Promise<ArrayBuffer> {
     if (this.onHost) return Promise.resolve(this.memory.arrayBuffer());
-    this.#download ??= this.memory.toHost();
-    return this.#download;
+    if (this.#download) return this.#download;
+    const download = this.memory.toHost();
+    this.#download = download;
+    download.catch(() => {
+      if (this.#download === download) this.#download = undefined;
+    });
+    return download;
   }
 }
 

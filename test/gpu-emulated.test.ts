@@ -29,9 +29,11 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function check(part: 'cpu' | 'gpu'): string {
-  const script = join(repoRoot, 'scripts', 'gpu', 'js-check.cjs');
-  const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', script, part], {
+const check = (part: 'cpu' | 'gpu') => run('scripts/gpu/js-check.cjs', part);
+
+function run(script: string, ...args: string[]): string {
+  const command = ['--expose-gc', join(repoRoot, script), ...args];
+  const { status, stdout, stderr } = spawnSync(process.execPath, command, {
     encoding: 'utf8',
     env: {
       ...process.env,
@@ -55,5 +57,11 @@ function check(part: 'cpu' | 'gpu'): string {
     const said = check('gpu');
     expect(said).toContain('16 runs');
     expect(said.match(/^ok {6}/gm)).toHaveLength(9);
+  });
+
+  test("the adapters make the same of device tensors as of the host's", () => {
+    const said: unknown = JSON.parse(run('test/helpers/gpu-adapters-child.cjs'));
+    const same = 'feeds bf16 fp16 fp32 frames patchDataset frameDataset feedStream'.split(' ');
+    expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
   });
 });

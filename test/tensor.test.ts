@@ -123,6 +123,15 @@ describe('device memory', () => {
     row.close();
     expect(memory.released).toBe(1);
   });
+
+  test('a download that failed is tried again', async () => {
+    const memory = new FakeBuffer(new Int32Array([7]).buffer, 'cuda:0');
+    const tensor = Tensor.over(memory, 'int32', [1]);
+    jest.spyOn(memory, 'toHost').mockRejectedValueOnce(new Error('no memory'));
+    await expect(Promise.all([tensor.toHost(), tensor.toHost()])).rejects.toThrow('no memory');
+    expect(await tensor.toHost()).toEqual(new Int32Array([7]));
+    expect(memory.downloads).toBe(1);
+  });
 });
 
 describe('toFloat32', () => {

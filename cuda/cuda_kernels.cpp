@@ -1,5 +1,6 @@
 #include "cuda/cuda_kernels.h"
 
+#include <cstring>
 #include <mutex>
 #include <vector>
 
@@ -21,6 +22,14 @@ class CudaKernels final : public Kernels {
         cancel_(std::move(cancel)),
         stream_(std::make_shared<Stream>(gpu_->context)),
         memory_(streamMemory(stream_)) {}
+  ~CudaKernels() override {
+    if (staged_.empty()) return;
+    // After an error: enqueued work may still read the tables, and memory may be lost as well.
+    const DeviceContext::Cleanup cleanup(*gpu_->context);
+    if (cleanup) {
+      cleanup(gpu_->context->api().streamSynchronize(stream_->get()), "cuStreamSynchronize");
+    }
+  }
 
   Device device() const override { return gpu_->context->device(); }
   std::shared_ptr<MemoryResource> memory() const override { return memory_; }
@@ -92,6 +101,7 @@ class CudaKernels final : public Kernels {
     enqueue(TopK{input.unitScores, isI.as<uint8_t>(), boost.as<float>(), input.unitsPerFrame, units,
                  input.k, selected.as<int32_t>()});
     downloadThrough(gpu_->pinned, *stream_, indices, selected.data(), bytes);
+    staged_.clear();
   }
 
   void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
@@ -136,11 +146,13 @@ class CudaKernels final : public Kernels {
   void download(void* host, const void* data, size_t bytes) override {
     const Call call(*this);
     downloadThrough(gpu_->pinned, *stream_, host, data, bytes);
+    if (bytes > 0) staged_.clear();
   }
 
   void synchronize() override {
     const Call call(*this);
     stream_->synchronize(Stage::Process);
+    staged_.clear();
   }
 
  private:
@@ -173,11 +185,14 @@ class CudaKernels final : public Kernels {
         "cuMemsetD8Async");
   }
 
-  // A small table. The copy has left pageable memory when the driver returns.
+  // A small table. From pinned memory: where devices can read pageable memory themselves, the
+  // driver need not have read it when it returns.
   Buffer upload(const void* host, size_t bytes) {
     Buffer buffer = Buffer::allocate(memory_, bytes);
-    gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(buffer.data()), host,
-                                                              bytes, stream_->get()),
+    const Buffer& staged = staged_.emplace_back(Buffer::allocate(gpu_->pinned, bytes));
+    std::memcpy(staged.data(), host, bytes);
+    gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(buffer.data()),
+                                                              staged.data(), bytes, stream_->get()),
                          "cuMemcpyHtoDAsync", Stage::Transfer);
     return buffer;
   }
@@ -188,6 +203,8 @@ class CudaKernels final : public Kernels {
   std::shared_ptr<Stream> stream_;
   std::shared_ptr<MemoryResource> memory_;
   Buffer counts_;
+  std::vector<Buffer>
+      staged_;  // tables that copies may still read; until the stream was waited for
 };
 
 }  // namespace

@@ -5,7 +5,9 @@
 
 namespace cps {
 
-KernelBuild kernelBuild() { return {CUDART_VERSION, CPS_CUDA_OLDEST_ARCH}; }
+// CPS_CUDA_ARCHS: CPS_ARCH(75) CPS_ARCH(86) ...
+#define CPS_ARCH(arch) arch,
+KernelBuild kernelBuild() { return {CUDART_VERSION, {CPS_CUDA_ARCHS}}; }
 
 // Its result repeats the error that made it necessary.
 void resetCurrentDevice() { static_cast<void>(cudaDeviceReset()); }

@@ -1,11 +1,20 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 namespace cps {
 
 // What the kernels in this build ask of a machine. Defined with the kernels.
 struct KernelBuild {
-  int runtimeVersion;  // of CUDA, e.g. 13000; the driver must support it
-  int oldestArch;      // e.g. 75: lowest compute capability with code in the binary
+  int runtimeVersion;      // of CUDA, e.g. 13000; the driver must support it
+  std::vector<int> archs;  // ascending, e.g. 75, 86: compute capabilities with code in the binary
+
+  // Code runs on its own major version from its minor version on; the newest is there as PTX too,
+  // which the driver translates for all that came later.
+  bool runsOn(int arch) const;
+  // "7.5, 8.6 and later": for people.
+  std::string describe() const;
 };
 KernelBuild kernelBuild();
 

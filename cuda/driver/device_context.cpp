@@ -165,6 +165,11 @@ std::string DeviceContext::failedText(int result, const char* call) const {
          api_->describe(static_cast<CUresult>(result));
 }
 
+bool DeviceContext::refuses(CUresult result) {
+  return result == kCuErrorInvalidValue || result == kCuErrorNotSupported ||
+         result == kCuErrorNoDevice;
+}
+
 void DeviceContext::check(CUresult result, const char* call, Stage stage) const {
   if (result == CUDA_SUCCESS) return;
   const std::string text = failedText(result, call);

@@ -51,6 +51,9 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
 
   // Throws Error(Device) that names the call, or Error(OutOfMemory); notes sticky errors.
   void check(CUresult result, const char* call, Stage stage = Stage::Process) const;
+  // Whether the result says that the device does not do such a thing, not that something failed.
+  // NVDEC says "no device" where there is none for a codec.
+  static bool refuses(CUresult result);
   // Notes sticky errors of a call that cannot throw or that threw already.
   void note(int result, const char* call) const noexcept;
   // The context is of no more use: what lives in it can no longer be freed but with it.

@@ -30,7 +30,9 @@ inline constexpr int kCuMemPoolReleaseThreshold = 4;
 inline constexpr int kCuAttributeMemoryPools = 115;
 inline constexpr unsigned kCuStreamNonBlocking = 1;
 inline constexpr unsigned kCuEventDisableTiming = 2;
+inline constexpr int kCuErrorInvalidValue = 1;
 inline constexpr int kCuErrorOutOfMemory = 2;
+inline constexpr int kCuErrorNotSupported = 801;
 inline constexpr int kCuErrorNoDevice = 100;
 
 // Every entry point used, once: member, type, exported name. The second list may be absent.

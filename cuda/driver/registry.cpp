@@ -1,5 +1,6 @@
 #include "cuda/driver/registry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "cuda/runtime_version.h"
@@ -11,12 +12,28 @@ std::string versionText(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
+std::string archText(int arch) {
+  return std::to_string(arch / 10) + "." + std::to_string(arch % 10);
+}
+
 // What the driver was asked and did not answer.
 std::string failedText(const DriverApi& driver, const char* call, CUresult result) {
   return std::string(call) + " failed with " + driver.describe(result);
 }
 
 }  // namespace
+
+bool KernelBuild::runsOn(int arch) const {
+  return arch >= archs.back() || std::any_of(archs.begin(), archs.end(), [&](int built) {
+           return built / 10 == arch / 10 && built <= arch;
+         });
+}
+
+std::string KernelBuild::describe() const {
+  std::string text;
+  for (const int arch : archs) text += (text.empty() ? "" : ", ") + archText(arch);
+  return text + " and later";
+}
 
 std::shared_ptr<const DriverApi> GpuRegistry::api() {
   const std::lock_guard lock(mutex_);
@@ -68,10 +85,9 @@ std::string GpuRegistry::whyNotProcess(int id) {
     const CUresult result = driver->deviceGetAttribute(value, attribute, handle);
     if (result != CUDA_SUCCESS) return failedText(*driver, "cuDeviceGetAttribute", result);
   }
-  if (major * 10 + minor < build.oldestArch) {
-    return Device::cuda(id).name() + " has compute capability " + std::to_string(major) + "." +
-           std::to_string(minor) + " but this build's kernels start at " +
-           std::to_string(build.oldestArch / 10) + "." + std::to_string(build.oldestArch % 10);
+  if (!build.runsOn(major * 10 + minor)) {
+    return Device::cuda(id).name() + " has compute capability " + archText(major * 10 + minor) +
+           " but this build's kernels are for " + build.describe();
   }
   return "";
 }

@@ -30,7 +30,8 @@ const char* filterName(AVCodecID id) {
 PacketFilter::PacketFilter(const FrameIndex& index) : parameters_(index.parameters.get()) {
   const AVCodecID id = parameters_->codec_id;
   hasHeaders_ = id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_MPEG4 ||
-                id == AV_CODEC_ID_MPEG2VIDEO || id == AV_CODEC_ID_MPEG1VIDEO;
+                id == AV_CODEC_ID_MPEG2VIDEO || id == AV_CODEC_ID_MPEG1VIDEO ||
+                id == AV_CODEC_ID_AV1;
   const char* name = filterName(id);
   if (name == nullptr) return;
   const AVBitStreamFilter* description = av_bsf_get_by_name(name);
@@ -48,7 +49,10 @@ PacketFilter::PacketFilter(const FrameIndex& index) : parameters_(index.paramete
 std::span<const uint8_t> PacketFilter::headers() const {
   if (!hasHeaders_) return {};
   const AVCodecParameters* from = filter_ ? filter_->par_out : parameters_;
-  return {from->extradata, static_cast<size_t>(from->extradata_size)};
+  const std::span<const uint8_t> data(from->extradata, static_cast<size_t>(from->extradata_size));
+  // av1C: a marker bit, which no unit has, and four bytes in all; then units.
+  const bool av1c = from->codec_id == AV_CODEC_ID_AV1 && data.size() >= 4 && (data[0] & 0x80) != 0;
+  return av1c ? data.subspan(4) : data;
 }
 
 void PacketFilter::convert(AVPacket& packet, const Output& output) {

@@ -16,7 +16,8 @@ class PacketFilter {
   explicit PacketFilter(const FrameIndex& index);
 
   // Parameter sets and sequence headers that may be missing from the packets; empty for codecs
-  // that carry them in every key frame.
+  // that carry them in every key frame. Some encoders, NVENC among them, write AV1's into the
+  // container alone.
   std::span<const uint8_t> headers() const;
   using Output = std::function<void(std::span<const uint8_t> data)>;
   void convert(AVPacket& packet, const Output& output);

@@ -10,8 +10,9 @@ namespace cps {
 namespace {
 
 constexpr size_t kPitchAlignment = 256;
-constexpr unsigned kSpareSurfaces = 4;  // decoded ahead of the one being displayed
-constexpr int32_t kLooseCrop = 16;      // codecs whose parser reports the padded size
+constexpr unsigned kSpareSurfaces = 4;   // decoded ahead of the one being displayed
+constexpr int32_t kLargestPadding = 63;  // of coded pictures, to whole blocks
+constexpr int32_t kMacroblock = 16;
 
 size_t alignPitch(size_t bytes) {
   return (bytes + kPitchAlignment - 1) / kPitchAlignment * kPitchAlignment;
@@ -56,9 +57,17 @@ NvdecRun::~NvdecRun() {
   for (Mapped& mapped : mapped_) release(mapped);
 }
 
-bool NvdecRun::mayDrop(const AVPacket& packet, int32_t ordinal) const {
+// Note [Pictures the parser hides]
+// NVDEC's parser decodes the RASL pictures after an HEVC entry point that it began with and does
+// not show them, but remembers their timestamps. When it shows a picture while an earlier timestamp
+// is still with it, it takes timestamps for decoding times and swaps them from then on, so that
+// every later picture gets another one's. Such pictures are of no use and are not given to it.
+bool NvdecRun::mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) const {
   if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
-  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
+  const std::span<const uint8_t> data(packet.data, static_cast<size_t>(packet.size));
+  if (isDroppable(data, bitstream_)) return true;
+  const auto orderOf = [&](int32_t o) { return index_.packets[static_cast<size_t>(o)].order; };
+  return orderOf(ordinal) < orderOf(first) && isSkippedLeading(data, bitstream_);
 }
 
 void NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
@@ -71,6 +80,11 @@ void NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
   {
     NvdecParser parser(job_.nvdec.deviceRef(), job_.format.codec, job_.displayDelay, *this);
     feed(segment, reader, parser);
+  }
+  if (!session_) {
+    // As with motion JPEG that leaves its tables out: nothing NVDEC's parser can begin with.
+    throw Error(ErrorCode::BackendUnavailable, Stage::Decode,
+                "NVDEC's parser finds no picture in '" + job_.video.bytes()->describe() + "'");
   }
   while (!mapped_.empty()) giveOldest();
   if (given_ == targetCount_) return;
@@ -86,7 +100,7 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     if (job_.cancel) job_.cancel->check(Stage::Decode);
     const int32_t ordinal = reader.next() - 1;
     followHeaders({packet->data, static_cast<size_t>(packet->size)}, bitstream_);
-    if (mayDrop(*packet, ordinal)) {
+    if (mayDrop(*packet, ordinal, segment.first)) {
       counters_.packetsDropped++;
       continue;
     }
@@ -98,31 +112,66 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
   if (!targets_.empty()) parser.finish();
 }
 
-int NvdecRun::onSequence(const CUVIDEOFORMAT& format) {
-  const auto& area = format.display_area;
-  const NvdecFormat seen{format.codec, format.chroma_format, format.bit_depth_luma_minus8 + 8};
-  const int32_t width = area.right - area.left, height = area.bottom - area.top;
-  const int32_t extraW = width - index_.storedWidth, extraH = height - index_.storedHeight;
-  const bool exact = extraW == 0 && extraH == 0;
-  const bool padded = area.left == 0 && area.top == 0 && extraW >= 0 && extraH >= 0 &&
-                      extraW < kLooseCrop && extraH < kLooseCrop &&
-                      seen.codec != cudaVideoCodec_H264 && seen.codec != cudaVideoCodec_HEVC;
-  const bool resized = session_ && (session_->current().width != format.coded_width ||
-                                    session_->current().height != format.coded_height);
-  if (!(seen == job_.format) || !(exact || padded) || resized) {
-    throw Error(ErrorCode::Unsupported, Stage::Decode,
-                "'" + job_.video.bytes()->describe() + "' turns to " + std::to_string(width) + "x" +
-                    std::to_string(height) + " (" + seen.describe() + ") while the video is " +
-                    std::to_string(index_.storedWidth) + "x" + std::to_string(index_.storedHeight) +
-                    " (" + job_.format.describe() +
-                    "): a change of size in mid-stream is not supported.");
-  }
-  cropLeft_ = area.left;
-  cropTop_ = area.top;
-  const SessionRequest request{job_.format, format.coded_width, format.coded_height,
-                               format.min_num_decode_surfaces + kSpareSurfaces};
+// For a sequence header that is not the index's. Of the first one it is a matter of how to read the
+// stream, and the CPU may do better; later the stream changes.
+Error NvdecRun::misfit(const NvdecFormat& seen, int32_t width, int32_t height) const {
+  const auto text = [](int32_t w, int32_t h, const NvdecFormat& f) {
+    return std::to_string(w) + "x" + std::to_string(h) + " (" + f.describe() + ")";
+  };
+  const std::string name = std::string("'").append(job_.video.bytes()->describe()).append("'");
+  const std::string now = text(width, height, seen);
+  const std::string expected = text(index_.storedWidth, index_.storedHeight, job_.format);
   if (!session_) {
-    session_ = job_.nvdec.take(request, job_.reuse);
+    return Error(ErrorCode::BackendUnavailable, Stage::Decode,
+                 "NVDEC reads " + name + " as " + now + ", FFmpeg as " + expected);
+  }
+  return Error(ErrorCode::Unsupported, Stage::Decode,
+               name + " turns to " + now + " while the video is " + expected +
+                   ": a change of size in mid-stream is not supported.");
+}
+
+// What to decode to: the pictures' format, or the parser's where that is a way to get them.
+bool NvdecRun::decodesTo(const NvdecFormat& seen) const {
+  if (seen == job_.format) return true;
+  // FFmpeg gives pictures of H.264 without chroma a neutral one; so does copyOut.
+  NvdecFormat gray = job_.format;
+  gray.chroma = cudaVideoChromaFormat_Monochrome;
+  return seen == gray && seen.codec == cudaVideoCodec_H264 && seen.bitDepth == 8 &&
+         job_.format.chroma == cudaVideoChromaFormat_420;
+}
+
+int NvdecRun::onSequence(const CUVIDEOFORMAT& format) {
+  const NvdecFormat seen{format.codec, format.chroma_format, format.bit_depth_luma_minus8 + 8};
+  // Other codecs' display areas say how large pictures are to be shown (VP9's render size, MPEG-2's
+  // display extension); pictures here are what was coded, without padding at the right and bottom.
+  // H.264 that crops nothing may be cropped by the container.
+  const auto& area = format.display_area;
+  const bool whole = area.left == 0 && area.top == 0 &&
+                     area.right == static_cast<int>(format.coded_width) &&
+                     area.bottom == static_cast<int>(format.coded_height);
+  const bool h264 = seen.codec == cudaVideoCodec_H264;
+  const bool crops = (h264 && !whole) || seen.codec == cudaVideoCodec_HEVC;
+  const int32_t left = crops ? area.left : 0, top = crops ? area.top : 0;
+  const int32_t width = crops ? area.right - left : static_cast<int32_t>(format.coded_width);
+  const int32_t height = crops ? area.bottom - top : static_cast<int32_t>(format.coded_height);
+  const int32_t extraW = width - index_.storedWidth, extraH = height - index_.storedHeight;
+  const int32_t mostExtra = crops ? 0 : h264 ? kMacroblock - 1 : kLargestPadding;
+  const bool changed = session_ && !(session_->current().width == format.coded_width &&
+                                     session_->current().height == format.coded_height &&
+                                     session_->current().format == seen);
+  if (changed || !decodesTo(seen) || extraW < 0 || extraH < 0 || extraW > mostExtra ||
+      extraH > mostExtra) {
+    throw misfit(seen, width, height);
+  }
+  cropLeft_ = left;
+  cropTop_ = top;
+  if (!session_) {
+    if (!(seen == job_.format)) {
+      job_.nvdec.checkCaps(seen, index_.storedWidth, index_.storedHeight);
+    }
+    session_ = job_.nvdec.take({seen, format.coded_width, format.coded_height,
+                                format.min_num_decode_surfaces + kSpareSurfaces},
+                               job_.reuse);
     shownOrdinals_.assign(session_->surfaces(), -1);
   }
   return static_cast<int>(session_->surfaces());
@@ -207,20 +256,28 @@ NvdecPicture NvdecRun::copyOut(CUdeviceptr surface, size_t pitch) {
   size_t targetRow = 0;
   for (int i = 0; i < planes; i++) {
     const bool halved = i > 0 && !format.is444();
-    CUDA_MEMCPY2D copy{};
-    copy.srcMemoryType = copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
-    copy.srcDevice = surface + pitch * surfaceRows * static_cast<size_t>(i);
-    copy.srcPitch = pitch;
-    copy.srcXInBytes = static_cast<size_t>(cropLeft_) * bytes;  // halved: Cb and Cr, twice
-    copy.srcY = static_cast<size_t>(halved ? cropTop_ / 2 : cropTop_);
+    const size_t rows = i > 0 ? chromaH : height;
     uint8_t* target = buffer->as<uint8_t>() + targetRow * rowPitch;
-    copy.dstDevice = devicePointer(target);
-    copy.dstPitch = rowPitch;
-    copy.WidthInBytes = (i > 0 ? chromaW : width) * bytes;
-    copy.Height = i > 0 ? chromaH : height;
-    device_.check(device_.api().memcpy2DAsync(&copy, session_->stream()->get()), "cuMemcpy2DAsync",
-                  Stage::Decode);
-    targetRow += copy.Height;
+    if (i > 0 && session_->current().format.chroma == cudaVideoChromaFormat_Monochrome) {
+      constexpr uint8_t kNeutral = 128;  // the surface has no chroma (decodesTo): 8 bit
+      device_.check(device_.api().memsetD8Async(devicePointer(target), kNeutral, rowPitch * rows,
+                                                session_->stream()->get()),
+                    "cuMemsetD8Async", Stage::Decode);
+    } else {
+      CUDA_MEMCPY2D copy{};
+      copy.srcMemoryType = copy.dstMemoryType = CU_MEMORYTYPE_DEVICE;
+      copy.srcDevice = surface + pitch * surfaceRows * static_cast<size_t>(i);
+      copy.srcPitch = pitch;
+      copy.srcXInBytes = static_cast<size_t>(cropLeft_) * bytes;  // halved: Cb and Cr, twice
+      copy.srcY = static_cast<size_t>(halved ? cropTop_ / 2 : cropTop_);
+      copy.dstDevice = devicePointer(target);
+      copy.dstPitch = rowPitch;
+      copy.WidthInBytes = (i > 0 ? chromaW : width) * bytes;
+      copy.Height = rows;
+      device_.check(device_.api().memcpy2DAsync(&copy, session_->stream()->get()),
+                    "cuMemcpy2DAsync", Stage::Decode);
+    }
+    targetRow += rows;
     const int32_t shift = format.bitDepth > 8 ? 16 - format.bitDepth : 0;
     const auto step = static_cast<int32_t>(bytes);
     const auto stride = static_cast<int64_t>(rowPitch);

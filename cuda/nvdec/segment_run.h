@@ -16,8 +16,9 @@ namespace cps {
 // Note [Timestamps through the parser]
 // A packet goes into the parser with the rank of its picture in display order, times a step, as its
 // timestamp: distinct, ascending like presentation times, and what comes out with a picture says
-// which packet it was. A timestamp that the parser made up itself falls between two steps and is
-// nobody's.
+// which packet it was. Where a picture has no timestamp the parser makes one up: that of the one
+// before and multiples of half the duration of a picture in ticks of 10 MHz (400000 at 25/s). The
+// step is a prime beyond any such duration (32 bits), so none of these is another picture's.
 class PictureClock {
  public:
   explicit PictureClock(const FrameIndex& index);
@@ -25,9 +26,9 @@ class PictureClock {
   int32_t ordinalOf(int64_t timestamp) const;  // -1: of no packet
 
  private:
-  static constexpr int64_t kStep = 1000;
-  std::vector<int32_t> ranks_;     // per ordinal; -1: its picture is never shown
-  std::vector<int32_t> ordinals_;  // per rank
+  static constexpr int64_t kStep = 8589934609;  // the first prime above 2^33
+  std::vector<int32_t> ranks_;                  // per ordinal; -1: its picture is never shown
+  std::vector<int32_t> ordinals_;               // per rank
 };
 
 // A picture copied out of a decoder.
@@ -88,8 +89,10 @@ class NvdecRun final : public ParserEvents {
   void onDisplay(const CUVIDPARSERDISPINFO& info) override;
 
   void feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser);
-  bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
+  bool mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) const;
   void map(const CUVIDPARSERDISPINFO& info, int32_t ordinal);
+  bool decodesTo(const NvdecFormat& seen) const;
+  Error misfit(const NvdecFormat& seen, int32_t width, int32_t height) const;
   NvdecPicture copyOut(CUdeviceptr surface, size_t pitch);
   void giveOldest();
   void release(Mapped& mapped) noexcept;

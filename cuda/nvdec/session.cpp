@@ -35,8 +35,15 @@ NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionR
   info.ulTargetHeight = request.height;
   info.ulNumOutputSurfaces = kMappedSurfaces;
   const DeviceContext::Current current(*device_);
-  device_->check(device_->api().createDecoder(&decoder_, &info), "cuvidCreateDecoder",
-                 Stage::Decode);
+  const CUresult result = device_->api().createDecoder(&decoder_, &info);
+  if (DeviceContext::refuses(result)) {
+    throw Error(ErrorCode::BackendUnavailable, Stage::Decode,
+                "NVDEC of " + device_->device().name() + " (" + device_->name() +
+                    ") makes no decoder for " + request.format.describe() + ", " +
+                    std::to_string(request.width) + "x" + std::to_string(request.height) +
+                    ": cuvidCreateDecoder failed with " + device_->api().describe(result));
+  }
+  device_->check(result, "cuvidCreateDecoder", Stage::Decode);
 }
 
 NvdecSession::~NvdecSession() {
@@ -73,7 +80,12 @@ CUVIDDECODECAPS NvdecDevice::caps(const NvdecFormat& format) {
   caps.eChromaFormat = format.chroma;
   caps.nBitDepthMinus8 = static_cast<unsigned>(format.bitDepth - 8);
   const DeviceContext::Current current(*device_);
-  device_->check(device_->api().getDecoderCaps(&caps), "cuvidGetDecoderCaps", Stage::Open);
+  const CUresult result = device_->api().getDecoderCaps(&caps);
+  // Drivers that are older than a codec refuse to speak of it.
+  caps.bIsSupported = caps.bIsSupported && !DeviceContext::refuses(result);
+  if (!DeviceContext::refuses(result)) {
+    device_->check(result, "cuvidGetDecoderCaps", Stage::Open);
+  }
   return caps_[key] = caps;
 }
 

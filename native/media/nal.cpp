@@ -9,15 +9,21 @@
 namespace cps {
 namespace {
 
-bool isHevcEntry(std::span<const uint8_t> packet, int lengthBytes) {
-  bool irap = false;
+// nal_unit_type of the first slice; -1 when there is none.
+int hevcSliceType(std::span<const uint8_t> packet, int lengthBytes) {
+  int slice = -1;
   forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
     const int type = (nal[0] >> 1) & 63;
     if (type >= 32) return true;
-    irap = type >= 16 && type <= 21;
+    slice = type;
     return false;
   });
-  return irap;
+  return slice;
+}
+
+bool isHevcEntry(std::span<const uint8_t> packet, int lengthBytes) {
+  const int type = hevcSliceType(packet, lengthBytes);
+  return type >= 16 && type <= 21;
 }
 
 bool isHevcDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format) {
@@ -191,6 +197,12 @@ bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format)
     default:
       return false;
   }
+}
+
+bool isSkippedLeading(std::span<const uint8_t> packet, const BitstreamFormat& format) {
+  if (format.codec != AV_CODEC_ID_HEVC) return false;
+  const int type = hevcSliceType(packet, format.lengthBytes);
+  return type == 8 || type == 9;  // RASL_N, RASL_R
 }
 
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {

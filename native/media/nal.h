@@ -31,6 +31,10 @@ bool isEntryPoint(std::span<const uint8_t> packet, const BitstreamFormat& format
 // False when in doubt.
 bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
+// HEVC RASL pictures: after the entry point before them they are shown only where decoding did not
+// begin there.
+bool isSkippedLeading(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
 // Whether an MPEG-4 packet holds two pictures or more ("packed", as AVI needs it for B-frames).
 bool holdsSeveralVops(std::span<const uint8_t> packet);
 

@@ -11,6 +11,8 @@ namespace {
                   "; use 'cpu', or 'auto' to take the GPU only where it works");
 }
 
+std::string decodeFallback(const std::string& why) { return "decode on the CPU: " + why; }
+
 std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallContext& call,
                                         Context& context, std::string& fallbackReason) {
   const DecodeOptions& options = call.options;
@@ -27,7 +29,7 @@ std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallConte
       }
     }
     if (required) throwUnavailable("decodeBackend", why);
-    fallbackReason = "decode on the CPU: " + why;
+    fallbackReason = decodeFallback(why);
   }
   return openCpuSource(input, call, context.media());
 }
@@ -46,6 +48,11 @@ std::unique_ptr<Kernels> makeKernels(const CallContext& call, Context& context,
   return makeCpuKernels({context.media().pool.get(), context.media().pool->threads(), call.cancel});
 }
 
+void addFallback(Backends& backends, const std::string& reason) {
+  backends.fallbackReason =
+      backends.fallbackReason.empty() ? reason : reason + "; " + backends.fallbackReason;
+}
+
 }  // namespace
 
 Backends openBackends(const VideoInput& input, const CallContext& call, Context& context) {
@@ -54,12 +61,15 @@ Backends openBackends(const VideoInput& input, const CallContext& call, Context&
   backends.kernels = makeKernels(call, context, backends.fallbackReason);
   std::string decodeReason;
   backends.source = openSource(input, call, context, decodeReason);
-  if (!decodeReason.empty()) {
-    backends.fallbackReason = backends.fallbackReason.empty()
-                                  ? decodeReason
-                                  : decodeReason + "; " + backends.fallbackReason;
-  }
+  if (!decodeReason.empty()) addFallback(backends, decodeReason);
   return backends;
+}
+
+void fallBackToCpu(Backends& backends, const VideoInput& input, const CallContext& call,
+                   Context& context, const Error& why) {
+  if (call.options.decodeBackend == Backend::Gpu) throwUnavailable("decodeBackend", why.what());
+  backends.source = openCpuSource(input, call, context.media());
+  addFallback(backends, decodeFallback(why.what()));
 }
 
 SourceFrame onDevice(SourceFrame frame, const Device& device, Context& context) {

@@ -58,6 +58,7 @@ class Collector : public FrameSink {
   }
 
   Clock::time_point lastArrival() const { return lastArrival_; }
+  bool empty() const { return lastArrival_ == Clock::time_point::min(); }
 
   void describe(SampleInfo& sample) const {
     for (const int32_t d : distinct_.ofPosition) {
@@ -164,6 +165,19 @@ Sampling sample(const FrameSource& source, const DecodeOptions& options) {
   return s;
 }
 
+void decodeSampled(Backends& backends, const VideoInput& input, const CallContext& call,
+                   Context& context, const Sampling& sampling, Collector& collector) {
+  try {
+    backends.source->decode(sampling.distinct.ids, collector);
+    return;
+  } catch (const Error& error) {
+    const bool onCpu = backends.source->device().isCpu();
+    if (onCpu || error.code() != ErrorCode::BackendUnavailable || !collector.empty()) throw;
+    fallBackToCpu(backends, input, call, context, error);
+  }
+  backends.source->decode(sampling.distinct.ids, collector);
+}
+
 void fillSample(SampleInfo& sample, const Backends& backends, const Sampling& sampling,
                 const Collector& collector) {
   sample.video = backends.source->info();
@@ -229,7 +243,7 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
 
   auto energy = makeEnergyStage(patch, result.grid, sampling.distinct.ofPosition, kernels, profile);
   PatchCollector collector(sampling.distinct, kernels, context, *energy, result.grid);
-  backends.source->decode(sampling.distinct.ids, collector);
+  decodeSampled(backends, input, call, context, sampling, collector);
   cancel->check(Stage::Process);
   fillSample(result.sample, backends, sampling, collector);
   result.isI = withFirstFrameRule(result.sample.isKeyFrame);
@@ -278,7 +292,7 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
   result.frames = Buffer::allocate(backends.kernels->memory(), static_cast<size_t>(bytes));
 
   RgbCollector collector(sampling.distinct, *backends.kernels, context, result, profile);
-  backends.source->decode(sampling.distinct.ids, collector);
+  decodeSampled(backends, input, call, context, sampling, collector);
   cancel->check(Stage::Process);
   backends.kernels->synchronize();
   fillSample(result.sample, backends, sampling, collector);

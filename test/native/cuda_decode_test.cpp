@@ -4,7 +4,7 @@
 #include <map>
 #include <thread>
 
-#include "cuda/nvdec/stream_format.h"
+#include "cuda/nvdec/segment_run.h"
 #include "cuda_device.h"
 #include "media_common.h"
 
@@ -75,6 +75,22 @@ TEST(CudaDecode, DecodersArePooledAndReconfigured) {
     EXPECT_EQ(fake::stats().decoders, 2) << "nvdecSessionPoolSize idle ones are kept";
   }
   expectNothingLeft();
+}
+
+TEST(CudaDecode, NvdecSessionPoolSizeDecoders) {
+  for (const int size : {0, 1, 3}) {
+    fake::reset();
+    {
+      const GpuBackend gpu = cuda_test::backend();
+      DecodeOptions o = options();
+      o.nvdecSessionPoolSize = size;
+      for (const char* clip : {kClip, "hevc.mp4", "hevc10.mp4", "vp9.webm"}) decode(gpu, clip, o);
+      EXPECT_EQ(fake::stats().decoders, size);
+      decode(gpu, "vp9.webm", o);
+      EXPECT_EQ(fake::stats().decodersMade, size == 0 ? 5 : 4) << "the last one is kept longest";
+    }
+    expectNothingLeft();
+  }
 }
 
 TEST(CudaDecode, LatencyModeAndNoReuseKeepNothing) {
@@ -168,12 +184,66 @@ TEST(CudaDecode, WhatTheDeviceCannotDecodeIsUnavailable) {
   EXPECT_NE(none.find("does not decode h264, 4:2:0, 8 bit"), std::string::npos) << none;
 }
 
+// A driver that is older than a codec refuses the question; one that promised too much the decoder.
+TEST(CudaDecode, WhatTheDriverRefusesIsUnavailable) {
+  for (const char* call : {"cuvidGetDecoderCaps", "cuvidCreateDecoder"}) {
+    for (const int refusal : {1, 801}) {
+      fake::reset();
+      {
+        const GpuBackend gpu = cuda_test::backend();
+        ASSERT_EQ(gpu.whyNotDecode(0), "");
+        cuda_test::failAt(0, refusal, false, call);
+        const std::string error = media_test::errorOf([&] { decode(gpu, kClip, options()); });
+        EXPECT_NE(error.find("ERR_CPS_BACKEND_UNAVAILABLE"), std::string::npos) << error;
+        EXPECT_NE(error.find("h264, 4:2:0, 8 bit"), std::string::npos) << error;
+      }
+      expectNothingLeft();
+    }
+  }
+}
+
+TEST(CudaDecode, TimestampsThatTheParserMakesUpAreNobodys) {
+  FrameIndex index;
+  for (int i = 0; i < 5000; i++) {
+    PacketEntry entry;
+    entry.order = i;
+    index.packets.push_back(entry);
+  }
+  const PictureClock clock(index);
+  const int64_t first = *clock.timestampOf(0);
+  EXPECT_EQ(clock.ordinalOf(*clock.timestampOf(4999)), 4999);
+  // 10, 25, 30, 50 and 60 pictures a second, in ticks of 10 MHz; fields too.
+  for (const int64_t duration : {1000000, 400000, 333333, 200000, 166666}) {
+    for (int64_t halves = 1; halves < 10000; halves++) {
+      ASSERT_EQ(clock.ordinalOf(first + duration * halves / 2), -1) << duration << " " << halves;
+    }
+  }
+}
+
+// NVENC writes AV1's sequence header into av1C alone.
+TEST(CudaDecode, Av1SequenceHeaderOfTheContainerGoesAhead) {
+  media_test::Services services(1);
+  const DecodeOptions o = options();
+  Profile profile;
+  const CallContext call{o, std::make_shared<CancelToken>(), profile};
+  VideoInput input;
+  input.path = media_test::fixturePath("av1.mp4");
+  const IndexedVideo video(input, call, services.media);
+  const AVCodecParameters& parameters = *video.index().parameters;
+  ASSERT_GT(parameters.extradata_size, 4);
+  ASSERT_EQ(parameters.extradata[0], 0x81);
+  const PacketFilter filter(video.index());
+  const auto headers = filter.headers();
+  ASSERT_EQ(headers.data(), parameters.extradata + 4);
+  EXPECT_TRUE(av1SequenceOf(headers).has_value());
+}
+
 TEST(CudaDecode, LostAndBrokenPicturesAreCorruptByName) {
   for (const bool lost : {true, false}) {
     fake::reset();
     {
       const GpuBackend gpu = cuda_test::backend();
-      (lost ? fake::control().loseTimestamp : fake::control().breakTimestamp) = 1000;  // frame 0
+      (lost ? fake::control().loseTimestamp : fake::control().breakTimestamp) = 8589934609;  // 0
       const std::string error = media_test::errorOf([&] { decode(gpu, kClip, options()); });
       EXPECT_NE(error.find("ERR_CPS_CORRUPT"), std::string::npos) << error;
       EXPECT_NE(error.find("Frame 0 of"), std::string::npos) << error;

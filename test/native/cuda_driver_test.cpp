@@ -61,6 +61,16 @@ TEST(CudaDriver, OldDriverAndOldDevice) {
   fake::control().computeMajor = 6;
   fake::control().computeMinor = 1;
   EXPECT_TRUE(has(cuda_test::whyNoDevice(), "compute capability 6.1")) << cuda_test::whyNoDevice();
+  // Between two architectures of the build: no code for its major version, older than the PTX.
+  fake::control().computeMajor = 11;
+  fake::control().computeMinor = 0;
+  EXPECT_TRUE(has(cuda_test::whyNoDevice(), "compute capability 11.0")) << cuda_test::whyNoDevice();
+  for (const auto& [major, minor] :
+       {std::pair{7, 5}, std::pair{8, 7}, std::pair{10, 3}, std::pair{12, 1}, std::pair{13, 0}}) {
+    fake::control().computeMajor = major;
+    fake::control().computeMinor = minor;
+    EXPECT_EQ(cuda_test::whyNoDevice(), "") << major << "." << minor;
+  }
 }
 
 TEST(CudaDriver, ContextThatCannotBeMadeSaysWhichCallFailed) {

@@ -106,8 +106,8 @@ std::vector<ReferenceFrame> decodeSequentially(const std::string& path) {
   return frames;
 }
 
-uint64_t hashOf(const cps::FrameView& view) {
-  Hash hash;
+std::vector<uint16_t> samplesOf(const cps::FrameView& view) {
+  std::vector<uint16_t> samples;
   for (int c = 0; c < view.planes; ++c) {
     const cps::PlaneView& plane = view.plane[c];
     const int shiftW = c > 0 ? view.log2ChromaW : 0, shiftH = c > 0 ? view.log2ChromaH : 0;
@@ -117,10 +117,16 @@ uint64_t hashOf(const cps::FrameView& view) {
       const uint8_t* p = plane.data + y * plane.stride;
       for (int x = 0; x < width; ++x, p += plane.step) {
         const uint32_t word = view.bitDepth > 8 ? p[0] | uint32_t{p[1]} << 8 : p[0];
-        hash.add(word >> plane.shift);
+        samples.push_back(static_cast<uint16_t>(word >> plane.shift));
       }
     }
   }
+  return samples;
+}
+
+uint64_t hashOf(const cps::FrameView& view) {
+  Hash hash;
+  for (const uint16_t sample : samplesOf(view)) hash.add(sample);
   return hash.value();
 }
 

@@ -40,6 +40,8 @@ std::vector<ReferenceFrame> decodeSequentially(const std::string& path);
 
 // The same hash over what a FrameView shows.
 uint64_t hashOf(const cps::FrameView& view);
+// All samples, plane by plane.
+std::vector<uint16_t> samplesOf(const cps::FrameView& view);
 
 using default_options::defaultOptions;
 using default_options::defaultPatch;

@@ -29,7 +29,7 @@ Control* theControl = new Control;
 Stats* theStats = new Stats;
 std::map<void*, size_t> deviceMemory;
 size_t deviceBytes = 0;
-std::set<void*> pinnedMemory;
+std::map<void*, size_t> pinnedMemory;
 // Never deleted: a handle used after its end must be noticed, not crash.
 std::set<FakeStream*> allStreams;
 std::set<FakeStream*> liveStreams;
@@ -77,6 +77,23 @@ bool inDeviceMemory(const void* data, size_t bytes) {
 
 void needDevice(const void* data, size_t bytes, const char* call) {
   if (!inDeviceMemory(data, bytes)) misuse(std::string(call) + ": not device memory");
+}
+
+bool isPinned(const void* memory, size_t bytes) {
+  const auto* p = static_cast<const char*>(memory);
+  for (const auto& [data, size] : pinnedMemory) {
+    const auto* begin = static_cast<const char*>(data);
+    if (p >= begin && p + bytes <= begin + size) return true;
+  }
+  return false;
+}
+
+// A download to memory that is not page-locked is slow and waits.
+void countDownload(const void* target, size_t bytes) {
+  std::lock_guard lock(mutex);
+  stats().downloads++;
+  stats().downloadedBytes += static_cast<long>(bytes);
+  if (!isPinned(target, bytes)) misuse("a download to memory that is not pinned");
 }
 
 }  // namespace
@@ -142,7 +159,7 @@ void resetContext() {
   }
   liveStreams.clear();
   while (!deviceMemory.empty()) deviceRelease(deviceMemory.begin()->first);
-  for (void* data : pinnedMemory) std::free(data);
+  for (const auto& [data, bytes] : pinnedMemory) std::free(data);
   pinnedMemory.clear();
   for (FakeEvent* event : events) delete event;
   events.clear();
@@ -393,7 +410,7 @@ FAKE_API cuMemHostAlloc(void** data, size_t bytes, unsigned) {
   FAKE_LOCK;
   needContext("cuMemHostAlloc");
   *data = std::aligned_alloc(4096, (bytes + 4095) / 4096 * 4096);
-  pinnedMemory.insert(*data);
+  pinnedMemory[*data] = bytes;
   stats().pinnedAllocations++;
   stats().pinnedMade++;
   return CUDA_SUCCESS;
@@ -419,20 +436,23 @@ FAKE_API cuMemcpyHtoDAsync_v2(CUdeviceptr target, const void* source, size_t byt
                               CUstream stream) {
   FAKE_FAIL("cuMemcpyHtoDAsync");
   needContext("cuMemcpyHtoDAsync");
-  stats().uploads++;
-  // Pageable memory has been read when the call returns.
-  std::string staged(static_cast<const char*>(source), bytes);
+  {
+    // Memory may be read when the copy runs, pinned or not: only pinned memory is known to wait.
+    std::lock_guard lock(mutex);
+    stats().uploads++;
+    if (!isPinned(source, bytes)) misuse("an upload from memory that is not pinned");
+  }
   auto* p = reinterpret_cast<void*>(target);
   enqueue(stream, [=] {
     needDevice(p, bytes, "cuMemcpyHtoDAsync");
-    std::memcpy(p, staged.data(), bytes);
+    std::memcpy(p, source, bytes);
   });
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemcpyDtoHAsync_v2(void* target, CUdeviceptr source, size_t bytes, CUstream stream) {
   FAKE_FAIL("cuMemcpyDtoHAsync");
   needContext("cuMemcpyDtoHAsync");
-  stats().downloads++;
+  countDownload(target, bytes);
   const auto* p = reinterpret_cast<const void*>(source);
   enqueue(stream, [=] {
     needDevice(p, bytes, "cuMemcpyDtoHAsync");
@@ -444,6 +464,9 @@ FAKE_API cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
   FAKE_FAIL("cuMemcpy2DAsync");
   needContext("cuMemcpy2DAsync");
   const CUDA_MEMCPY2D c = *copy;
+  if (c.dstMemoryType == CU_MEMORYTYPE_HOST) {
+    countDownload(c.dstHost, (c.Height - 1) * c.dstPitch + c.WidthInBytes);
+  }
   enqueue(stream, [c] {
     const bool fromDevice = c.srcMemoryType == CU_MEMORYTYPE_DEVICE;
     const bool toDevice = c.dstMemoryType == CU_MEMORYTYPE_DEVICE;

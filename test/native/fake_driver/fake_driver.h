@@ -38,6 +38,7 @@ struct Control {
   bool codecSupported = true;
   int maxWidth = 8192, maxHeight = 8192;
   int minWidth = 48, minHeight = 16;
+  bool seesNothing = false;            // the parser finds no sequence header
   int displayDelay = 0;                // pictures the parser holds back
   int64_t breakTimestamp = INT64_MIN;  // the picture with it decodes with status Error
   int64_t loseTimestamp = INT64_MIN;   // the picture with it is never displayed
@@ -51,7 +52,7 @@ struct Stats {
   long contextDepth = 0;  // pushes less pops, all threads
   long decoders = 0, parsers = 0, mapped = 0;
   long pinnedMade = 0;
-  long uploads = 0, downloads = 0;
+  long uploads = 0, downloads = 0, downloadedBytes = 0;
   long decodersMade = 0, capsAsked = 0, reconfigured = 0, pictures = 0, maps = 0;
   long resets = 0;
   std::string failedCall;  // the last one that failCall hit

@@ -59,6 +59,10 @@ struct Parser {
   cps::UniqueAVCodecContext context;
   std::string headers;
   bool sequenceSent = false;
+  bool gray = false;  // H.264: chroma_format_idc 0
+  // HEVC: whether RASL pictures are hidden now, and the timestamps of those that were.
+  bool begun = false, hides = false;
+  std::set<int64_t> hidden;
   int surfaces = 1;
   std::deque<CUVIDPARSERDISPINFO> shown;  // decoded, not displayed yet
   bool failed = false;
@@ -108,11 +112,43 @@ void writeSurface(const Decoder& decoder, int index, uint8_t* out, size_t pitch)
   }
 }
 
+// RASL pictures after the first entry point: decoded, not shown, and their timestamps are left
+// over.
+void noteHidden(Parser& p, const std::string& bytes, int64_t timestamp) {
+  for (size_t i = 0; i + 3 < bytes.size(); i++) {
+    if (bytes[i] != 0 || bytes[i + 1] != 0 || bytes[i + 2] != 1) continue;
+    const int type = bytes[i + 3] >> 1 & 63;
+    if (type >= 32) continue;
+    if (type >= 16) {
+      p.hides = !p.begun;
+      p.begun = true;
+    } else if ((type == 8 || type == 9) && p.hides) {
+      p.hidden.insert(timestamp);
+    }
+    return;
+  }
+}
+
 bool displayOldest(Parser& p) {
   CUVIDPARSERDISPINFO info = p.shown.front();
   p.shown.pop_front();
+  if (!p.hidden.empty() && *p.hidden.begin() < info.timestamp) {
+    p.hidden.insert(info.timestamp);
+    info.timestamp = *p.hidden.begin();
+    p.hidden.erase(p.hidden.begin());
+  }
   if (info.timestamp == control().loseTimestamp) return true;
   return p.params.pfnDisplayPicture(p.params.pUserData, &info) > 0;
+}
+
+// Sequence parameter set 0 of a High profile without chroma, which libavcodec decodes to 4:2:0.
+bool isGrayH264(const std::string& bytes) {
+  for (size_t i = 0; i + 8 < bytes.size(); i++) {
+    const auto* p = reinterpret_cast<const uint8_t*>(bytes.data()) + i;
+    const bool high = p[4] == 100 || p[4] == 110;
+    if (p[0] == 0 && p[1] == 0 && p[2] == 1 && (p[3] & 31) == 7 && high) return p[7] >> 6 == 3;
+  }
+  return false;
 }
 
 bool sendSequence(Parser& p, const AVFrame& frame) {
@@ -125,13 +161,18 @@ bool sendSequence(Parser& p, const AVFrame& frame) {
   format.display_area.top = static_cast<int>(frame.crop_top);
   format.display_area.right = frame.width - static_cast<int>(frame.crop_right);
   format.display_area.bottom = frame.height - static_cast<int>(frame.crop_bottom);
+  if (p.params.CodecType == cudaVideoCodec_VP9 || p.params.CodecType == cudaVideoCodec_MPEG2) {
+    // VP9's render size, MPEG-2's display extension: not what was coded.
+    format.display_area.right -= 16;
+    format.display_area.bottom += 8;
+  }
   format.min_num_decode_surfaces = 4;
   format.bit_depth_luma_minus8 = format.bit_depth_chroma_minus8 =
       static_cast<unsigned char>(d->comp[0].depth - 8);
-  format.chroma_format = d->nb_components == 1   ? cudaVideoChromaFormat_Monochrome
-                         : d->log2_chroma_h == 1 ? cudaVideoChromaFormat_420
-                         : d->log2_chroma_w == 1 ? cudaVideoChromaFormat_422
-                                                 : cudaVideoChromaFormat_444;
+  format.chroma_format = d->nb_components == 1 || p.gray ? cudaVideoChromaFormat_Monochrome
+                         : d->log2_chroma_h == 1         ? cudaVideoChromaFormat_420
+                         : d->log2_chroma_w == 1         ? cudaVideoChromaFormat_422
+                                                         : cudaVideoChromaFormat_444;
   format.video_signal_description.matrix_coefficients =
       static_cast<unsigned char>(frame.colorspace);
   format.video_signal_description.video_full_range_flag = frame.color_range == AVCOL_RANGE_JPEG;
@@ -314,6 +355,11 @@ FAKE_API cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET* data) 
   FAKE_FAIL("cuvidParseVideoData");
   Parser& parser = *reinterpret_cast<Parser*>(handle);
   if (parser.failed) misuse("parsing went on after a callback failed");
+  if (control().seesNothing) return CUDA_SUCCESS;
+  if (parser.params.CodecType == cudaVideoCodec_H264 && data->payload_size > 0) {
+    const auto* begin = reinterpret_cast<const char*>(data->payload);
+    parser.gray = parser.gray || isGrayH264(std::string(begin, data->payload_size));
+  }
   if (data->payload_size > 0 && !(data->flags & CUVID_PKT_TIMESTAMP)) {
     parser.headers.assign(reinterpret_cast<const char*>(data->payload), data->payload_size);
     return CUDA_SUCCESS;
@@ -325,6 +371,9 @@ FAKE_API cuvidParseVideoData(CUvideoparser handle, CUVIDSOURCEDATAPACKET* data) 
         parser.headers +
         std::string(reinterpret_cast<const char*>(data->payload), data->payload_size);
     parser.headers.clear();
+    if (parser.params.CodecType == cudaVideoCodec_HEVC) {
+      noteHidden(parser, bytes, data->timestamp);
+    }
     cps::UniqueAVPacket packet(av_packet_alloc());
     av_new_packet(packet.get(), static_cast<int>(bytes.size()));
     std::memcpy(packet->data, bytes.data(), bytes.size());

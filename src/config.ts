@@ -33,8 +33,8 @@ export interface DecodeConfig {
   readonly processDeviceId?: number | undefined;
   /**
    * 'throughput' keeps opened decoders for the next calls, and calls at the same time share the
-   * decoder threads evenly; 'latency' opens its own and gives every call all threads that are
-   * free, one call after the other; 'auto' is 'throughput'. Default: 'throughput'.
+   * decoder threads evenly; 'latency' opens its own and runs such calls one after the other,
+   * each with all threads; 'auto' is 'throughput'. Default: 'throughput'.
    */
   readonly decodeMode?: 'throughput' | 'latency' | 'auto' | undefined;
   /**

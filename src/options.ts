@@ -113,11 +113,11 @@ export const OPTIONS = {
     default: 'throughput',
     doc:
       "'throughput' keeps opened decoders for the next calls, and calls at the same time share the " +
-      "decoder threads evenly; 'latency' opens its own and gives every call all threads that are " +
-      "free, one call after the other; 'auto' is 'throughput'.",
+      "decoder threads evenly; 'latency' opens its own and runs such calls one after the other, " +
+      "each with all threads; 'auto' is 'throughput'.",
     impact:
-      'throughput: more videos per second, decoders and their frames stay in memory; latency: ' +
-      'each of several waiting calls is over sooner, nothing is kept.',
+      'throughput: more videos per second, decoders stay open for the next call; latency: of ' +
+      'several waiting calls the first ones are over sooner, and no decoder is kept.',
   }),
   uniformStrategy: oneOf(['auto', 'seek', 'stream'], {
     apis: BOTH,

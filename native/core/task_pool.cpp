@@ -53,29 +53,50 @@ TaskPool::~TaskPool() {
   for (auto& worker : workers_) worker.join();
 }
 
-void TaskPool::submit(std::function<void()> job) {
+void TaskPool::submit(std::function<void()> job, Start start) {
   {
     std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
+    jobs_.push_back({std::move(job), start});
     unfinished_.fetch_add(1, std::memory_order_relaxed);
   }
   wake_.notify_one();
 }
 
+// The first job that may start now.
+std::deque<TaskPool::Job>::iterator TaskPool::nextJob() {
+  return std::find_if(jobs_.begin(), jobs_.end(),
+                      [this](const Job& job) { return job.start == Start::Freely || !oneRuns_; });
+}
+
 void TaskPool::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !helpers_.empty() || !jobs_.empty(); });
+    wake_.wait(lock, [this] {
+      return !helpers_.empty() || nextJob() != jobs_.end() || (stopping_ && jobs_.empty());
+    });
+    std::function<void()> task;
     const bool isJob = helpers_.empty();
-    auto& queue = isJob ? jobs_ : helpers_;
-    if (queue.empty()) return;  // stopping, and nothing left
-    std::function<void()> task = std::move(queue.front());
-    queue.pop_front();
+    bool isOne = false;
+    if (isJob) {
+      const auto job = nextJob();
+      if (job == jobs_.end()) return;  // stopping, and nothing left
+      task = std::move(job->work);
+      isOne = job->start == Start::OneAtATime;
+      jobs_.erase(job);
+      if (isOne) oneRuns_ = true;
+    } else {
+      task = std::move(helpers_.front());
+      helpers_.pop_front();
+    }
     lock.unlock();
     task();
     task = nullptr;  // destroyed outside the lock
     if (isJob) unfinished_.fetch_sub(1, std::memory_order_relaxed);
     lock.lock();
+    if (isOne) {
+      oneRuns_ = false;
+      wake_.notify_all();
+    }
   }
 }
 

@@ -25,8 +25,9 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
 // Note [Modes]
 // How many threads a call may decode with. decodeThreads says it; without it the mode decides when
 // several calls are there at once. Throughput: they share the budget evenly, since decoders of one
-// thread each waste nothing. Latency: the first takes all that is free, so that each call, once it
-// runs, is over as soon as can be. A call that is alone gets all of it either way.
+// thread each waste nothing. Latency: they run one after the other (TaskPool::Start::OneAtATime),
+// each with all threads, so that each is over as soon as can be. A call that is alone gets all of
+// it either way.
 ThreadBudget::Lease leaseDecoderThreads(const DecodeOptions& options,
                                         const MediaServices& services);
 

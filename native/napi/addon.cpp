@@ -49,9 +49,10 @@ double millisSince(Profile::Clock::time_point start) {
 }
 
 // Runs `work(profile)` as a job: measures its time in the queue and in all, applies timeoutMs from
-// the moment of the call, and turns its result into the promise's value.
+// the moment of the call, and turns its result into the promise's value. Calls in latency mode run
+// one at a time (Note [Modes] in media/cpu_source.h).
 template <typename Result, typename Work>
-Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs,
+Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const DecodeOptions& options,
                       const std::string& input, Work work) {
   struct State {
     Profile profile;
@@ -59,7 +60,11 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs,
   };
   auto state = std::make_shared<State>();
   const auto called = Profile::Clock::now();
-  if (timeoutMs > 0) cancel->setDeadline(called + std::chrono::milliseconds(timeoutMs));
+  if (options.timeoutMs > 0) {
+    cancel->setDeadline(called + std::chrono::milliseconds(options.timeoutMs));
+  }
+  const auto start = options.decodeMode == DecodeMode::Latency ? TaskPool::Start::OneAtATime
+                                                               : TaskPool::Start::Freely;
   return Environment::of(env).run(
       env, {cancel,
             [state, cancel, called, input, work = std::move(work)] {
@@ -68,7 +73,7 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, int64_t timeoutMs,
               state->result = work(state->profile);
               state->profile.set("totalMs", millisSince(called));
             },
-            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, input});
+            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, input, start});
 }
 
 Napi::Value patchStream(const Napi::CallbackInfo& info) {
@@ -79,7 +84,7 @@ Napi::Value patchStream(const Napi::CallbackInfo& info) {
     Context& context = Environment::of(env).context();
     const VideoInput input = readVideoInput(info[0]);
     return runCall<PatchResult>(
-        env, cancel, decode.timeoutMs, input.describe(),
+        env, cancel, decode, input.describe(),
         [input, decode, patch = readPatchOptions(info[2]), &context, cancel](Profile& profile) {
           return runPatchStream(input, decode, patch, context, cancel, profile);
         });
@@ -94,7 +99,7 @@ Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
     Context& context = Environment::of(env).context();
     const VideoInput input = readVideoInput(info[0]);
     return runCall<FramesResult>(
-        env, cancel, decode.timeoutMs, input.describe(),
+        env, cancel, decode, input.describe(),
         [input, decode, frame = readFrameOptions(info[2]), &context, cancel](Profile& profile) {
           return runDecodeOnly(input, decode, frame, context, cancel, profile);
         });

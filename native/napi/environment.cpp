@@ -60,7 +60,7 @@ Napi::Promise Environment::run(Napi::Env env, Call call) {
     gate_->jobs.remove_if([](const std::weak_ptr<Job>& j) { return j.expired(); });
     gate_->jobs.push_back(job);
   }
-  context_->media().pool->submit([gate = gate_, job] { perform(gate, job); });
+  context_->media().pool->submit([gate = gate_, job] { perform(gate, job); }, job->call.start);
   // Only now: submit may throw. complete() runs on this thread, so it cannot come first.
   if (callsInFlight_++ == 0) gate_->deliver.Ref(env);
   return promise;

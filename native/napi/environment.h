@@ -48,6 +48,7 @@ class Environment {
     std::function<void()> work;
     std::function<Napi::Value(Napi::Env)> finish;
     std::string input = {};  // for messages
+    TaskPool::Start start = TaskPool::Start::Freely;
   };
   Napi::Promise run(Napi::Env env, Call call);
   // After `cancel` was cancelled or timed out: rejects its call now if it has not started.

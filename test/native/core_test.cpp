@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <future>
@@ -64,6 +65,50 @@ TEST(TaskPool, NestedLoopsInsideEveryJobFinish) {
     });
   }
   for (auto& r : results) EXPECT_EQ(r.get(), 45 * 3);
+}
+
+TEST(TaskPool, OneAtATimeJobsDoNotOverlapAndLetOthersBy) {
+  std::atomic<int> ones{0}, most{0}, finished{0};
+  std::promise<void> freeRan;
+  {
+    TaskPool pool(3);
+    std::promise<void> started, go;
+    pool.submit(
+        [&] {
+          ++ones;
+          started.set_value();
+          go.get_future().wait();
+          --ones;
+        },
+        TaskPool::Start::OneAtATime);
+    started.get_future().wait();
+    for (int i = 0; i < 20; ++i) {
+      pool.submit(
+          [&] {
+            most = std::max(most.load(), ++ones);
+            // Idle workers help: none of them sits on a job that waits.
+            std::atomic<int> inside{0};
+            const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+            pool.parallelFor(3, 3, [&](size_t) {
+              ++inside;
+              while (inside < 3 && std::chrono::steady_clock::now() < limit) {
+                std::this_thread::yield();
+              }
+            });
+            EXPECT_EQ(inside.load(), 3);
+            --ones;
+            ++finished;
+          },
+          TaskPool::Start::OneAtATime);
+    }
+    // Behind twenty that wait, and done before any of them.
+    pool.submit([&] { freeRan.set_value(); });
+    freeRan.get_future().wait();
+    EXPECT_EQ(finished.load(), 0);
+    go.set_value();
+  }  // the rest runs while the pool ends
+  EXPECT_EQ(finished.load(), 20);
+  EXPECT_EQ(most.load(), 1);
 }
 
 TEST(TaskPool, DestructionRunsWhatIsQueued) {

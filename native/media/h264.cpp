@@ -94,6 +94,7 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
     const uint64_t sum = (uint64_t{a} + b) * static_cast<uint64_t>(unit);
     return sum < static_cast<uint64_t>(whole) ? whole - static_cast<int>(sum) : whole;
   };
+  sequence.cutsTopOrLeft = crop[0] > 0 || crop[2] > 0;
   sequence.width = cut(crop[0], crop[1], unitX, sequence.codedWidth);
   sequence.height = cut(crop[2], crop[3], unitY, sequence.codedHeight);
   sequence.known = true;

@@ -17,6 +17,7 @@ struct H264Sequence {
   int frameNumBits = 0;
   int codedWidth = 0, codedHeight = 0;  // in whole macroblocks
   int width = 0, height = 0;            // after cropping
+  bool cutsTopOrLeft = false;
 };
 
 // The parameter sets seen so far.

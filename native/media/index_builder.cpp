@@ -188,6 +188,25 @@ class IndexBuilder {
       H264Headers headers = index.bitstream.h264;
       readH264Headers(bytesOf(packet), index.bitstream.lengthBytes, headers);
       framesOnly_ = h264FramesOnly(headers).value_or(false);
+      cropAsContainer(headers);
+    }
+  }
+
+  // Recorders that write 1920x1088 without cropping and 1920x1080 into the container: FFmpeg's
+  // decoder takes the container's word for less than a block, where the stream cuts nothing off.
+  void cropAsContainer(const H264Headers& headers) {
+    FrameIndex& index = *index_;
+    const int width = index.parameters->width, height = index.parameters->height;
+    if (width <= 0 || height <= 0) return;
+    const bool inside = width <= index.storedWidth && height <= index.storedHeight;
+    for (const H264Sequence& sequence : headers.sequence) {
+      if (!inside || !sequence.known || sequence.cutsTopOrLeft) continue;
+      if (sequence.width != index.storedWidth || sequence.height != index.storedHeight) continue;
+      if ((width + 15) / 16 != (index.storedWidth + 15) / 16) continue;
+      if ((height + 15) / 16 != (index.storedHeight + 15) / 16) continue;
+      index.storedWidth = width;
+      index.storedHeight = height;
+      return;
     }
   }
 

@@ -179,6 +179,30 @@ TEST(H264Sizes, TheParameterSetsSayWhatTheDecoderGivesOut) {
   }
 }
 
+// FFmpeg's decoder then gives out what the container says.
+TEST(H264Sizes, ContainersMayCropLessThanABlock) {
+  Bytes bytes = fixture("h264_bpyramid.mp4");
+  const std::string all(bytes.begin(), bytes.end());
+  const size_t entry = all.find("avc1", all.find("stsd"));
+  ASSERT_NE(entry, std::string::npos);
+  uint8_t* size = bytes.data() + entry + 4 + 24;  // width, height: 16 bits each
+  ASSERT_EQ(size[2] << 8 | size[3], 240);
+  for (const int height : {239, 232, 225}) {
+    size[3] = static_cast<uint8_t>(height);
+    const hostile::Reference plain = hostile::decodeReference(bytes, 100, 60);
+    ASSERT_GT(plain.frames.size(), 60u);
+    EXPECT_EQ(plain.frames[0].height, height);
+    for (const int threads : {1, 2}) {
+      const Decoded got = decode(bytes, UniformStrategy::Seek, threads, services(2), {0, 7, 60});
+      EXPECT_EQ(got.error, "") << height;
+      for (const auto& [d, hash] : got.hashes) {
+        EXPECT_EQ(hash, plain.frames[static_cast<size_t>(d)].hash) << height << ", picture " << d;
+      }
+      EXPECT_EQ(got.hashes.size(), 3u);
+    }
+  }
+}
+
 // Whatever pictures several threads have in work, one of another size is refused.
 TEST(H264Sizes, AChangeInMidStreamIsRefusedWithAnyNumberOfThreads) {
   const Bytes little = rawH264("small.mp4", 3), large = rawH264("h264_bpyramid.mp4", 3);

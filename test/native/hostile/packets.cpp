@@ -130,9 +130,14 @@ Bytes muxApart(const Clip& clip, const char* format) {
 
 using Edit = std::function<void(Clip&)>;
 
+// Times that are not there stay away.
+void shift(int64_t& time, int64_t by) {
+  if (time != AV_NOPTS_VALUE) time += by;
+}
+
 void shuffleTimes(Clip& clip) {
   for (size_t i = 0; i < clip.packets.size(); ++i) {
-    clip.packets[i]->pts += static_cast<int64_t>(mix(i) % 9) * clip.packets[i]->duration;
+    shift(clip.packets[i]->pts, static_cast<int64_t>(mix(i) % 9) * clip.packets[i]->duration);
   }
 }
 
@@ -162,23 +167,24 @@ std::vector<std::pair<const char*, Edit>> edits() {
       {"times-back",
        [](Clip& c) {
          const int64_t jump = c.packets[c.packets.size() / 2]->dts;
-         for (size_t i = c.packets.size() / 2; i < c.packets.size(); ++i) {
-           c.packets[i]->pts -= jump;
-           c.packets[i]->dts -= jump;
+         for (size_t i = c.packets.size() / 2; i < c.packets.size() && jump != AV_NOPTS_VALUE;
+              ++i) {
+           shift(c.packets[i]->pts, -jump);
+           shift(c.packets[i]->dts, -jump);
          }
        }},
       {"times-huge",
        [](Clip& c) {
          for (size_t i = c.packets.size() / 2; i < c.packets.size(); ++i) {
-           c.packets[i]->pts += int64_t{1} << 40;
-           c.packets[i]->dts += int64_t{1} << 40;
+           shift(c.packets[i]->pts, int64_t{1} << 40);
+           shift(c.packets[i]->dts, int64_t{1} << 40);
          }
        }},
       {"negative-times",
        [](Clip& c) {
          for (auto& p : c.packets) {
-           p->pts -= 100 * p->duration;
-           p->dts -= 100 * p->duration;
+           shift(p->pts, -100 * p->duration);
+           shift(p->dts, -100 * p->duration);
          }
        }},
       {"no-key-flags",
@@ -279,12 +285,13 @@ std::vector<Mutation> packetMutations(const Bytes& clip, const Bytes& other) {
     out.push_back({"mux-" + std::string(format) + "-new-size", [again, &other, format] {
                      Clip copy = again();
                      Clip rest = demux(other);
-                     const int64_t after =
-                         copy.packets.back()->dts + copy.packets.back()->duration * 4;
+                     int64_t after = copy.packets.back()->dts;
+                     if (after == AV_NOPTS_VALUE) after = 0;
+                     after += copy.packets.back()->duration * 4;
                      for (auto& p : rest.packets) {
                        av_packet_rescale_ts(p.get(), rest.timeBase, copy.timeBase);
-                       p->pts += after;
-                       p->dts += after;
+                       shift(p->pts, after);
+                       shift(p->dts, after);
                        copy.packets.push_back(std::move(p));
                      }
                      return muxApart(copy, format);

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /**
- * node bench/publish.mjs [bench/results/FILE.json]
+ * node bench/publish.mjs [bench/results/FILE.json …]
  *
- * From the JSON of a run: what stands between the performance markers of docs/performance.md and of
+ * From the JSON of a run, or of several (of each section the first file that has it counts): what stands between the performance markers of docs/performance.md and of
  * README.md, and the charts in docs/performance/. Writes figures that were measured, nothing else.
  */
 import * as fs from 'node:fs';
@@ -29,7 +29,7 @@ const setting = ({ machine: m, quick, threads }) =>
   `${m.system}), Node ${m.node}, FFmpeg ${m.ffmpeg}, commit ${m.commit}` +
   `${quick ? ', in a --quick run' : ''}.`;
 
-function caveats({ machine: m, threads }) {
+function caveats({ machine: m, threads, elsewhere }) {
   const out = [
     'The clips are synthetic (a moving, textured scene with noise, made by bench/lib/clips.mjs); ' +
       'other material shifts all figures, the ratios less.',
@@ -44,7 +44,27 @@ function caveats({ machine: m, threads }) {
         'and the CPU times, not the times.',
     );
   }
+  for (const [commit, names] of Object.entries(elsewhere ?? {})) {
+    out.push(`Sections measured at commit ${commit}: ${names.join(', ')}.`);
+  }
   return out.map((line) => `- ${line}`).join('\n');
+}
+
+/** The first report with the sections that it lacks from the others; `elsewhere`: commit → titles. */
+function merged([first, ...others]) {
+  const report = { ...first, sections: { ...first.sections }, elsewhere: {} };
+  for (const { machine, sections: more } of others) {
+    for (const [name, data] of Object.entries(more)) {
+      if (report.sections[name]) continue;
+      report.sections[name] = data;
+      if (machine.commit === first.machine.commit) continue;
+      (report.elsewhere[machine.commit] ??= []).push(sections[name].title);
+    }
+  }
+  const inOrder = Object.keys(sections).filter((name) => report.sections[name]);
+  report.sections = Object.fromEntries(inOrder.map((name) => [name, report.sections[name]]));
+  report.checks = inOrder.flatMap((name) => sections[name].checks(report.sections[name]));
+  return report;
 }
 
 /** The short form for README.md. */
@@ -114,9 +134,12 @@ function page(report) {
 }
 
 function main() {
-  const file = process.argv[2] ?? at('bench', 'results', 'local.json');
-  if (!fs.existsSync(file)) throw new Stop(`There is no ${file}; npm run bench makes one.`);
-  const report = JSON.parse(fs.readFileSync(file, 'utf8'));
+  const files = process.argv.slice(2);
+  if (files.length === 0) files.push(at('bench', 'results', 'local.json'));
+  for (const file of files) {
+    if (!fs.existsSync(file)) throw new Stop(`There is no ${file}; npm run bench makes one.`);
+  }
+  const report = merged(files.map((file) => JSON.parse(fs.readFileSync(file, 'utf8'))));
   fs.mkdirSync(at('docs', 'performance'), { recursive: true });
   for (const [name, inside] of [
     ['docs/performance.md', page(report)],

@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "default_options.h"
+#include "hostile/hash_sink.h"
 #include "hostile/reference.h"
 #include "media/decoder_pool.h"
 #include "media/frame_index.h"
@@ -38,16 +39,6 @@ DecodeOptions options() {
   return o;
 }
 
-struct Sink final : FrameSink {
-  void onFrame(SourceFrame frame) override {
-    const uint64_t hash = hostile::hashOf(frame.view);
-    const std::lock_guard<std::mutex> lock(mutex);
-    hashes[frame.displayIndex] = hash;
-  }
-  std::mutex mutex;
-  std::map<int64_t, uint64_t> hashes;
-};
-
 struct Result {
   std::map<int64_t, uint64_t> hashes;
   std::string error;  // empty: it worked
@@ -61,7 +52,7 @@ Result decodeFile(const VideoInput& input, const MediaServices& services, const 
   Result r;
   Profile profile;
   const CallContext call{o, std::make_shared<CancelToken>(), profile};
-  Sink sink;
+  hostile::HashSink sink;
   try {
     const auto source = openCpuSource(input, call, services);
     if (between) between();
@@ -356,7 +347,7 @@ TEST(Faults, DecoderThatMetDamageIsNotKept) {
     input.bytes = std::make_shared<const hostile::Bytes>(bytes);
     Profile profile;
     const CallContext call{o, std::make_shared<CancelToken>(), profile};
-    Sink sink;
+    hostile::HashSink sink;
     const auto source = openCpuSource(input, call, media);
     source->decode(std::vector{source->info().totalFrames - 1}, sink);
     return sink.hashes;

@@ -6,13 +6,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
-#include <mutex>
 #include <numeric>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "default_options.h"
+#include "hostile/hash_sink.h"
 #include "hostile/mutate.h"
 #include "media/cpu_source.h"
 #include "media/demuxer.h"
@@ -40,16 +40,6 @@ Bytes mutated(const Bytes& clip, const Bytes& other, const std::string& name) {
   throw std::runtime_error("no mutation " + name);
 }
 
-struct Sink final : FrameSink {
-  void onFrame(SourceFrame frame) override {
-    const uint64_t hash = hostile::hashOf(frame.view);
-    const std::lock_guard<std::mutex> lock(mutex);
-    hashes[frame.displayIndex] = hash;
-  }
-  std::mutex mutex;
-  std::map<int64_t, uint64_t> hashes;
-};
-
 struct Decoded {
   std::map<int64_t, uint64_t> hashes;
   std::string error;
@@ -66,7 +56,7 @@ Decoded decode(const Bytes& bytes, UniformStrategy strategy, int threads,
   const CallContext call{options, std::make_shared<CancelToken>(), profile};
   VideoInput input;
   input.bytes = std::make_shared<const Bytes>(bytes);
-  Sink sink;
+  hostile::HashSink sink;
   try {
     const auto source = openCpuSource(input, call, services);
     if (wanted.empty()) {

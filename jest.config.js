@@ -16,5 +16,8 @@ module.exports = {
       { jsc: { target: 'es2022', parser: { syntax: 'typescript' } }, module: { type: 'commonjs' } },
     ],
   },
+  // A new process for every file: live native memory and threads are counted per process, and what
+  // one file leaves to the garbage collector must not show in another's counts.
+  workerIdleMemoryLimit: 0,
   testTimeout: 120_000,
 };

@@ -73,7 +73,10 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   readonly #fields: Tensor<'int32'>;
   readonly #scores: Tensor<'float32'>;
   readonly #frameScores: Tensor<'float32'>;
-  readonly #result: NativePatchResult;
+  readonly #count: number;
+  readonly #grid: NativePatchResult['grid'];
+  readonly #targetSize: PatchStream['targetSize'];
+  readonly #isI: readonly boolean[];
   #positions: Tensor<'int32'> | undefined;
   #metadata: readonly PatchMetadata[] | undefined;
   #cursor = 0;
@@ -81,10 +84,13 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   /** @internal */
   constructor(result: NativePatchResult, patch: PatchRecord) {
     super(result, 'The patch stream');
-    const { count, grid } = result;
+    const { count, grid, targetWidth: width, targetHeight: height } = result;
     const { patchSize: p, layout, outputDtype } = patch;
     const patchShape = layout === 'nchw' ? [3, p, p] : [p, p, 3];
-    this.#result = result;
+    this.#count = count;
+    this.#grid = grid;
+    this.#targetSize = { width, height };
+    this.#isI = result.isI;
     this.#patches = Tensor.over<PatchDType>(result.patches, outputDtype, [count, ...patchShape]);
     this.#fields = Tensor.over(result.fields, 'int32', [count, FIELDS]);
     this.#scores = Tensor.over(result.scores, 'float32', [count]);
@@ -95,7 +101,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   /** Number K of patches. */
   get length(): number {
     this.check();
-    return this.#result.count;
+    return this.#count;
   }
 
   /** [K, 3, P, P] ([K, P, P, 3] with layout 'nhwc'), values 0..255 unless normalised. */
@@ -112,7 +118,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   /** One object per patch, made on first use. */
   get metadata(): readonly PatchMetadata[] {
     this.check();
-    this.#metadata ??= Object.freeze(this.#makeMetadata(0, this.#result.count));
+    this.#metadata ??= Object.freeze(this.#makeMetadata(0, this.#count));
     return this.#metadata;
   }
 
@@ -126,19 +132,19 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   /** Sampled frames, patch rows and patch columns. */
   get grid(): { readonly t: number; readonly h: number; readonly w: number } {
     this.check();
-    return this.#result.grid;
+    return this.#grid;
   }
 
   /** The size in pixels that frames were scaled to before cutting: grid.h · P × grid.w · P. */
   get targetSize(): { readonly width: number; readonly height: number } {
     this.check();
-    return { width: this.#result.targetWidth, height: this.#result.targetHeight };
+    return this.#targetSize;
   }
 
   /** Which sampled frames count as I frames, [T]; at least one does. */
   get isI(): readonly boolean[] {
     this.check();
-    return this.#result.isI;
+    return this.#isI;
   }
 
   /** float32 [T, grid.h, grid.w]: the score of every patch, selected or not. */
@@ -150,7 +156,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   /** Patches that nextN can still give, 0..K. */
   get remaining(): number {
     this.check();
-    return this.#result.count - this.#cursor;
+    return this.#count - this.#cursor;
   }
 
   /** The next m = min(n, remaining) patches as one tensor [m, 3, P, P]; m = 0 past the end. */
@@ -180,13 +186,12 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
 
   /** All patches, wherever the cursor is (it stays there). */
   collectAll(): CollectedPatches {
-    const { count } = this.#result;
     return {
       metadata: this.metadata,
-      patches: this.#patches.view(0, count),
+      patches: this.#patches.view(0, this.#count),
       metadataTensors: {
-        fields: this.#fields.view(0, count),
-        scores: this.#scores.view(0, count),
+        fields: this.#fields.view(0, this.#count),
+        scores: this.#scores.view(0, this.#count),
       },
       sampledFrameIds: this.sampledFrameIds,
       fps: this.fps,
@@ -214,7 +219,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     this.check();
     checkInteger('n', n, 1, Infinity);
     const start = this.#cursor;
-    this.#cursor = Math.min(this.#result.count, start + n);
+    this.#cursor = Math.min(this.#count, start + n);
     return [start, this.#cursor - start];
   }
 
@@ -238,14 +243,13 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
 
   #makePositions(): Tensor<'int32'> {
     const fields = this.#fields.data ?? new Int32Array();
-    const { count } = this.#result;
-    const out = new Int32Array(count * 3);
-    for (let i = 0; i < count; i++) {
+    const out = new Int32Array(this.#count * 3);
+    for (let i = 0; i < this.#count; i++) {
       out[i * 3] = fields[i * FIELDS] ?? 0;
       out[i * 3 + 1] = fields[i * FIELDS + 4] ?? 0;
       out[i * 3 + 2] = fields[i * FIELDS + 5] ?? 0;
     }
-    return Tensor.over(jsMemory(out.buffer), 'int32', [count, 3]);
+    return Tensor.over(jsMemory(out.buffer), 'int32', [this.#count, 3]);
   }
 }
 

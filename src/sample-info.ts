@@ -10,9 +10,9 @@ export interface ResolvedBackend {
 
 /** What every result knows about its sampled frames. All of it throws ERR_CPS_CLOSED after close(). */
 export abstract class SampledResult {
-  readonly #info: NativeSampleInfo;
   readonly #name: string;
-  #closed = false;
+  // Undefined once closed: the record holds the native buffers too.
+  #info: NativeSampleInfo | undefined;
 
   protected constructor(info: NativeSampleInfo, name: string) {
     this.#info = info;
@@ -23,11 +23,11 @@ export abstract class SampledResult {
   protected abstract release(): void;
 
   protected check(): void {
-    if (this.#closed) throw closedError(this.#name);
+    this.#open();
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#info === undefined;
   }
 
   /** Display indices of the sampled frames, [T]; duplicates are kept. */
@@ -95,8 +95,8 @@ export abstract class SampledResult {
 
   /** Frees the memory of this result (Note [Who holds native memory]); twice is fine. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.closed) return;
+    this.#info = undefined;
     this.release();
   }
 
@@ -110,7 +110,7 @@ export abstract class SampledResult {
   }
 
   #open(): NativeSampleInfo {
-    this.check();
+    if (!this.#info) throw closedError(this.#name);
     return this.#info;
   }
 }

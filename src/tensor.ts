@@ -103,13 +103,13 @@ class SharedMemory {
  * typed array taken from `data` stays valid as long as it is referenced, closed tensor or not.
  */
 export class Tensor<D extends DType = DType> {
-  readonly #shared: SharedMemory;
+  /** Undefined once closed: a closed tensor that is still referenced keeps no memory alive. */
+  #shared: SharedMemory | undefined;
   readonly #dtype: D;
   readonly #shape: readonly number[];
   readonly #offset: number;
   readonly #length: number;
   #data: TensorDataMap[D] | undefined;
-  #closed = false;
 
   private constructor(shared: SharedMemory, dtype: D, shape: readonly number[], offset: number) {
     this.#shared = shared.retain();
@@ -129,25 +129,24 @@ export class Tensor<D extends DType = DType> {
   }
 
   get dtype(): D {
-    this.#check();
+    this.#memory();
     return this.#dtype;
   }
 
   get shape(): readonly number[] {
-    this.#check();
+    this.#memory();
     return this.#shape;
   }
 
   /** Number of elements. */
   get length(): number {
-    this.#check();
+    this.#memory();
     return this.#length;
   }
 
   /** 'cpu' or 'cuda:N'. */
   get device(): string {
-    this.#check();
-    return this.#shared.device;
+    return this.#memory().device;
   }
 
   /**
@@ -155,29 +154,27 @@ export class Tensor<D extends DType = DType> {
    * valid until close(), 0n for memory that JavaScript owns.
    */
   get handle(): bigint {
-    this.#check();
-    const { address } = this.#shared;
+    const { address } = this.#memory();
     return address === 0n
       ? 0n
       : address + BigInt(this.#offset * ARRAYS[this.#dtype].BYTES_PER_ELEMENT);
   }
 
   get closed(): boolean {
-    return this.#closed;
+    return this.#shared === undefined;
   }
 
   /** The elements, without a copy; undefined while they are on a GPU (see toHost). */
   get data(): TensorDataMap[D] | undefined {
-    this.#check();
-    if (!this.#shared.onHost) return undefined;
-    this.#data ??= this.#typed(this.#shared.arrayBuffer());
+    const memory = this.#memory();
+    if (!memory.onHost) return undefined;
+    this.#data ??= this.#typed(memory.arrayBuffer());
     return this.#data;
   }
 
   /** The elements in host memory: `data` itself on the CPU, a download from a GPU. */
   async toHost(): Promise<TensorDataMap[D]> {
-    this.#check();
-    return this.data ?? this.#typed(await this.#shared.toHost());
+    return this.data ?? this.#typed(await this.#memory().toHost());
   }
 
   /**
@@ -200,7 +197,7 @@ export class Tensor<D extends DType = DType> {
 
   /** Entries [start, start + count) of the first axis, sharing the memory. Close it like any tensor. */
   view(start: number, count: number): Tensor<D> {
-    this.#check();
+    this.#memory();
     const rows = this.#shape[0] ?? 0;
     checkInteger('start', start, 0, rows);
     checkInteger('count', count, 0, rows - start);
@@ -209,17 +206,17 @@ export class Tensor<D extends DType = DType> {
 
   /** Entry `index` of the first axis, without that axis, sharing the memory. */
   at(index: number): Tensor<D> {
-    this.#check();
+    this.#memory();
     checkInteger('index', index, 0, (this.#shape[0] ?? 0) - 1);
     return this.#sub(index, this.#shape.slice(1));
   }
 
   /** Drops the hold on the memory. Every access but `closed` then throws ERR_CPS_CLOSED. */
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    const shared = this.#shared;
+    this.#shared = undefined;
     this.#data = undefined;
-    this.#shared.release();
+    shared?.release();
   }
 
   [Symbol.dispose](): void {
@@ -228,7 +225,7 @@ export class Tensor<D extends DType = DType> {
 
   #sub(row: number, shape: readonly number[]): Tensor<D> {
     const rowLength = this.#shape.slice(1).reduce((product, side) => product * side, 1);
-    return new Tensor(this.#shared, this.#dtype, shape, this.#offset + row * rowLength);
+    return new Tensor(this.#memory(), this.#dtype, shape, this.#offset + row * rowLength);
   }
 
   #typed(buffer: ArrayBuffer): TensorDataMap[D] {
@@ -236,8 +233,9 @@ export class Tensor<D extends DType = DType> {
     return new array(buffer, this.#offset * array.BYTES_PER_ELEMENT, this.#length);
   }
 
-  #check(): void {
-    if (this.#closed) throw closedError('The tensor');
+  #memory(): SharedMemory {
+    if (!this.#shared) throw closedError('The tensor');
+    return this.#shared;
   }
 }
 

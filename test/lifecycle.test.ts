@@ -51,6 +51,20 @@ describe('close', () => {
     await expectNoNativeMemory();
   });
 
+  test('a closed result that is still referenced keeps nothing alive, views of it forgotten', async () => {
+    const frames = await openFrames();
+    const stream = await openStream();
+    const look = (): void => {
+      expect(frames.frame(1).data?.length).toBe(320 * 240 * 3);
+      expect(stream.nextN(2).patches.data?.length).toBeGreaterThan(0);
+    };
+    look();
+    frames.close();
+    stream.close();
+    await expectNoNativeMemory();
+    expect([frames.closed, stream.closed]).toEqual([true, true]);
+  });
+
   test('twice, and by using', async () => {
     const stream = await openStream();
     stream.close();

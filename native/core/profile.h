@@ -10,9 +10,10 @@
 namespace cps {
 
 // Wall and busy time per stage of one call. Thread-safe: decode workers report concurrently.
-// Stage names are the keys of `stream.timings` (camelCase + "Ms"): indexMs, planMs, decodeMs (wall,
-// first packet to last frame), cellsMs, matchMs (summed over threads), afterDecodeMs (wall, last
-// decoded frame to result), scoresMs, selectMs, gatherMs, convertMs, totalMs, queueMs.
+// Stage names are the keys of `stream.timings` (camelCase + "Ms"): indexMs, countMs (the part of it
+// that decodes: Note [Trust] in frame_index.h), planMs, decodeMs (wall, first packet to last
+// frame), cellsMs, matchMs (summed over threads), afterDecodeMs (wall, last decoded frame to
+// result), scoresMs, selectMs, gatherMs, convertMs, totalMs, queueMs.
 class Profile {
  public:
   using Clock = std::chrono::steady_clock;

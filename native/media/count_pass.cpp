@@ -22,7 +22,7 @@ bool mayJump(const FrameIndex& index, bool packed) {
     case AV_CODEC_ID_MPEG2VIDEO:
       return true;
     case AV_CODEC_ID_MPEG4:
-      return index.info.format.compare(0, 4, "mov,") == 0 && !packed;
+      return index.isMp4() && !packed;
     default: {
       const AVCodecDescriptor* d = avcodec_descriptor_get(index.parameters->codec_id);
       return d && (d->props & AV_CODEC_PROP_INTRA_ONLY) != 0;

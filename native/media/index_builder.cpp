@@ -23,6 +23,7 @@ bool onePicturePerPacket(AVCodecID codec) {
     case AV_CODEC_ID_VP9:
     case AV_CODEC_ID_MPEG1VIDEO:
     case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_MPEG4:  // when a look at each packet shows it
     case AV_CODEC_ID_MJPEG:
     case AV_CODEC_ID_PRORES:
     case AV_CODEC_ID_DNXHD:
@@ -155,8 +156,9 @@ class IndexBuilder {
     UniqueAVPacket packet = makePacket(Stage::Index);
     AVStream& stream = const_cast<AVStream&>(demuxer_.stream());
     const AVCodecID codec = index.parameters->codec_id;
-    const bool looksInside = codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9;
-    const bool tables = index.info.format.compare(0, 4, "mov,") == 0 && !looksInside;
+    const bool looksInside =
+        codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_MPEG4;
+    const bool tables = index.isMp4() && !looksInside;
     const int declared = tables ? avformat_index_get_entries_count(&stream) : 0;
     if (declared > call_.options.maxFrames) tooManyFrames(declared);
     index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
@@ -220,8 +222,7 @@ class IndexBuilder {
     entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
     truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
-    const int shown = looksInside ? shownPictures(bytesOf(packet), index_->parameters->codec_id)
-                                  : packet.size > 0;
+    const int shown = looksInside ? lookInside(packet) : packet.size > 0;
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
     entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
@@ -229,6 +230,15 @@ class IndexBuilder {
     if (static_cast<int64_t>(index_->packets.size()) > call_.options.maxFrames) {
       tooManyFrames(static_cast<int64_t>(index_->packets.size()));
     }
+  }
+
+  // Pictures that the packet shows; 2 stands for several, or for what only decoding tells.
+  int lookInside(const AVPacket& packet) {
+    const AVCodecID codec = index_->parameters->codec_id;
+    if (codec != AV_CODEC_ID_MPEG4) return shownPictures(bytesOf(packet), codec);
+    const auto vop = soleVop(bytesOf(packet));
+    bVops_.push_back(vop == VopType::B);
+    return vop ? 1 : 2;
   }
 
   [[noreturn]] void tooManyFrames(int64_t count) {
@@ -256,6 +266,7 @@ class IndexBuilder {
     const AVCodecID codec = index.parameters->codec_id;
     if (!onePicturePerPacket(codec) || severalShown_) return false;
     if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
+    if (codec == AV_CODEC_ID_MPEG4 && !index.isMp4()) return false;
     if (index.info.format == "avi" && reorders_) return false;
     const PacketEntry& first = index.packets.front();
     if (reorders_ && (!first.key || !firstIsEntry_)) return false;
@@ -274,7 +285,7 @@ class IndexBuilder {
     return true;
   }
 
-  // False when two pictures have the same timestamp.
+  // False when two pictures have the same timestamp, or the timestamps are known to lie.
   bool orderByTimestamps() {
     FrameIndex& index = *index_;
     auto& packets = index.packets;
@@ -293,8 +304,33 @@ class IndexBuilder {
       }
       entry.displayIndex = static_cast<int32_t>(d);
     }
+    if (!bVops_.empty() && !isOrderOfVops()) {
+      index.display.clear();
+      return false;
+    }
     index.measureReordering();
     return true;
+  }
+
+  // MPEG-4 from AVI, put into MP4 as it is, has decode times for presentation times. The order is
+  // known without them: B-VOPs are shown at once, others when the next of these is decoded.
+  bool isOrderOfVops() const {
+    const FrameIndex& index = *index_;
+    size_t at = 0;
+    const auto isNext = [&](size_t ordinal) {
+      const int32_t expected = index.packets[ordinal].displayIndex;
+      return expected < 0 || static_cast<size_t>(expected) == at++;
+    };
+    std::optional<size_t> held;
+    for (size_t i = 0; i < index.packets.size(); ++i) {
+      if (bVops_[i]) {
+        if (!isNext(i)) return false;
+      } else {
+        if (held && !isNext(*held)) return false;
+        held = i;
+      }
+    }
+    return !held || isNext(*held);
   }
 
   void fillInfo() {
@@ -358,6 +394,7 @@ class IndexBuilder {
   bool firstIsEntry_ = false;
   bool framesOnly_ = true;
   bool severalShown_ = false;
+  std::vector<bool> bVops_;  // per packet of MPEG-4
   bool truncated_ = false;
 };
 

@@ -50,13 +50,26 @@ bool isHevcDroppable(std::span<const uint8_t> packet, const BitstreamFormat& for
   return whole && slices && !referenced;
 }
 
+struct Vops {
+  int count = 0;
+  std::optional<VopType> first;
+};
+
+Vops vopsOf(std::span<const uint8_t> d) {
+  constexpr int kVop = 0xB6;
+  Vops vops;
+  for (size_t at = findStartCode(d, 0); at + 3 < d.size(); at = findStartCode(d, at + 3)) {
+    if (d[at + 3] != kVop) continue;
+    ++vops.count;
+    // vop_coding_type
+    if (!vops.first && at + 4 < d.size()) vops.first = static_cast<VopType>(d[at + 4] >> 6);
+  }
+  return vops;
+}
+
 // FFmpeg's decoder makes a reference up where there is none.
 bool isMpeg4Entry(std::span<const uint8_t> d) {
-  constexpr int kVop = 0xB6;
-  for (size_t at = findStartCode(d, 0); at + 4 < d.size(); at = findStartCode(d, at + 3)) {
-    if (d[at + 3] == kVop) return d[at + 4] >> 6 == 0;  // vop_coding_type I
-  }
-  return true;
+  return vopsOf(d).first.value_or(VopType::I) == VopType::I;
 }
 
 bool isMpeg12Entry(std::span<const uint8_t> d) {
@@ -213,13 +226,15 @@ void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {
   }
 }
 
-bool holdsSeveralVops(std::span<const uint8_t> d) {
-  constexpr int kVop = 0xB6;
-  int vops = 0;
-  for (size_t at = findStartCode(d, 0); at + 3 < d.size(); at = findStartCode(d, at + 3)) {
-    vops += d[at + 3] == kVop;
-  }
-  return vops > 1;
+bool holdsSeveralVops(std::span<const uint8_t> packet) { return vopsOf(packet).count > 1; }
+
+std::optional<VopType> soleVop(std::span<const uint8_t> packet) {
+  // As short as this a VOP may be one that is not coded, which shows nothing (FFmpeg's
+  // mpeg4_unpack_bframes draws the line there too).
+  constexpr size_t kNotCodedBytes = 19;
+  const Vops vops = vopsOf(packet);
+  if (packet.size() <= kNotCodedBytes || vops.count != 1) return std::nullopt;
+  return vops.first;
 }
 
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "ffmpeg/handles.h"
@@ -38,10 +39,15 @@ bool isSkippedLeading(std::span<const uint8_t> packet, const BitstreamFormat& fo
 // Whether an MPEG-4 packet holds two pictures or more ("packed", as AVI needs it for B-frames).
 bool holdsSeveralVops(std::span<const uint8_t> packet);
 
+// The type of an MPEG-4 packet's picture (vop_coding_type, ISO/IEC 14496-2, table 6-20). Nothing
+// where the packet holds several VOPs or none, or one that may be marked as not coded.
+enum class VopType : uint8_t { I, P, B, S };
+std::optional<VopType> soleVop(std::span<const uint8_t> packet);
+
 // Takes note of headers in the stream, for this packet and those after it (AV1, H.264).
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format);
 
-// Pictures that a packet shows, where its header tells: VP8 and VP9 may carry hidden ones only.
+// Pictures that a packet shows, where its headers tell: VP8 and VP9 may carry hidden ones only.
 int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);
 
 }  // namespace cps

@@ -393,6 +393,24 @@ TEST(MediaMemory, BytesInMemoryGiveTheSameFrames) {
   }
 }
 
+// Note [Trust]
+TEST(MediaIndex, DecodesOnlyWhatTheContainerDoesNotTell) {
+  const std::map<std::string, bool> isDecoded = {
+      {"h264_bpyramid.mp4", false}, {"h264.avi", true},  {"hevc.mp4", false},
+      {"mpeg4.mp4", false},         {"mpeg4.avi", true}, {"mpeg4_packed.avi", true},
+      {"vp8_altref.webm", false},   {"raw.h264", true},  {"mjpeg.avi", false}};
+  for (const auto& [name, decoded] : isDecoded) {
+    Services services(2);
+    const cps::DecodeOptions options = defaultOptions();
+    cps::Profile profile;
+    const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+    cps::VideoInput input;
+    input.path = fixturePath(name);
+    cps::openCpuSource(input, call, services.media);
+    EXPECT_EQ(profile.values().count("countMs"), decoded ? 1u : 0u) << name;
+  }
+}
+
 TEST(MediaCache, AFileThatChangedIsIndexedAgain) {
   const TempDir dir;
   Services services(2);

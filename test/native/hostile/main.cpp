@@ -220,8 +220,8 @@ int main(int argc, char** argv) {
   for (size_t i = names.size(); i > 1; --i) {
     std::swap(names[i - 1], names[mix(arguments.seed + i) % i]);
   }
-  for (size_t i = arguments.part; i < names.size(); i += arguments.parts) {
-    const std::string& clipName = names[i];
+  for (size_t at = arguments.part; at < names.size(); at += arguments.parts) {
+    const std::string& clipName = names[at];
     if (clipName.find(arguments.clip) == std::string::npos) continue;
     if (elapsed() > arguments.seconds) {
       ++skipped;
@@ -232,10 +232,8 @@ int main(int argc, char** argv) {
     Clip clip{clipName, readFile(std::string(folder) + "/" + clipName), {}};
     clip.reference = decodeReference(clip.bytes, 100'000, 60);
     std::vector<Mutation> mutations = byteMutations(clip.bytes);
-    for (auto* list : {new std::vector<Mutation>(packetMutations(clip.bytes, other)),
-                       new std::vector<Mutation>(strangers())}) {
-      const std::unique_ptr<std::vector<Mutation>> owned(list);
-      mutations.insert(mutations.end(), owned->begin(), owned->end());
+    for (const auto& more : {packetMutations(clip.bytes, other), strangers()}) {
+      mutations.insert(mutations.end(), more.begin(), more.end());
     }
     // Another choice with every seed; the same choice with the same one.
     for (size_t i = mutations.size(); i > 1 && arguments.perClip > 0; --i) {

@@ -243,6 +243,12 @@ describe('feeds', () => {
     const session = await echo({ patches: ['float32', ['k', 3, 14, 14]] });
     const stream = await open(0);
     await expect(feeds(session, [stream, stream])).rejects.toThrow(/one stream.*no batch axis/);
+    const open5 = await echo({ patches: ['float32', ['b', 'k', 3, 'p', 'p']] });
+    const larger = await open(0, { patchSize: 28 });
+    await expect(feeds(open5, [stream, larger])).rejects.toThrow(
+      /one shape.*\[3, 14, 14\] and \[3, 28, 28\].*same patchSize and layout/,
+    );
+    larger.close();
     await expect(feeds(session, [])).rejects.toThrow(/at least one stream/);
     const old = { inputNames: ['patches'], inputMetadata: undefined as never };
     await expect(feeds(old, stream)).rejects.toThrow(/update onnxruntime-node/);
@@ -269,10 +275,14 @@ describe('feedStream', () => {
   });
 
   test('batches; a fixed batch size pads the last one', async () => {
-    const shapes = async (b: number | string, batchSize?: number): Promise<unknown[]> => {
+    const shapes = async (
+      b: number | string,
+      batchSize?: number,
+      dropRemainder = false,
+    ): Promise<unknown[]> => {
       const session = await echo({ x: ['float32', [b, 'k', 588]] });
       const all: unknown[] = [];
-      const options = { ...config, kKeep: 8, ...(batchSize === undefined ? {} : { batchSize }) };
+      const options = { ...config, kKeep: 8, batchSize, dropRemainder };
       for await (const { feeds: feed, videos } of feedStream(session, clips, options)) {
         all.push([feed['x']?.dims[0], videos.length]);
       }
@@ -286,6 +296,7 @@ describe('feedStream', () => {
       [4, 4],
       [4, 2],
     ]);
+    expect(await shapes('b', 4, true)).toEqual([[4, 4]]);
     await expect(shapes(4, 3)).rejects.toThrow(/4, the model's batch size for batchSize/);
   });
 
@@ -298,7 +309,9 @@ describe('feedStream', () => {
     expect(make({ kKeep: 13 })).toThrow(/12, which the model takes for kKeep/);
     expect(make({ normalize: 'unit' })).toThrow(/for normalize/);
     expect(make({ batchSize: 2 })).toThrow(/no batch axis/);
-    expect(make({ kKep: 2 })).toThrow(/kKep/);
+    expect(make({ kKep: 2 })).toThrow(/unknown key "kKep".*feedStream takes.*mapping/);
+    expect(make({ videoPath: 'a' })).toThrow(/no value for videoPath/);
+    expect(() => feedStream(session, clips, null as never)).toThrow(/object for options/);
     expect(make({ kKeep: 10, outputDtype: 'uint8' })).not.toThrow();
   });
 
@@ -339,15 +352,17 @@ describe('feedStream', () => {
 
   test('the next video decodes while the model blocks the event loop', async () => {
     const session = await echo({ patches: ['float32', ['k', 588]] });
-    const iterator = feedStream(session, clips, { ...config, kKeep: 8, prefetchDepth: 2 });
+    const readerCacheDir = path.join(folder, 'indexes');
+    const options = { ...config, kKeep: 8, readerCacheDir, concurrency: 1 } as const;
+    const videos = writeClips(path.join(folder, 'once'), 3, 1, { size: 56, frames: 8 });
+    const iterator = feedStream(session, videos, options);
     await iterator.next();
-    const end = performance.now() + 400;
-    while (performance.now() < end);
-    // What has been decoded meanwhile is there after the events that were waiting, at once.
-    const before = performance.now();
-    await iterator.next();
-    await iterator.next();
-    expect(performance.now() - before).toBeLessThan(200);
+    for (let i = 0; i < 50; i++) await Promise.resolve(); // The next call is made without the event loop.
+    // From here on only native threads can move, and the index of the second video appears.
+    const indexes = (): number => fs.readdirSync(readerCacheDir).length;
+    const end = performance.now() + 10_000;
+    while (indexes() < 2 && performance.now() < end);
+    expect(indexes()).toBeGreaterThanOrEqual(2);
     await iterator.return?.();
   });
 });

@@ -47,6 +47,21 @@ test('a rejection that nobody awaits yet does not end the process, and still arr
   expect(result).toMatchObject({ third: false, over: true });
 });
 
+test('videos do not wait in memory until their batch is full', () => {
+  // The one being copied, two ahead, and a little for scores and fields; not all 24.
+  const most = child<Record<'clip' | 'patch', number>>('waiting');
+  for (const clips of Object.values(most)) {
+    expect(clips).toBeGreaterThan(0.9);
+    expect(clips).toBeLessThan(4);
+  }
+});
+
+test('memory is not used again while a tensor has it', () => {
+  const { same, shared } = child<{ same: boolean[][]; shared: boolean[] }>('reuse');
+  expect(same).toEqual(Array(4).fill(Array(5).fill(true)));
+  expect(shared).toEqual([true, true, true, false, false]);
+});
+
 test('ten epochs: resident memory is flat (bench/soak-tfjs.mjs does it with 200 clips)', () => {
   const { rss, tensors, nativeBytes } = child<{ rss: number[] } & Held>('soak', '10');
   expect({ tensors, nativeBytes }).toEqual({ tensors: 0, nativeBytes: 0 });

@@ -174,23 +174,6 @@ describe('patchDataset, clips', () => {
     tf.dispose(element);
   });
 
-  test('one whole clip a batch is the native memory itself', async () => {
-    const seen: ArrayBufferLike[] = [];
-    const like = {
-      ...tf,
-      tensor: ((values: Float32Array, shape: never, dtype: 'float32') => {
-        if (values instanceof Float32Array) seen.push(values.buffer);
-        return tf.tensor(values, shape, dtype);
-      }) as typeof tf.tensor,
-    };
-    const elements = await collect(patchDataset(like, [videoOf(0)], { ...options }));
-    // 64-byte aligned memory of the addon has exactly the size of the result.
-    expect(seen[0]?.byteLength).toBe(20 * 192 * 4);
-    const { patches } = (elements[0] as unknown as { xs: { patches: tf.Tensor } }).xs;
-    expect(patches.dataSync().buffer).toBe(seen[0]);
-    tf.dispose(elements);
-  });
-
   test('select: one tensor for models with one input; what it leaves is disposed', async () => {
     const dataset = patchDataset(tf, clips.slice(0, 3), {
       ...options,
@@ -242,7 +225,7 @@ describe('patchDataset, clips', () => {
     byName.dispose();
     await expect(read(few, { numClasses: 3 })).rejects.toThrow(/0003-down.*between 0 and 2.*3/);
     await expect(read([videoOf(0), clips[1] as Clip], {})).rejects.toThrow(
-      /0000-left.*received none/,
+      /0001-right.*no label, as for .*0000-left.*received a label of 1 number/,
     );
   });
 
@@ -345,16 +328,30 @@ describe('patchDataset, patches', () => {
     tf.dispose([elements, all, labels]);
   });
 
-  test('select sees the positions', async () => {
-    const dataset = patchDataset(tf, clips.slice(0, 1), {
-      ...options,
-      unit: 'patch',
-      batchSize: 30,
-      select: ({ positions }) => positions,
-    });
-    const elements = await collect(dataset);
-    expect(elements[0]?.xs.shape).toEqual([20, 3]);
-    tf.dispose(elements);
+  test('select sees the positions; a smaller last batch can be left out', async () => {
+    const positionsOf = async (more: object): Promise<number[][]> => {
+      const dataset = patchDataset(tf, clips.slice(0, 2), {
+        ...options,
+        unit: 'patch',
+        batchSize: 15,
+        select: ({ positions }) => positions,
+        ...more,
+      });
+      const elements = await collect(dataset);
+      const rows = elements.map(({ xs }) => [...xs.dataSync()]);
+      tf.dispose(elements);
+      return rows;
+    };
+    const streams = await Promise.all(
+      [0, 1].map((i) => patchStream({ videoPath: videoOf(i), ...options })),
+    );
+    const want = streams.flatMap((stream) => [...(stream.positions.data as Int32Array)]);
+    for (const stream of streams) stream.close();
+    const rows = await positionsOf({});
+    expect(rows.map((row) => row.length)).toEqual([45, 45, 30]);
+    expect(rows.flat()).toEqual(want);
+    expect((await positionsOf({ dropRemainder: true })).flat()).toEqual(want.slice(0, 90));
+    expect((await positionsOf({ batchSize: 100 })).flat()).toEqual(want);
   });
 });
 
@@ -368,6 +365,16 @@ describe('frameDataset', () => {
     expect(plain[0]?.xs.shape).toEqual([2, 3, 12, 20, 3]);
     expect([...(plain[0]?.xs.dataSync().subarray(0, rgb.length) ?? [])]).toEqual([...rgb]);
     expect([...(plain[0]?.ys.dataSync() ?? [])]).toEqual([2, 9]);
+    const four = { ...config, batchSize: 4 } as const;
+    const counts = async (dropRemainder: boolean): Promise<(number | undefined)[]> => {
+      const all = await collect(frameDataset(tf, clips, { ...four, dropRemainder }));
+      tf.dispose(all);
+      return all.map(({ xs }) => xs.shape[0]);
+    };
+    expect([await counts(false), await counts(true)]).toEqual([
+      [4, 4, 2],
+      [4, 4],
+    ]);
     const ints = await collect(frameDataset(tf, [videoOf(2)], { ...config, dtype: 'int32' }));
     expect(ints[0]?.xs.dtype).toBe('int32');
     const nchw = await collect(
@@ -431,14 +438,61 @@ describe('errors', () => {
     expect(reasons[1]).toContain(text);
   });
 
-  test('abort ends the epoch with an AbortError', async () => {
-    const controller = new AbortController();
-    const dataset = patchDataset(tf, clips, { ...options, signal: controller.signal });
-    const iterator = await dataset.iterator();
-    tf.dispose((await iterator.next()).value as never);
-    controller.abort();
-    await expect(iterator.next()).rejects.toMatchObject({ name: 'AbortError' });
-    expect((await iterator.next()).done).toBe(true);
+  test.each(['clip', 'patch', 'frames'] as const)(
+    '%s: abort ends the epoch with an AbortError; of a batch half full nothing comes',
+    async (unit) => {
+      const controller = new AbortController();
+      let labels = 0;
+      const label = (entry: Clip): number => {
+        if (++labels === 7) controller.abort();
+        return entry.label;
+      };
+      const { signal } = controller;
+      const flow = { signal, label, prefetchDepth: 2 };
+      const dataset: tf.data.Dataset<tf.TensorContainer> =
+        unit === 'frames'
+          ? frameDataset(tf, clips, { ...flow, sequenceLength: 2, batchSize: 4 })
+          : patchDataset(tf, clips, {
+              ...options,
+              ...flow,
+              unit,
+              batchSize: unit === 'clip' ? 4 : 80,
+            });
+      const iterator = await dataset.iterator();
+      tf.dispose((await iterator.next()).value as never);
+      await expect(iterator.next()).rejects.toMatchObject({ name: 'AbortError' });
+      expect((await iterator.next()).done).toBe(true);
+    },
+  );
+
+  test('a label that does not fit is an error once, of its own video alone', async () => {
+    const videos = [0, 1, 2, 3].map((i) => ({ video: videoOf(i), label: i === 1 ? [1, 2] : [i] }));
+    const flow = { batchSize: 2 };
+    for (const dataset of [
+      patchDataset(tf, videos, { ...options, ...flow }),
+      patchDataset(tf, videos, { ...options, unit: 'patch', batchSize: 40 }),
+      frameDataset(tf, videos, { sequenceLength: 2, ...flow }),
+    ] as tf.data.Dataset<{ xs: tf.TensorContainer; ys: tf.Tensor2D }>[]) {
+      const iterator = await dataset.iterator();
+      await expect(iterator.next()).rejects.toThrow(
+        /0001-right.*a label of 1 number, as for .*0000-left.*received a label of 2 numbers/,
+      );
+      const labels = new Set<number>();
+      for (let x = await iterator.next(); !x.done; x = await iterator.next()) {
+        for (const value of x.value.ys.dataSync()) labels.add(value);
+        tf.dispose(x.value);
+      }
+      expect([...labels]).toEqual([0, 2, 3]);
+    }
+  });
+
+  test('toArray: everything, or nothing is left behind', async () => {
+    const all = await patchDataset(tf, clips.slice(0, 3), options).toArray();
+    expect(all).toHaveLength(3);
+    tf.dispose(all);
+    const broken = patchDataset(tf, [videoOf(0), videoOf(1), missing], options);
+    await expect(broken.toArray()).rejects.toThrow(missing);
+    await expect(broken.map((x) => x).toArray()).rejects.toThrow(missing);
   });
 
   test('options are checked before anything is decoded', () => {
@@ -450,7 +504,7 @@ describe('errors', () => {
     expect(make({ kKeep: 0 })).toThrow(/kKeep/);
     expect(make({ batchSize: 0 })).toThrow(/integer >= 1 for batchSize but received 0/);
     expect(make({ prefetchDepth: 65 })).toThrow(/prefetchDepth/);
-    expect(make({ outputDtype: 'fp16' })).toThrow(/outputDtype.*float32/);
+    expect(make({ outputDtype: 'fp16' })).toThrow(/'float32' for outputDtype but received 'fp16'/);
     expect(make({ layout: 'chw' })).toThrow(/layout/);
     expect(make({ unit: 'frame' })).toThrow(/'clip' or 'patch' for unit/);
     expect(make({ shuffle: -1 })).toThrow(/shuffle/);
@@ -458,9 +512,20 @@ describe('errors', () => {
     expect(make({ shard: { index: 2, count: 2 } })).toThrow(/shard.index/);
     expect(make({ onError: 'ignore' })).toThrow(/onError/);
     expect(make({ signal: {} })).toThrow(/signal/);
+    expect(make({ batchsize: 3 })).toThrow(
+      /unknown key "batchsize".*patchDataset takes.*batchSize/,
+    );
+    expect(make({ videoPath: 'a' })).toThrow(/no value for videoPath.*argument of patchDataset/);
+    expect(make({ outputDtype: undefined })).not.toThrow();
+    expect(make({ outputDtype: 'fp32' })).not.toThrow();
     expect(make({}, videoOf(0))).toThrow(/write \[video\] for one/);
     expect(make({}, 7)).toThrow(/for videos but received 7/);
     expect(() => frameDataset(tf, clips, { width: 3 })).toThrow(/height/);
+    expect(() => frameDataset(tf, clips, { kKeep: 3 } as never)).toThrow(/"kKeep".*frameDataset/);
+    for (const size of [0, -1, 1.5, undefined as never]) {
+      expect(() => patchDataset(tf, clips, options).prefetch(size)).toThrow(/for bufferSize/);
+      expect(() => patchDataset(tf, clips, options).shuffle(size)).toThrow(/for bufferSize/);
+    }
   });
 });
 

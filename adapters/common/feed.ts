@@ -78,6 +78,7 @@ export class VideoFeed<E, R> extends SerialIterator<Decoded<E, R>> {
   #demand = 0;
   #parked = true;
   #over = false;
+  #cancelled = false;
   #aborted = false;
   #wake: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -103,7 +104,31 @@ export class VideoFeed<E, R> extends SerialIterator<Decoded<E, R>> {
     this.#pump();
   }
 
+  /**
+   * Takes back what next() gave and nobody used, in that order: it is given again, or freed like
+   * everything else when nobody asks.
+   */
+  giveBack(unused: readonly Decoded<E, R>[]): void {
+    const slots = unused.map(({ sample, result }) => ({
+      ...newSlot<E, R>(sample),
+      outcome: { result },
+    }));
+    this.#held = 0;
+    this.#slots.unshift(...slots);
+    if (this.#over || this.#parked) this.#drop();
+  }
+
+  /** Whether it ended because of the signal or close(), not because the videos did. */
+  get cancelled(): boolean {
+    return this.#cancelled;
+  }
+
   close(): void {
+    this.#cancelled ||= !this.#over;
+    this.#end();
+  }
+
+  #end(): void {
     if (this.#over) return;
     this.#over = true;
     this.#drop();
@@ -143,10 +168,10 @@ export class VideoFeed<E, R> extends SerialIterator<Decoded<E, R>> {
         await this.#fail(slot.sample, slot.outcome.error);
       } else if (!slot && this.#sourceError) {
         const { error } = this.#sourceError;
-        this.close();
+        this.#end();
         throw error;
       } else if (!slot && this.#sourceDone) {
-        this.close();
+        this.#end();
       } else {
         await new Promise<void>((resolve) => (this.#wake = resolve));
       }

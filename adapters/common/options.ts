@@ -1,6 +1,6 @@
 /** Options that every dataset and feed takes besides those of patchStream or decodeOnly. */
 import { checkPatchStreamOptions } from 'codec-patch-stream';
-import { checkInteger, invalid } from './errors.js';
+import { checkInteger, failure, invalid } from './errors.js';
 import { checkOnError } from './feed.js';
 import type { OnError } from './feed.js';
 import { parseOrder } from './videos.js';
@@ -56,6 +56,47 @@ export function parseFlow<E extends VideoEntry, O extends FlowOptions<E>>(
   };
   return { flow, rest: rest as Omit<O, keyof FlowOptions<E>> };
 }
+
+/**
+ * Refuses what is neither an option of the decoding function, which `check` knows, nor one of
+ * `own`. `options` are those that are left for the decoding function.
+ */
+export function checkNames(
+  api: string,
+  options: object,
+  check: (config: object) => unknown,
+  own: readonly string[],
+): void {
+  for (const [name, value] of Object.entries(options)) {
+    if (name === 'videoPath' && value !== undefined) {
+      throw invalid('videoPath', 'no value', value, `; the videos are an argument of ${api}`);
+    }
+    try {
+      check({ [name]: undefined });
+    } catch (error) {
+      const names = [...own, ...FLOW_NAMES].join(', ');
+      const message = error instanceof Error ? error.message : String(error);
+      throw failure(
+        'ERR_CPS_INVALID_ARGUMENT',
+        `${message}; ${api} takes its options and ${names}`,
+        error,
+      );
+    }
+  }
+}
+
+const FLOW_NAMES = [
+  'batchSize',
+  'dropRemainder',
+  'shuffle',
+  'seed',
+  'repeat',
+  'shard',
+  'prefetchDepth',
+  'concurrency',
+  'onError',
+  'signal',
+] as const satisfies readonly (keyof FlowOptions<VideoEntry>)[];
 
 /** Batches of `count` things, where this is known. */
 export const batchCount = (

@@ -3,8 +3,9 @@ import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
 import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
 import { invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
+import type { Decoded } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
-import { parseFlow } from '../common/options.js';
+import { checkNames, parseFlow } from '../common/options.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
@@ -42,13 +43,9 @@ export interface FedBatch<E> {
   readonly videos: readonly FedVideo<E>[];
 }
 
-interface Held<E> {
-  readonly sample: Sample<E>;
-  readonly stream: PatchStream;
-}
+type Held<E> = Decoded<E, PatchStream>;
 
 class Batches<E> extends SerialIterator<FedBatch<E>> {
-  /** Kept from call to call: after an error the batch goes on where it was. */
   #held: Held<E>[] = [];
 
   constructor(
@@ -61,17 +58,28 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
 
   close(): void {
     this.feed.close();
-    for (const { stream } of this.#held) stream.close();
+    this.#drop();
+  }
+
+  #drop(): void {
+    for (const { result } of this.#held) result.close();
     this.#held = [];
   }
 
   protected async step(): Promise<IteratorResult<FedBatch<E>, undefined>> {
     const { batchSize, dropRemainder } = this.options;
     const ort = await loadOrt(this.options.ort);
-    while (this.#held.length < batchSize) {
-      const result = await this.feed.next();
-      if (result.done) break;
-      this.#held.push({ sample: result.value.sample, stream: result.value.result });
+    try {
+      while (this.#held.length < batchSize) {
+        const result = await this.feed.next();
+        if (result.done) break;
+        this.#held.push(result.value);
+      }
+    } catch (error) {
+      // After an error the batch goes on where it was; if nobody asks, the feed frees it.
+      this.feed.giveBack(this.#held);
+      this.#held = [];
+      throw error;
     }
     const batch = this.#held;
     if (batch.length === 0 || (dropRemainder && batch.length < batchSize)) {
@@ -79,7 +87,7 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
       return END;
     }
     this.#held = [];
-    const streams = batch.map(({ stream }) => stream);
+    const streams = batch.map(({ result }) => result);
     try {
       const feeds = await makeFeeds(ort, this.inputs, streams, true);
       return item({ feeds, videos: batch.map(describe) });
@@ -91,7 +99,7 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
   }
 }
 
-const describe = <E>({ sample, stream }: Held<E>): FedVideo<E> => ({
+const describe = <E>({ sample, result: stream }: Held<E>): FedVideo<E> => ({
   ...sample,
   length: stream.length,
   grid: stream.grid,
@@ -119,6 +127,7 @@ export function feedStream<E extends VideoEntry>(
   videos: Videos<E>,
   options: FeedStreamOptions<E> = {},
 ): AsyncIterableIterator<FedBatch<E>> {
+  if ((options as unknown) === null) throw invalid('options', 'object', options);
   const { mapping, ort, ...others } = options;
   const inputs = readInputs(session, mapping);
   const fixed = agreed(inputs.fed, 'batch');
@@ -135,6 +144,7 @@ export function feedStream<E extends VideoEntry>(
   if (fixed !== undefined && flow.batchSize !== fixed) {
     throw invalid('batchSize', `${fixed}, the model's batch size`, flow.batchSize);
   }
+  checkNames('feedStream', rest, checkPatchStreamOptions, ['mapping', 'ort']);
   const config = modelConfig(inputs, rest);
   const batches = new Batches<E>(
     new VideoFeed<E, PatchStream>({

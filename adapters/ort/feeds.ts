@@ -27,6 +27,15 @@ function sizeOf(inputs: Inputs, streams: readonly PatchStream[], padBatch: boole
         `but received ${streams.length}`,
     );
   }
+  const shapeOf = (stream: PatchStream): string => stream.patches.shape.slice(1).join(', ');
+  const shapes = streams.map(shapeOf);
+  const other = shapes.find((shape) => shape !== shapes[0]);
+  if (other !== undefined) {
+    fail(
+      `Expected streams with patches of one shape but received [${shapes[0]}] and [${other}]; ` +
+        'decode all of them with the same patchSize and layout',
+    );
+  }
   const batch = agreed(fed, 'batch') ?? streams.length;
   if (streams.length > batch || (streams.length < batch && !padBatch)) {
     fail(`Expected ${batch} streams, the model's batch size, but received ${streams.length}`);

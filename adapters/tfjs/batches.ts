@@ -1,9 +1,8 @@
 /** Decoded videos, one after the other, to batches in plain memory. */
 import type { PatchStream } from 'codec-patch-stream';
-import type { Decoded, VideoFeed } from '../common/feed.js';
+import type { VideoFeed } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
-import type { Sample } from '../common/videos.js';
-import { readLabel, stackLabels } from './labels.js';
+import { LabelReader, stackLabels } from './labels.js';
 import type { LabelOptions, Ys } from './labels.js';
 
 export interface BatchOptions<E> extends LabelOptions<E> {
@@ -25,8 +24,8 @@ export interface HostBatch {
   readonly ys: Ys | undefined;
 }
 
-interface Row<E> {
-  readonly sample: Sample<E>;
+/** A decoded video; its arrays are the native memory, although the stream is closed. */
+interface Row {
   readonly label: Float32Array | undefined;
   readonly patches: Float32Array;
   readonly positions: Int32Array;
@@ -34,45 +33,75 @@ interface Row<E> {
   readonly patchShape: readonly number[];
 }
 
+const product = (sides: readonly number[]): number => sides.reduce((all, side) => all * side, 1);
+
+/**
+ * Copies videos into the batch one by one, so that none waits in memory until the batch is full.
+ * What has been gathered is kept from call to call: after an error the batch goes on where it was.
+ */
 abstract class Batcher<E> extends SerialIterator<HostBatch> {
+  readonly #labels: LabelReader<E>;
+
   constructor(
     private readonly feed: VideoFeed<E, PatchStream>,
     protected readonly options: BatchOptions<E>,
   ) {
     super();
+    this.#labels = new LabelReader(options);
   }
 
   close(): void {
     this.feed.close();
   }
 
-  /** The next video; its memory may be shared with the stream, which is closed. */
-  protected async read(): Promise<Row<E> | undefined> {
-    const result: IteratorResult<Decoded<E, PatchStream>, undefined> = await this.feed.next();
+  protected async step(): Promise<IteratorResult<HostBatch, undefined>> {
+    const { batchSize, dropRemainder } = this.options;
+    while (this.missing() > 0) {
+      const row = await this.#read();
+      if (!row) break;
+      if (this.add(row)) this.feed.released();
+    }
+    const partial = this.missing() > 0;
+    const nothing = this.missing() === batchSize;
+    // What was gathered when an abort or close() ended it, nobody wants any more.
+    if (nothing || (partial && (dropRemainder || this.feed.cancelled))) {
+      this.close();
+      this.clear();
+      return END;
+    }
+    return item(this.finish());
+  }
+
+  /** Rows until the batch is full. */
+  protected abstract missing(): number;
+  /** Returns whether the row's memory is not needed any more, so that another video may be decoded. */
+  protected abstract add(row: Row): boolean;
+  protected abstract finish(): HostBatch;
+  protected abstract clear(): void;
+
+  async #read(): Promise<Row | undefined> {
+    const result = await this.feed.next();
     if (result.done) return undefined;
     const { sample, result: stream } = result.value;
     try {
-      const label = readLabel(sample, this.options);
+      const label = this.#labels.read(sample);
       const patches = (await stream.patches.toHost()) as Float32Array;
       const positions = await stream.positions.toHost();
       const patchShape = stream.patches.shape.slice(1);
-      return { sample, label, patches, positions, count: stream.length, patchShape };
+      return { label, patches, positions, count: stream.length, patchShape };
     } finally {
       stream.close();
     }
-  }
-
-  /** The row's memory is not needed any more, so another video may be decoded. */
-  protected released(): void {
-    this.feed.released();
   }
 }
 
 /** unit 'clip': one row per video, padded with zeros to `k` patches. */
 export class ClipBatcher<E> extends Batcher<E> {
-  /** Kept from call to call: after an error the batch goes on where it was. */
-  #rows: Row<E>[] = [];
+  #labels: (Float32Array | undefined)[] = [];
   #patches: Float32Array | undefined;
+  #positions: Int32Array | undefined;
+  #mask: Float32Array | undefined;
+  #patchShape: readonly number[] = [];
 
   constructor(
     feed: VideoFeed<E, PatchStream>,
@@ -82,110 +111,126 @@ export class ClipBatcher<E> extends Batcher<E> {
     super(feed, options);
   }
 
-  protected async step(): Promise<IteratorResult<HostBatch, undefined>> {
-    const { batchSize, dropRemainder } = this.options;
-    while (this.#rows.length < batchSize) {
-      const row = await this.read();
-      if (!row) break;
-      this.#add(row);
-      this.released();
-    }
-    if (this.#rows.length === 0 || (dropRemainder && this.#rows.length < batchSize)) {
-      this.close();
-      this.#rows = [];
-      return END;
-    }
-    return item(this.#finish());
+  protected missing(): number {
+    return this.options.batchSize - this.#labels.length;
   }
 
-  #add(row: Row<E>): void {
-    const size = row.patchShape.reduce((product, side) => product * side, this.k);
-    if (this.options.batchSize === 1 && row.count === this.k) {
-      this.#patches = row.patches; // The native memory itself.
-      this.#rows.push(row);
-      return;
+  protected add({ label, patches, positions, count, patchShape }: Row): boolean {
+    const { batchSize } = this.options;
+    const at = this.#labels.length * this.k;
+    this.#patchShape = patchShape;
+    this.#labels.push(label);
+    if (batchSize === 1 && count === this.k) {
+      this.#patches = patches; // The native memory itself.
+    } else {
+      const size = product(patchShape);
+      this.#patches ??= new Float32Array(batchSize * this.k * size);
+      this.#patches.set(patches, at * size);
     }
-    this.#patches ??= new Float32Array(size * this.options.batchSize);
-    this.#patches.set(row.patches, this.#rows.length * size);
-    this.#rows.push({ ...row, patches: new Float32Array() });
+    this.#positions ??= new Int32Array(batchSize * this.k * 3);
+    this.#positions.set(positions, at * 3);
+    this.#mask ??= new Float32Array(batchSize * this.k);
+    this.#mask.fill(1, at, at + count);
+    return true;
   }
 
-  #finish(): HostBatch {
-    const rows = this.#rows;
-    const patches = this.#patches as Float32Array;
-    this.#rows = [];
-    this.#patches = undefined;
-    const count = rows.length;
-    const positions = new Int32Array(count * this.k * 3);
-    const mask = new Float32Array(count * this.k);
-    rows.forEach((row, i) => {
-      positions.set(row.positions, i * this.k * 3);
-      mask.fill(1, i * this.k, i * this.k + row.count);
-    });
-    const patchShape = (rows[0] as Row<E>).patchShape;
-    return {
+  protected finish(): HostBatch {
+    const labels = this.#labels;
+    const count = labels.length;
+    const rows = count * this.k;
+    const batch = {
       count,
-      patches: patches.subarray(0, (patches.length / this.options.batchSize) * count),
-      patchesShape: [count, this.k, ...patchShape],
-      positions,
-      mask,
-      ys: ysOf(rows),
+      patches: (this.#patches as Float32Array).subarray(0, rows * product(this.#patchShape)),
+      patchesShape: [count, this.k, ...this.#patchShape],
+      positions: (this.#positions as Int32Array).subarray(0, rows * 3),
+      mask: (this.#mask as Float32Array).subarray(0, rows),
+      ys: stackLabels(labels),
     };
+    this.clear();
+    return batch;
+  }
+
+  protected clear(): void {
+    this.#labels = [];
+    this.#patches = this.#positions = this.#mask = undefined;
   }
 }
 
 /** unit 'patch': one row per patch, the patches of a video in their order, one video after another. */
 export class PatchBatcher<E> extends Batcher<E> {
-  #row: Row<E> | undefined;
+  /** The video whose patches are being handed out, and how many of them have been. */
+  #row: Row | undefined;
   #next = 0;
-  #filled: { readonly row: Row<E>; readonly from: number; readonly count: number }[] = [];
-  #count = 0;
+  #labels: (Float32Array | undefined)[] = [];
+  #patches = new Float32Array();
+  #positions = new Int32Array();
+  #patchShape: readonly number[] = [];
 
-  protected async step(): Promise<IteratorResult<HostBatch, undefined>> {
-    const { batchSize, dropRemainder } = this.options;
-    while (this.#count < batchSize) {
-      if (!this.#row || this.#next === this.#row.count) {
-        this.#row = undefined;
-        const row = await this.read();
-        if (!row) break;
-        this.#row = row;
-        this.#next = 0;
-      }
-      const count = Math.min(batchSize - this.#count, this.#row.count - this.#next);
-      this.#filled.push({ row: this.#row, from: this.#next, count });
-      this.#next += count;
-      this.#count += count;
-    }
-    if (this.#count === 0 || (dropRemainder && this.#count < batchSize)) {
-      this.close();
-      return END;
-    }
-    return item(this.#finish());
+  protected override step(): Promise<IteratorResult<HostBatch, undefined>> {
+    this.#takeFromRow();
+    return super.step();
   }
 
-  #finish(): HostBatch {
-    const parts = this.#filled;
-    const count = this.#count;
-    this.#filled = [];
-    this.#count = 0;
-    const patchShape = (parts[0] as { row: Row<E> }).row.patchShape;
-    const size = patchShape.reduce((product, side) => product * side, 1);
-    const patches = new Float32Array(count * size);
-    const positions = new Int32Array(count * 3);
-    const rows: Row<E>[] = [];
-    for (const { row, from, count: n } of parts) {
-      patches.set(row.patches.subarray(from * size, (from + n) * size), rows.length * size);
-      positions.set(row.positions.subarray(from * 3, (from + n) * 3), rows.length * 3);
-      for (let i = 0; i < n; i++) rows.push(row);
-    }
-    const patchesShape = [count, ...patchShape];
-    return { count, patches, patchesShape, positions, mask: undefined, ys: ysOf(rows) };
+  protected missing(): number {
+    return this.options.batchSize - this.#labels.length;
   }
-}
 
-function ysOf<E>(rows: readonly Row<E>[]): Ys | undefined {
-  return stackLabels(
-    rows.map((row) => row.label),
-    rows.map((row) => row.sample),
-  );
+  protected add(row: Row): boolean {
+    this.#row = row;
+    this.#next = 0;
+    this.#patchShape = row.patchShape;
+    this.#takeFromRow();
+    return this.#next === row.count;
+  }
+
+  #takeFromRow(): void {
+    const row = this.#row;
+    if (!row) return;
+    const [from, at] = [this.#next, this.#labels.length];
+    const count = Math.min(this.missing(), row.count - from);
+    const size = product(row.patchShape);
+    this.#reserve(at + count, size);
+    this.#patches.set(row.patches.subarray(from * size, (from + count) * size), at * size);
+    this.#positions.set(row.positions.subarray(from * 3, (from + count) * 3), at * 3);
+    for (let i = 0; i < count; i++) this.#labels.push(row.label);
+    this.#next += count;
+    if (this.#next === row.count) this.#row = undefined;
+  }
+
+  /** Room for `rows` patches, doubled each time: batchSize may be far more than there are. */
+  #reserve(rows: number, size: number): void {
+    const have = this.#positions.length / 3;
+    if (rows <= have) return;
+    const room = Math.min(this.options.batchSize, Math.max(rows, 2 * have));
+    const [patches, positions] = [this.#patches, this.#positions];
+    this.#patches = new Float32Array(room * size);
+    this.#patches.set(patches);
+    this.#positions = new Int32Array(room * 3);
+    this.#positions.set(positions);
+  }
+
+  protected finish(): HostBatch {
+    const count = this.#labels.length;
+    const batch = {
+      count,
+      patches: this.#patches.subarray(0, count * product(this.#patchShape)),
+      patchesShape: [count, ...this.#patchShape],
+      positions: this.#positions.subarray(0, count * 3),
+      mask: undefined,
+      ys: stackLabels(this.#labels),
+    };
+    this.#empty();
+    return batch;
+  }
+
+  protected clear(): void {
+    this.#row = undefined;
+    this.#empty();
+  }
+
+  #empty(): void {
+    this.#labels = [];
+    this.#patches = new Float32Array();
+    this.#positions = new Int32Array();
+  }
 }

@@ -22,11 +22,11 @@ interface Recipe<H, T> {
 type Method = (...args: unknown[]) => TfDataset<TensorContainer>;
 
 /** Replaces methods that derive a dataset by ones whose result is guarded. */
-function guardMethods(dataset: object, names: readonly string[]): void {
+function guardMethods(tf: Tf, dataset: object, names: readonly string[]): void {
   const methods = dataset as Record<string, Method>;
   for (const name of names) {
     const method = methods[name]?.bind(dataset) as Method;
-    methods[name] = (...args) => guarded(method(...args));
+    methods[name] = (...args) => guarded(tf, method(...args));
   }
 }
 
@@ -37,20 +37,44 @@ const HOST_METHODS = ['prefetch', 'repeat', 'shuffle', 'skip', 'take'];
  * tf.data ignores rejections of elements that it has asked for ahead; an unhandled one would end
  * the process. They still reach whoever awaits the element.
  */
-function guarded<T extends TensorContainer>(dataset: TfDataset<T>): TfDataset<T> {
+function guarded<T extends TensorContainer>(tf: Tf, dataset: TfDataset<T>): TfDataset<T> {
   const open = dataset.iterator.bind(dataset);
   dataset.iterator = async () => {
     const iterator = await open();
     const next = iterator.next.bind(iterator);
     iterator.next = () => handled(next());
-    return iterator;
+    return disposingArrays(tf, iterator);
   };
-  guardMethods(dataset, [...TF_METHODS, ...HOST_METHODS]);
+  guardMethods(tf, dataset, [...TF_METHODS, ...HOST_METHODS]);
   return dataset;
+}
+
+/** toArray() that rejects keeps nothing: nobody else could dispose what it had collected. */
+function disposingArrays<T extends TensorContainer>(
+  tf: Tf,
+  iterator: LazyIterator<T>,
+): LazyIterator<T> {
+  iterator.toArray = async () => {
+    const all: T[] = [];
+    try {
+      for (let x = await iterator.next(); !x.done; x = await iterator.next()) all.push(x.value);
+    } catch (error) {
+      tf.dispose(all);
+      throw error;
+    }
+    return all;
+  };
+  return iterator;
 }
 
 const plus = (size: number | undefined, f: (size: number) => number): number | undefined =>
   size === undefined ? undefined : f(size);
+
+function checkBuffer(size: number): void {
+  if (!Number.isInteger(size) || size < 1) {
+    throw new RangeError(`Expected integer >= 1 for bufferSize but received ${size}`);
+  }
+}
 
 const all = (count: number | undefined): boolean => count === undefined || count < 0;
 
@@ -78,10 +102,11 @@ export function hostDataset<H, T extends TensorContainer>(
         return { value: tf.tidy(() => toElement(result.value)), done: false };
       };
       lazy.next = () => handled(next()) as never;
-      return lazy as unknown as LazyIterator<T>;
+      return disposingArrays(tf, lazy as unknown as LazyIterator<T>);
     }
 
     override prefetch(bufferSize: number): TfDataset<T> {
+      checkBuffer(bufferSize);
       return derived({ open: () => prefetch(open(), bufferSize) });
     }
 
@@ -114,9 +139,7 @@ export function hostDataset<H, T extends TensorContainer>(
       seed?: string,
       reshuffleEachIteration = true,
     ): TfDataset<T> {
-      if (!Number.isInteger(bufferSize) || bufferSize < 1) {
-        throw new RangeError(`Expected integer >= 1 for bufferSize but received ${bufferSize}`);
-      }
+      checkBuffer(bufferSize);
       const base = seed ?? Math.random();
       let pass = 0;
       return derived({
@@ -126,6 +149,6 @@ export function hostDataset<H, T extends TensorContainer>(
   }
 
   const dataset = new HostDataset();
-  guardMethods(dataset, TF_METHODS);
+  guardMethods(tf, dataset, TF_METHODS);
   return dataset;
 }

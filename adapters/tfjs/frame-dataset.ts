@@ -4,12 +4,12 @@ import type { DecodedFrames, DecodeOnlyConfig, PatchStreamConfig } from 'codec-p
 import { checkInteger, failure, invalid, videoError } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
-import { batchCount, parseFlow } from '../common/options.js';
+import { batchCount, checkNames, parseFlow } from '../common/options.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
 import { hostDataset } from './dataset.js';
-import { readLabel, stackLabels } from './labels.js';
+import { LabelReader, stackLabels } from './labels.js';
 import type { Label, LabelOptions, Ys } from './labels.js';
 import type { Element, Labelled } from './patch-dataset.js';
 import type { Rank, Tensor5D, Tf, TfDataset } from './tf.js';
@@ -27,6 +27,8 @@ export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
   /** Default: 'float32'. */
   readonly dtype?: 'float32' | 'int32' | undefined;
 }
+
+const OWN_NAMES = ['label', 'numClasses', 'layout', 'normalize', 'dtype'];
 
 interface FrameBatch {
   readonly frames: Float32Array | Int32Array;
@@ -67,7 +69,7 @@ interface Pixels {
 }
 
 class FrameBatcher<E> extends SerialIterator<FrameBatch> {
-  #samples: Sample<E>[] = [];
+  readonly #reader: LabelReader<E>;
   #labels: (Float32Array | undefined)[] = [];
   #frames: Float32Array | Int32Array | undefined;
   /** T, H, W of the batch. */
@@ -79,6 +81,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
     private readonly pixels: Pixels,
   ) {
     super();
+    this.#reader = new LabelReader(options);
   }
 
   close(): void {
@@ -87,7 +90,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
 
   protected async step(): Promise<IteratorResult<FrameBatch, undefined>> {
     const { batchSize, dropRemainder } = this.options;
-    while (this.#samples.length < batchSize) {
+    while (this.#labels.length < batchSize) {
       const result = await this.feed.next();
       if (result.done) break;
       const { sample, result: decoded } = result.value;
@@ -98,9 +101,12 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
         this.feed.released();
       }
     }
-    const count = this.#samples.length;
-    if (count === 0 || (dropRemainder && count < batchSize)) {
+    const count = this.#labels.length;
+    // What was gathered when an abort or close() ended it, nobody wants any more.
+    if (count === 0 || (count < batchSize && (dropRemainder || this.feed.cancelled))) {
       this.close();
+      this.#labels = [];
+      this.#frames = undefined;
       return END;
     }
     const [t, h, w] = this.#size as readonly [number, number, number];
@@ -108,15 +114,14 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
       ? [count, t, 3, h, w]
       : [count, t, h, w, 3];
     const frames = (this.#frames as Float32Array).subarray(0, count * t * h * w * 3);
-    const ys = stackLabels(this.#labels, this.#samples);
-    this.#samples = [];
+    const ys = stackLabels(this.#labels);
     this.#labels = [];
     this.#frames = undefined;
     return item({ frames, shape, ys });
   }
 
   async #add(sample: Sample<E>, decoded: DecodedFrames): Promise<void> {
-    const label = readLabel(sample, this.options);
+    const label = this.#reader.read(sample);
     const data = await decoded.frames.toHost();
     const [t = 0, h = 0, w = 0] = decoded.frames.shape;
     const [, height, width] = (this.#size ??= [t, h, w]);
@@ -129,11 +134,10 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
     }
     this.#frames ??= new this.pixels.array(data.length * this.options.batchSize);
     const out = this.#frames.subarray(
-      this.#samples.length * data.length,
-      (this.#samples.length + 1) * data.length,
+      this.#labels.length * data.length,
+      (this.#labels.length + 1) * data.length,
     );
     write(data, h * w, out, this.pixels.tables, this.pixels.channelsFirst);
-    this.#samples.push(sample);
     this.#labels.push(label);
   }
 }
@@ -186,6 +190,7 @@ export function frameDataset<E extends VideoEntry>(
   const tables = tablesOf(normalize);
   if (tables && dtype === 'int32')
     throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
+  checkNames('frameDataset', config, checkDecodeOnlyOptions, OWN_NAMES);
   checkDecodeOnlyOptions(config);
   const pixels = {
     array: dtype === 'int32' ? Int32Array : Float32Array,

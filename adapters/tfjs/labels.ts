@@ -1,5 +1,5 @@
-/** Labels of a batch as one matrix. */
-import { failure, invalid, videoError } from '../common/errors.js';
+/** Labels: read from the entries, stacked to one matrix per batch. */
+import { describeVideo, failure, invalid, videoError } from '../common/errors.js';
 import type { Sample } from '../common/videos.js';
 
 /** A number, or a vector (one-hot classes, several targets): the same length for every video. */
@@ -17,54 +17,69 @@ export interface Ys {
   readonly shape: [number, number];
 }
 
-/** The vector of one sample; undefined if it has no label. */
-export function readLabel<E>(
-  sample: Sample<E>,
-  { label, numClasses }: LabelOptions<E>,
-): Float32Array | undefined {
-  const { entry, video, index } = sample;
-  let value: unknown;
-  try {
-    value = label ? label(entry) : (entry as { label?: unknown } | null)?.label;
-  } catch (error) {
-    throw videoError(error, video, index);
-  }
-  if (value === undefined && !label) return undefined;
-  if (numClasses !== undefined) {
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value >= numClasses) {
-      const expected = `integer between 0 and ${numClasses - 1} (numClasses is ${numClasses})`;
-      throw videoError(invalid('label', expected, value), video, index);
+/** Reads the labels of one pass, one after the other: all videos have one of the same length, or none. */
+export class LabelReader<E> {
+  #first: { readonly name: string; readonly length: number } | undefined;
+
+  constructor(private readonly options: LabelOptions<E>) {}
+
+  /** The vector of the next sample; undefined if the videos have no labels. */
+  read(sample: Sample<E>): Float32Array | undefined {
+    const { video, index } = sample;
+    let label: Float32Array | undefined;
+    try {
+      label = this.#vector(sample.entry);
+      const length = label?.length ?? 0;
+      this.#first ??= { name: describeVideo(video), length };
+      if (length !== this.#first.length) {
+        throw failure(
+          'ERR_CPS_INVALID_ARGUMENT',
+          `Expected ${inWords(this.#first.length)}, as for ${this.#first.name}, ` +
+            `but received ${inWords(length)}`,
+        );
+      }
+    } catch (error) {
+      throw videoError(error, video, index);
     }
-    const oneHot = new Float32Array(numClasses);
-    oneHot[value] = 1;
-    return oneHot;
+    return label;
   }
-  const numbers = typeof value === 'number' ? [value] : value;
-  const list = Array.isArray(numbers) || ArrayBuffer.isView(numbers);
-  const vector = list ? Float32Array.from(numbers as ArrayLike<number>) : undefined;
-  if (!vector || vector.length === 0 || vector.some((v) => Number.isNaN(v))) {
-    throw videoError(invalid('label', 'number or array of numbers', value), video, index);
+
+  #vector(entry: E): Float32Array | undefined {
+    const { label, numClasses } = this.options;
+    const value: unknown = label ? label(entry) : (entry as { label?: unknown } | null)?.label;
+    if (value === undefined && !label) return undefined;
+    if (numClasses !== undefined) {
+      if (
+        typeof value !== 'number' ||
+        !Number.isInteger(value) ||
+        value < 0 ||
+        value >= numClasses
+      ) {
+        const expected = `integer between 0 and ${numClasses - 1} (numClasses is ${numClasses})`;
+        throw invalid('label', expected, value);
+      }
+      const oneHot = new Float32Array(numClasses);
+      oneHot[value] = 1;
+      return oneHot;
+    }
+    const numbers = typeof value === 'number' ? [value] : value;
+    const list = Array.isArray(numbers) || ArrayBuffer.isView(numbers);
+    const vector = list ? Float32Array.from(numbers as ArrayLike<number>) : undefined;
+    if (!vector || vector.length === 0 || vector.some((v) => Number.isNaN(v))) {
+      throw invalid('label', 'number or array of numbers', value);
+    }
+    return vector;
   }
-  return vector;
 }
 
-/** One row per label; undefined if no video has one. */
-export function stackLabels(
-  labels: readonly (Float32Array | undefined)[],
-  samples: readonly Sample<unknown>[],
-): Ys | undefined {
-  const first = labels.find((label) => label !== undefined);
-  if (!first) return undefined;
-  const data = new Float32Array(labels.length * first.length);
-  labels.forEach((label, i) => {
-    if (label?.length !== first.length) {
-      const problem = label
-        ? `Expected a label of ${first.length} numbers, as before, but received ${label.length}`
-        : 'Expected a label, as other videos of the batch have, but received none';
-      const { video, index } = samples[i] as Sample<unknown>;
-      throw videoError(failure('ERR_CPS_INVALID_ARGUMENT', problem), video, index);
-    }
-    data.set(label, i * first.length);
-  });
-  return { data, shape: [labels.length, first.length] };
+const inWords = (length: number): string =>
+  length === 0 ? 'no label' : `a label of ${length} number${length === 1 ? '' : 's'}`;
+
+/** One row per label; undefined if there are none. */
+export function stackLabels(labels: readonly (Float32Array | undefined)[]): Ys | undefined {
+  const columns = labels[0]?.length;
+  if (columns === undefined) return undefined;
+  const data = new Float32Array(labels.length * columns);
+  labels.forEach((label, i) => label && data.set(label, i * columns));
+  return { data, shape: [labels.length, columns] };
 }

@@ -4,7 +4,7 @@ import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
 import { checkInteger, invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import type { HostIterator } from '../common/iterators.js';
-import { batchCount, parseFlow } from '../common/options.js';
+import { batchCount, checkNames, parseFlow } from '../common/options.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { VideoEntry, Videos } from '../common/videos.js';
@@ -45,18 +45,22 @@ type Selectable<U extends Unit> = U extends 'clip' ? ClipXs : PatchXs;
 /** xs without `select`: everything of a clip; of a patch its pixels. */
 type DefaultXs<U extends Unit> = U extends 'clip' ? ClipXs : Tensor4D;
 
+const OWN_NAMES = ['unit', 'select', 'label', 'numClasses'];
+
 type StreamOptions = Omit<
   PatchStreamConfig,
   'videoPath' | 'outputDtype' | keyof FlowOptions<never>
 >;
 
-/** Every option of patchStream but videoPath and outputDtype (always float32), and these. */
+/** Every option of patchStream but videoPath, and these; outputDtype is always float32. */
 export interface PatchDatasetOptions<
   E extends VideoEntry = VideoEntry,
   U extends Unit = Unit,
   X extends TensorContainer = TensorContainer,
 >
   extends StreamOptions, FlowOptions<E>, LabelOptions<E> {
+  /** Nothing else: the tensors of TensorFlow.js are float32. */
+  readonly outputDtype?: 'float32' | 'fp32' | undefined;
   /** One row per video ('clip') or per patch ('patch', with the video's label). Default: 'clip'. */
   readonly unit?: U | undefined;
   /**
@@ -68,8 +72,12 @@ export interface PatchDatasetOptions<
   readonly layout?: 'nhwc' | 'nchw' | undefined;
 }
 
-/** An element of a dataset; without labels there are no ys. */
-export type Element<E, X> = E extends { readonly label: Label } ? Labelled<X> : { xs: X };
+/** An element of a dataset; without labels there are no ys, with an optional one there may be. */
+export type Element<E, X> = E extends { readonly label: Label }
+  ? Labelled<X>
+  : 'label' extends keyof E
+    ? { xs: X; ys?: Tensor2D }
+    : { xs: X };
 /** ys: float32 [B, 1], [B, C] for labels of C numbers or with numClasses. */
 export type Labelled<X> = { xs: X; ys: Tensor2D };
 
@@ -113,7 +121,8 @@ export function patchDataset<E extends VideoEntry>(
   options: PatchDatasetOptions<E> = {},
 ): PatchDataset<{ xs: TensorContainer }> {
   const { flow, rest } = parseFlow<E, PatchDatasetOptions<E>>(options);
-  const { unit = 'clip', select, label, numClasses, layout = 'nhwc', ...streamOptions } = rest;
+  const { unit = 'clip', select, label, numClasses, layout = 'nhwc', ...others } = rest;
+  const { outputDtype = 'float32', ...streamOptions } = others;
   checkVideos(videos);
   if ((unit as string) !== 'clip' && (unit as string) !== 'patch') {
     throw invalid('unit', "'clip' or 'patch'", unit);
@@ -125,11 +134,12 @@ export function patchDataset<E extends VideoEntry>(
     throw invalid('label', 'function', label);
   }
   if (numClasses !== undefined) checkInteger('numClasses', numClasses, 1);
-  if ('outputDtype' in streamOptions) {
-    const hint = '; TensorFlow.js gets float32, which is made natively';
-    throw invalid('outputDtype', 'no value', streamOptions.outputDtype, hint);
+  if ((outputDtype as string) !== 'float32' && (outputDtype as string) !== 'fp32') {
+    const hint = ': the tensors of TensorFlow.js, and it is made natively';
+    throw invalid('outputDtype', "'float32'", outputDtype, hint);
   }
-  const config = { ...streamOptions, layout, outputDtype: 'float32' as const };
+  checkNames('patchDataset', streamOptions, checkPatchStreamOptions, OWN_NAMES);
+  const config = { ...streamOptions, layout, outputDtype };
   const { patch } = checkPatchStreamOptions(config);
   const source = sampleSource(videos, flow.order);
   const batching = { ...flow, label, numClasses };

@@ -7,7 +7,7 @@ import type * as tfjs from '@tensorflow/tfjs';
  */
 export type Tf = Pick<
   typeof tfjs,
-  'tensor' | 'tidy' | 'transpose' | 'mul' | 'sub' | 'div' | 'cast' | 'data'
+  'tensor' | 'tidy' | 'dispose' | 'transpose' | 'mul' | 'sub' | 'div' | 'cast' | 'data'
 >;
 
 export type {

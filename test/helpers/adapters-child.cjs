@@ -9,15 +9,18 @@ const fs = require('node:fs');
 const path = require('node:path');
 const tf = require('@tensorflow/tfjs');
 const root = path.join(__dirname, '..', '..');
-const { nativeStats } = require(path.join(root, 'dist/src/index.js'));
-const { patchDataset } = require(path.join(root, 'dist/adapters/tfjs/index.js'));
+const ort = require('onnxruntime-node');
+const { nativeStats, patchStream } = require(path.join(root, 'dist/src/index.js'));
+const { patchDataset, toTensor } = require(path.join(root, 'dist/adapters/tfjs/index.js'));
+const { feeds, feedStream, toOrtTensor } = require(path.join(root, 'dist/adapters/ort/index.js'));
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const [scenario, folder, epochs = '10'] = process.argv.slice(2);
 const files = fs.readdirSync(folder).filter((name) => name.endsWith('.y4m'));
 const clips = files.sort().map((name, i) => ({ video: path.join(folder, name), label: i % 4 }));
 const missing = { video: path.join(folder, 'missing.mp4'), label: 0 };
-const options = { sequenceLength: 4, inputSize: 48, patchSize: 8, kKeep: 16, batchSize: 2 };
+const patching = { sequenceLength: 4, inputSize: 48, patchSize: 8, kKeep: 16 };
+const options = { ...patching, batchSize: 2 };
 
 const held = () => ({
   tensors: tf.memory().numTensors,
@@ -26,8 +29,12 @@ const held = () => ({
   calls: nativeStats().callsInFlight,
 });
 
+/** Iterators that are referred to until the end: the garbage collector does not tidy up for them. */
+const kept = [];
+
 async function read(dataset, count = Infinity) {
   const iterator = await dataset.iterator();
+  kept.push(iterator);
   for (let i = 0; i < count; i++) {
     const result = await iterator.next();
     if (result.done) return i;
@@ -99,6 +106,68 @@ const scenarios = {
     const third = await iterator.next();
     tf.dispose(third.value);
     return { message, third: third.done, over: (await iterator.next()).done };
+  },
+
+  /** The most native memory there is while batches of many clips are made, in clips. */
+  async waiting() {
+    const most = {};
+    const { kKeep, patchSize } = patching;
+    for (const unit of ['clip', 'patch']) {
+      let bytes = 0;
+      const videos = async function* () {
+        for (const clip of clips) {
+          await sleep(5);
+          global.gc();
+          await sleep(5);
+          bytes = Math.max(bytes, nativeStats().liveBytes);
+          yield clip;
+        }
+      };
+      const batchSize = unit === 'clip' ? clips.length : clips.length * kKeep;
+      await read(patchDataset(tf, videos, { ...patching, unit, batchSize, prefetchDepth: 2 }));
+      most[unit] = bytes / (kKeep * patchSize ** 2 * 3 * 4);
+    }
+    return most;
+  },
+
+  /** Tensors keep the values of their clips, however much is decoded and freed after them. */
+  async reuse() {
+    const session = {
+      inputNames: ['patches'],
+      inputMetadata: [{ name: 'patches', isTensor: true, type: 'float32', shape: ['k', 192] }],
+    };
+    const one = { ...options, batchSize: 1, layout: 'nchw' };
+    const held = [];
+    for (const clip of clips.slice(0, 4)) {
+      const stream = await patchStream({
+        ...patching,
+        videoPath: clip.video,
+        outputDtype: 'fp32',
+      });
+      const want = Float32Array.from(stream.patches.data);
+      const arrays = [
+        (await toTensor(tf, stream)).dataSync(),
+        (await toOrtTensor(ort, stream.patches)).data,
+        (await feeds(session, stream, {}, { ort })).patches.data,
+      ];
+      stream.close();
+      arrays.push((await patchDataset(tf, [clip], one).toArray())[0].xs.patches.dataSync());
+      for await (const batch of feedStream(session, [clip], { ...one, ort })) {
+        arrays.push(batch.feeds.patches.data);
+      }
+      held.push({ want, arrays });
+    }
+    for (let i = 0; i < 6; i++) {
+      await read(patchDataset(tf, clips, { ...one, batchSize: (i % 2) + 1 }));
+      global.gc();
+      await sleep(5);
+    }
+    const same = held.map(({ want, arrays }) =>
+      arrays.map((array) => Buffer.from(want.buffer).equals(Buffer.from(array.buffer))),
+    );
+    // Writing to one of the shared ones shows in another: no copies were compared.
+    held[0].arrays[0][0] = 1234;
+    return { same, shared: held[0].arrays.map((array) => array[0] === 1234) };
   },
 
   /** Resident memory after each epoch, in MB. */

@@ -176,6 +176,7 @@ const scenarios = {
     const rss = [];
     for (let epoch = 0; epoch < Number(epochs); epoch++) {
       await read(dataset);
+      kept.length = 0;
       global.gc();
       await sleep(20);
       rss.push(process.memoryUsage.rss() / 2 ** 20);

@@ -25,6 +25,17 @@ export async function use(session: ort.InferenceSession): Promise<void> {
     const id: number | undefined = batch.videos[0]?.entry.id;
     await session.run(batch.feeds);
   }
+  same<Awaited<ReturnType<typeof feeds>>, Record<string, ort.Tensor>>();
+  const inputs: (string | URL)[] = ['a.mp4'];
+  for await (const batch of feedStream(session, inputs, { kKeep: 4 })) {
+    same<typeof batch.feeds, Record<string, ort.Tensor>>();
+    same<(typeof batch.videos)[number]['entry'], string | URL>();
+    same<(typeof batch.videos)[number]['timestampsSec'], readonly number[]>();
+  }
+  // @ts-expect-error -- what a function makes is a tensor
+  await feeds(session, stream, { n: (streams) => streams.length });
+  // @ts-expect-error -- there are no labels here
+  feedStream(session, ['a.mp4'], { label: () => 1 });
   // @ts-expect-error -- a source that does not exist
   await feeds(session, stream, { x: 'pixels' });
   // @ts-expect-error -- the videos are the second argument

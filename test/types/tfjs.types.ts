@@ -2,8 +2,8 @@
 /** Types of codec-patch-stream/tfjs: compiled by `npm test`, never run. */
 import * as tf from '@tensorflow/tfjs';
 import { frameDataset, patchDataset, toTensor } from '../../adapters/tfjs/index.js';
-import type { ClipXs, InputShapes, VideoError } from '../../adapters/tfjs/index.js';
-import type { PatchStream } from '../../src/index.js';
+import type { ClipXs, InputShapes, PatchXs, VideoError } from '../../adapters/tfjs/index.js';
+import type { PatchStream, PatchStreamConfig } from '../../src/index.js';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
@@ -38,11 +38,36 @@ const byFunction = patchDataset(tf, paths, {
 });
 same<ElementOf<typeof byFunction>, { xs: ClipXs; ys: tf.Tensor2D }>();
 
+// An entry that may have a label gives elements that may have ys.
+const some: { video: string; label?: number }[] = [];
+const maybe = patchDataset(tf, some, { select: ({ patches: p }) => p });
+same<ElementOf<typeof maybe>, { xs: tf.Tensor5D; ys?: tf.Tensor2D }>();
+const maybeFrames = frameDataset(tf, some);
+same<ElementOf<typeof maybeFrames>, { xs: tf.Tensor5D; ys?: tf.Tensor2D }>();
+const others: { video: string; id: number }[] = [];
+const unlabelled = patchDataset(tf, others);
+same<ElementOf<typeof unlabelled>, { xs: ClipXs }>();
+const vectors = patchDataset(tf, [{ video: new Uint8Array(), label: Float32Array.of(1, 2) }]);
+same<ElementOf<typeof vectors>, { xs: ClipXs; ys: tf.Tensor2D }>();
+
+// select decides what xs is, for each unit.
+const rows = patchDataset(tf, labelled, { unit: 'patch', select: ({ positions: p }) => p });
+same<ElementOf<typeof rows>, { xs: tf.Tensor2D; ys: tf.Tensor2D }>();
+const named = patchDataset(tf, paths, { select: ({ mask: m, positions: p }) => ({ m, p }) });
+same<ElementOf<typeof named>, { xs: { m: tf.Tensor2D; p: tf.Tensor3D } }>();
+same<PatchXs, { readonly patches: tf.Tensor4D; readonly positions: tf.Tensor2D }>();
+
+const shared: Omit<PatchStreamConfig, 'videoPath'> & { outputDtype: 'fp32' } = {
+  ...{ outputDtype: 'fp32', timeoutMs: 1000, maxFrames: 10, readerCacheDir: 'beside' },
+};
+patchDataset(tf, paths, shared);
+
 const frames = frameDataset(tf, labelled, { width: 64, height: 64 });
 same<ElementOf<typeof frames>, { xs: tf.Tensor5D; ys: tf.Tensor2D }>();
 
 export async function use(model: tf.LayersModel, stream: PatchStream): Promise<void> {
   await model.fitDataset(clips, { epochs: 1 });
+  await model.fitDataset(maybe, { epochs: 1 });
   await model.fitDataset(clips.take(3).prefetch(2), { epochs: 1, validationData: clips });
   same<Awaited<ReturnType<typeof toTensor>>, tf.Tensor>();
   await toTensor(tf, stream, { layout: 'nhwc', normalize: { scale: 1 / 255 }, dtype: 'int32' });
@@ -65,6 +90,8 @@ patchDataset(tf, paths, { videoPath: 'a.mp4' });
 patchDataset(tf, { video: 'a.mp4' });
 // @ts-expect-error -- patches have no mask
 patchDataset(tf, paths, { unit: 'patch', select: ({ mask }) => mask });
+// @ts-expect-error -- a promise is no tensor
+patchDataset(tf, paths, { select: async ({ patches: p }) => Promise.resolve(p) });
 // @ts-expect-error -- labels are numbers
 patchDataset(tf, paths, { label: (path) => path });
 // @ts-expect-error -- frames are not selected

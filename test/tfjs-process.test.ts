@@ -62,6 +62,11 @@ test('memory is not used again while a tensor has it', () => {
   expect(shared).toEqual([true, true, true, false, false]);
 });
 
+test('a backend with memory of its own gets the same values', () => {
+  const result = { backend: 'wasm', near: true, same: true, left: [0, 0] };
+  expect(child('wasm')).toEqual(result);
+});
+
 test('ten epochs: resident memory is flat (bench/soak-tfjs.mjs does it with 200 clips)', () => {
   const { rss, tensors, nativeBytes } = child<{ rss: number[] } & Held>('soak', '10');
   expect({ tensors, nativeBytes }).toEqual({ tensors: 0, nativeBytes: 0 });

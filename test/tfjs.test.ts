@@ -262,6 +262,8 @@ describe('patchDataset, clips', () => {
     expect(size({ onError: 'skip' })).toBeNull();
     expect(size({}, new Set(clips))).toBeNull();
     expect(size({ unit: 'patch' })).toBeNull();
+    expect(frameDataset(tf, clips, { batchSize: 3, repeat: 2 }).size).toBe(7);
+    expect(frameDataset(tf, clips, { onError: 'skip' }).size).toBeNull();
     const dataset = patchDataset(tf, clips, options);
     expect(dataset.take(3).size).toBe(3);
     expect(dataset.skip(3).repeat(2).size).toBe(14);

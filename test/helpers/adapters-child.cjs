@@ -170,6 +170,32 @@ const scenarios = {
     return { same, shared: held[0].arrays.map((array) => array[0] === 1234) };
   },
 
+  /** What datasets and toTensor give to a backend with memory of its own. */
+  async wasm() {
+    const wasm = require('@tensorflow/tfjs-backend-wasm');
+    const folder = path.dirname(require.resolve('@tensorflow/tfjs-backend-wasm'));
+    wasm.setWasmPaths(`${folder}${path.sep}`);
+    const values = async (backend) => {
+      // The check of every kernel for leaks, part of IS_TEST, finds some in the backend itself.
+      tf.env().set('IS_TEST', backend === 'cpu');
+      await tf.setBackend(backend);
+      const before = tf.memory().numTensors;
+      const stream = await patchStream({ ...patching, videoPath: clips[0].video });
+      const tensor = await toTensor(tf, stream, { layout: 'nhwc', normalize: 'clip' });
+      stream.close();
+      const [element] = await patchDataset(tf, clips.slice(0, 2), options).toArray();
+      const all = [tensor, element.xs.patches, element.xs.positions, element.xs.mask, element.ys];
+      const sums = all.map((t) => tf.tidy(() => t.toFloat().sum().dataSync()[0]));
+      const data = all.map((t) => Array.from(t.dataSync()));
+      tf.dispose([tensor, element]);
+      return { sums, data, left: tf.memory().numTensors - before };
+    };
+    const [cpu, own] = [await values('cpu'), await values('wasm')];
+    const near = own.sums.every((v, i) => Math.abs(v - cpu.sums[i]) < 1e-4 * Math.abs(v) + 1e-3);
+    const same = own.data.every((v, i) => v.every((x, k) => Math.abs(x - cpu.data[i][k]) < 1e-5));
+    return { backend: tf.getBackend(), near, same, left: [cpu.left, own.left] };
+  },
+
   /** Resident memory after each epoch, in MB. */
   async soak() {
     const dataset = patchDataset(tf, clips, { ...options, batchSize: 8, shuffle: true });
@@ -177,7 +203,7 @@ const scenarios = {
     for (let epoch = 0; epoch < Number(epochs); epoch++) {
       await read(dataset);
       kept.length = 0;
-      global.gc();
+      global.gc?.();
       await sleep(20);
       rss.push(process.memoryUsage.rss() / 2 ** 20);
     }

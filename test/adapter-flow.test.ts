@@ -232,6 +232,23 @@ describe('how many at once', () => {
 });
 
 describe('what becomes of the results', () => {
+  test('what was decoded ahead for somebody who stopped asking is closed', async () => {
+    const flow = { prefetchDepth: 6 };
+    const left = [
+      await patchDataset(tf, clips, { ...small, ...flow }).iterator(),
+      await frameDataset(tf, clips, { sequenceLength: 4, ...flow }).iterator(),
+      feedStream(session, clips, { ...small, ...flow, ort }),
+    ];
+    for (const iterator of left) {
+      const element = await iterator.next();
+      tf.dispose(element.value as tf.TensorContainer);
+    }
+    expect(calls.maxLive).toBeGreaterThan(6);
+    await new Promise((resolve) => setTimeout(resolve, 800));
+    expect(calls.live).toBe(0);
+    expect(left).toHaveLength(3); // Nothing was garbage.
+  });
+
   test('feedStream: after an error or an abort in mid-batch no stream stays open', async () => {
     const missing = { video: path.join(folder, 'missing.mp4'), label: 0 };
     const options = { ...small, ort, batchSize: 8, prefetchDepth: 2 };

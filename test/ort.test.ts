@@ -154,9 +154,10 @@ describe('feeds', () => {
     expect(patchOptions(session)).toEqual({
       ...{ outputDtype: type, layout: 'nchw', patchSize: 14, kKeep: 24 },
     });
-    const native = await open(1, patchOptions(session));
+    // Resized, so that there is something to round.
+    const native = await open(1, { ...patchOptions(session), inputSize: 84 });
     const result = await run(session, await feeds(session, native), 'patches');
-    const plain = await open(1, { kKeep: 24, outputDtype: 'fp32' });
+    const plain = await open(1, { kKeep: 24, outputDtype: 'fp32', inputSize: 84 });
     const converted = await run(session, await feeds(session, plain), 'patches');
     const get = (tensor: ort.Tensor): unknown =>
       type === 'float16' ? bitsOf(tensor) : tensor.data;

@@ -385,8 +385,8 @@ describe('the same weights in TensorFlow.js and in ONNX Runtime', () => {
     for (const [input, tolerance] of [
       ['float32', 1e-4],
       // float32 pixels against rounded ones, and half precision throughout.
-      ['uint8', 0.05],
-      ['float16', 0.05],
+      ['uint8', 0.01],
+      ['float16', 0.01],
     ] as const) {
       const session = await ort.InferenceSession.create(vitOnnx(weights, { input, count: 24 }));
       const got: number[] = [];

@@ -37,7 +37,11 @@ const FUZZ = {
   fuzz_decode: { seeds: 'decode', maxBytes: 65536, name: 'fuzz: demux, index, plan, decode' },
   fuzz_options: { seeds: 'options', maxBytes: 512, name: 'fuzz: options records' },
 };
-const TESTS = ['core_test', 'ops_test', 'media_test', 'pipeline_test', 'robust_faults_test'];
+const TESTS = [
+  ...['core_test', 'ops_test', 'media_test', 'pipeline_test'],
+  ...['robust_faults_test', 'robust_streams_test'],
+];
+const RACED = ['media_test', 'pipeline_test', 'robust_streams_test'];
 
 /**
  * { passed, failed }. Short by default, as in .ci/run: a sample of the corpus, the fuzz targets, the
@@ -73,7 +77,7 @@ export async function runSanitized(cacheDir, options = {}) {
       path.join(root, 'test', 'native', 'fuzz_seeds', seeds),
     ]);
   }
-  const raced = ['robust_faults_test', ...(full ? ['media_test', 'pipeline_test'] : [])];
+  const raced = ['robust_faults_test', ...(full ? RACED : [])];
   const tsan = await build('tsan', 'thread', raced);
   for (const test of raced) {
     const args = full ? [] : ['--gtest_filter=Concurrency*'];

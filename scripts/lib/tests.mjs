@@ -53,10 +53,21 @@ async function native(env) {
   return { name: 'ctest', passed, failed: code !== 0 ? Math.max(1, failed) : failed };
 }
 
+// Files that bound times or watch the memory of their process: one at a time, nothing beside them.
+const ALONE = 'test/(event-loop|lifecycle|limits|long-life|robust|worker-threads)\\.test';
+
 async function jest(env) {
   step('jest');
-  const report = path.join(reportDir, 'jest.json');
-  const code = await run(bin('jest'), ['--json', '--outputFile', report], {
+  const beside = ['--testPathIgnorePatterns', ALONE, '--maxWorkers', '100%'];
+  const alone = ['--testPathPatterns', ALONE, '--maxWorkers', '1'];
+  const parts = [await runJest('jest.json', beside, env)];
+  parts.push(await runJest('jest-alone.json', alone, env));
+  return { name: 'jest', ...total(parts) };
+}
+
+async function runJest(name, args, env) {
+  const report = path.join(reportDir, name);
+  const code = await run(bin('jest'), [...args, '--json', '--outputFile', report], {
     env,
     // --json also prints the report; the readable account comes on stderr.
     stdio: ['inherit', 'ignore', 'inherit'],
@@ -64,7 +75,7 @@ async function jest(env) {
   const result = fs.existsSync(report) ? JSON.parse(fs.readFileSync(report, 'utf8')) : {};
   const failed = (result.numFailedTests ?? 0) + (result.numRuntimeErrorTestSuites ?? 0);
   const passed = result.numPassedTests ?? 0;
-  return { name: 'jest', passed, failed: code !== 0 ? Math.max(1, failed) : failed };
+  return { passed, failed: code !== 0 ? Math.max(1, failed) : failed };
 }
 
 async function types() {

@@ -53,15 +53,15 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
     if (r.bit()) {  // scaling matrices
       for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i) {
         if (!r.bit()) continue;
-        int last = 8, next = 8;
+        uint32_t last = 8, next = 8;
         for (int j = 0; j < (i < 6 ? 16 : 64); ++j) {
-          if (next != 0) next = (last + r.se() + 256) % 256;
+          if (next != 0) next = (last + static_cast<uint32_t>(r.se())) % 256;
           last = next == 0 ? last : next;
         }
       }
     }
   }
-  const uint32_t frameNumBits = r.ue() + 4;
+  const uint64_t frameNumBits = uint64_t{r.ue()} + 4;
   const uint32_t orderType = r.ue();
   if (orderType == 0) {
     r.ue();
@@ -74,7 +74,7 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   }
   r.ue();  // max_num_ref_frames
   sequence.gaps = r.bit() != 0;
-  const uint32_t blocksWide = r.ue() + 1, blocksHigh = r.ue() + 1;
+  const uint64_t blocksWide = uint64_t{r.ue()} + 1, blocksHigh = uint64_t{r.ue()} + 1;
   sequence.framesOnly = r.bit() != 0;
   if (!sequence.framesOnly) r.bit();  // mb_adaptive_frame_field_flag
   r.bit();                            // direct_8x8_inference_flag
@@ -82,7 +82,7 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   if (r.bit()) {
     for (uint32_t& side : crop) side = r.ue();
   }
-  constexpr uint32_t kMostBlocks = 4096;
+  constexpr uint64_t kMostBlocks = 4096;
   if (r.ended() || id >= headers.sequence.size() || frameNumBits > 16) return;
   if (blocksWide > kMostBlocks || blocksHigh > kMostBlocks) return;
   const int fields = sequence.framesOnly ? 1 : 2;

@@ -4,6 +4,7 @@
 
 #include "ffmpeg/util.h"
 #include "media/ffv1.h"
+#include "media/image_packets.h"
 
 namespace cps {
 namespace {
@@ -23,8 +24,18 @@ bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
 // What the packet itself says, whatever the decoder makes of it.
 bool SegmentDecoder::isBroken(const AVPacket& packet) const {
   if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0) return true;
-  return bitstream_.codec == AV_CODEC_ID_FFV1 &&
-         !ffv1ChecksumsHold({packet.data, static_cast<size_t>(packet.size)});
+  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+  switch (bitstream_.codec) {
+    case AV_CODEC_ID_FFV1:
+      return !ffv1ChecksumsHold(bytes);
+    case AV_CODEC_ID_PNG:
+    case AV_CODEC_ID_APNG:
+      return !pngChecksumsHold(bytes);
+    case AV_CODEC_ID_GIF:
+      return !gifIsWhole(bytes);
+    default:
+      return false;
+  }
 }
 
 void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {

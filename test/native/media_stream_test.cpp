@@ -9,6 +9,7 @@
 #include "media/color.h"
 #include "media/demuxer.h"
 #include "media/ffv1.h"
+#include "media/image_packets.h"
 #include "media/nal.h"
 #include "media_common.h"
 
@@ -142,6 +143,48 @@ TEST(Ffv1Checksums, AreNotExpectedWhereThereAreNone) {
       EXPECT_TRUE(cps::ffv1ChecksumsHold({packet->data, static_cast<size_t>(packet->size)}));
     }
   }
+}
+
+TEST(ImagePackets, PngNoticesEveryFlippedBitAndEveryCut) {
+  std::mt19937 random(5);
+  for (const char* name : {"palette_png.mkv", "rgb_png.mov", "rgba_png.mov"}) {
+    cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
+    const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+    int packets = 0;
+    while (demuxer.read(*packet)) {
+      ++packets;
+      std::vector<uint8_t> bytes(packet->data, packet->data + packet->size);
+      EXPECT_TRUE(cps::pngChecksumsHold(bytes)) << name;
+      for (int i = 0; i < 8; ++i) {
+        // The first 64 bytes hold the headers, with the palette's first colours.
+        const size_t at = random() % (i < 4 ? 64 : bytes.size());
+        const auto bit = static_cast<uint8_t>(1u << random() % 8);
+        bytes[at] ^= bit;
+        EXPECT_FALSE(cps::pngChecksumsHold(bytes)) << name << ", byte " << at;
+        bytes[at] ^= bit;
+        const std::span<const uint8_t> start(bytes.data(), random() % bytes.size());
+        EXPECT_FALSE(cps::pngChecksumsHold(start)) << name << ", " << start.size() << " bytes";
+      }
+    }
+    EXPECT_GT(packets, 8) << name;
+  }
+}
+
+TEST(ImagePackets, GifNoticesEveryCut) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath("palette.gif")), nullptr);
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  int packets = 0;
+  while (demuxer.read(*packet)) {
+    ++packets;
+    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
+    EXPECT_TRUE(cps::gifIsWhole(bytes));
+    constexpr uint8_t kTrailer = 0x3B;
+    const size_t end = bytes.size() - (bytes.back() == kTrailer ? 1 : 0);
+    for (size_t size = 0; size < end; ++size) {
+      ASSERT_FALSE(cps::gifIsWhole(bytes.first(size))) << size << " of " << bytes.size();
+    }
+  }
+  EXPECT_GT(packets, 8);
 }
 
 // What FFmpeg's own parser says of an AV1 clip: temporal units all of whose frames are new and

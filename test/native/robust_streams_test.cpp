@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <map>
 #include <numeric>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -209,6 +210,55 @@ TEST(H264Sizes, AChangeInMidStreamIsRefusedWithAnyNumberOfThreads) {
       }
     }
   }
+}
+
+// Decodes every picture alone, in several ways. What comes out without an error must be a picture
+// of the intact clip. Returns how many are refused.
+int refusedPictures(const hostile::Reference& intact, const Bytes& damaged) {
+  std::set<uint64_t> right;
+  for (const hostile::ReferenceFrame& frame : intact.frames) right.insert(frame.hash);
+  const auto count = static_cast<int64_t>(hostile::decodeReference(damaged, 100, 60).frames.size());
+  std::set<int> refused;
+  for (const auto strategy : {UniformStrategy::Seek, UniformStrategy::Stream}) {
+    for (const int threads : {1, 2}) {
+      const auto media = services(2);
+      int errors = 0;
+      for (int64_t d = 0; d < count; ++d) {
+        const Decoded got = decode(damaged, strategy, threads, media, {d});
+        if (got.error.empty()) {
+          EXPECT_TRUE(right.count(got.hashes.at(d))) << "picture " << d << ", " << threads;
+        } else {
+          ++errors;
+          EXPECT_NE(got.error.find("Frame " + std::to_string(d)), std::string::npos) << got.error;
+        }
+      }
+      refused.insert(errors);
+    }
+  }
+  EXPECT_EQ(refused.size(), 1u) << "as many in each way";
+  return *refused.begin();
+}
+
+// FFmpeg's decoder goes on with the palette that it has.
+TEST(ImagePackets, APngPictureWithADamagedPaletteIsRefusedAlone) {
+  Bytes bytes = fixture("palette_png.mkv");
+  const hostile::Reference intact = hostile::decodeReference(bytes, 100, 60);
+  ASSERT_GT(intact.frames.size(), 8u);
+  const std::string all(bytes.begin(), bytes.end());
+  size_t at = 0;
+  for (int palette = 0; palette < 4; ++palette) at = all.find("PLTE", at + 1);
+  ASSERT_NE(at, std::string::npos);
+  bytes[at + 1] ^= 1;  // no palette any more
+  EXPECT_EQ(refusedPictures(intact, bytes), 1);
+}
+
+// FFmpeg's decoder leaves what is missing as the picture before had it.
+TEST(ImagePackets, GifPicturesAfterOneThatEndsEarlyAreRefused) {
+  const Bytes bytes = fixture("palette.gif");
+  const hostile::Reference intact = hostile::decodeReference(bytes, 100, 60);
+  ASSERT_GT(intact.frames.size(), 8u);
+  const Bytes cut = mutated(bytes, fixture("small.mp4"), "mux-matroska-every-fifth-cut");
+  EXPECT_GT(refusedPictures(intact, cut), 0);
 }
 
 }  // namespace

@@ -135,7 +135,8 @@ void TaskPool::parallelFor(size_t n, int maxThreads, const std::function<void(si
   std::unique_lock lock(loop->mutex);
   loop->idle.wait(lock, [&] { return loop->active == 0; });
   loop->closed = true;
-  if (loop->error) std::rethrow_exception(loop->error);
+  // Moved out: a helper may be the last to let go of the loop, and the exception is not its own.
+  if (loop->error) std::rethrow_exception(std::exchange(loop->error, nullptr));
 }
 
 ThreadBudget::Lease::Lease(Lease&& other) noexcept

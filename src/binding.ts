@@ -12,6 +12,11 @@ export interface NativeBuffer {
   readonly device: string;
   /** Host memory only; the same ArrayBuffer each time. Throws on device memory or after release. */
   arrayBuffer(): ArrayBuffer;
+  /**
+   * Host memory only: copies target.byteLength bytes from `byteOffset` on, without an ArrayBuffer
+   * over the memory. Throws on device memory, after release or past the end.
+   */
+  copyTo(target: Uint8Array, byteOffset: number): void;
   /** Device memory: downloads through pinned staging. Host memory: the same as arrayBuffer(). */
   toHost(): Promise<ArrayBuffer>;
   /** The address as an opaque number for adapters that share memory; 0 after release. */

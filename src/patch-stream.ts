@@ -79,6 +79,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   readonly #isI: readonly boolean[];
   #positions: Tensor<'int32'> | undefined;
   #metadata: readonly PatchMetadata[] | undefined;
+  #copies: { readonly fields: Int32Array; readonly scores: Float32Array } | undefined;
   #cursor = 0;
 
   /** @internal */
@@ -211,7 +212,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   protected release(): void {
     const tensors = [this.#patches, this.#fields, this.#scores, this.#frameScores];
     for (const tensor of [...tensors, this.#positions]) tensor?.close();
-    this.#metadata = undefined;
+    this.#metadata = this.#copies = undefined;
   }
 
   /** Takes up to n patches off the stream: their start and count. */
@@ -227,8 +228,22 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     return Array.from({ length: count }, (_, i) => this.#metadataAt(start + i));
   }
 
+  /** Copies, so that asking for metadata does not leave native memory to the garbage collector. */
+  #onHost(): { readonly fields: Int32Array; readonly scores: Float32Array } {
+    if (!this.#copies) {
+      const [fields, scores] = [
+        new Int32Array(this.#count * FIELDS),
+        new Float32Array(this.#count),
+      ];
+      this.#fields.copyTo(fields);
+      this.#scores.copyTo(scores);
+      this.#copies = { fields, scores };
+    }
+    return this.#copies;
+  }
+
   #metadataAt(index: number): PatchMetadata {
-    const fields = this.#fields.data ?? new Int32Array();
+    const { fields, scores } = this.#onHost();
     const column = (c: number): number => fields[index * FIELDS + c] ?? 0;
     return {
       seqPos: column(0),
@@ -237,12 +252,12 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
       patchLinearIdx: column(3),
       patchHIdx: column(4),
       patchWIdx: column(5),
-      score: this.#scores.data?.[index] ?? 0,
+      score: scores[index] ?? 0,
     };
   }
 
   #makePositions(): Tensor<'int32'> {
-    const fields = this.#fields.data ?? new Int32Array();
+    const { fields } = this.#onHost();
     const out = new Int32Array(this.#count * 3);
     for (let i = 0; i < this.#count; i++) {
       out[i * 3] = fields[i * FIELDS] ?? 0;

@@ -1,6 +1,6 @@
 import type { NativeBuffer } from './binding.js';
 import { closedError } from './errors.js';
-import { checkInteger } from './is.js';
+import { checkInteger, invalid } from './is.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits. */
 export interface TensorDataMap {
@@ -16,6 +16,7 @@ export type DType = keyof TensorDataMap;
 const ARRAYS: {
   readonly [D in DType]: {
     readonly BYTES_PER_ELEMENT: number;
+    readonly name: string;
     new (buffer: ArrayBuffer, byteOffset: number, length: number): TensorDataMap[D];
   };
 } = {
@@ -29,7 +30,7 @@ const ARRAYS: {
 /** The part of a NativeBuffer that a tensor needs; memory of JavaScript can stand in for it. */
 export type TensorMemory = Pick<
   NativeBuffer,
-  'device' | 'address' | 'arrayBuffer' | 'toHost' | 'release'
+  'device' | 'address' | 'arrayBuffer' | 'copyTo' | 'toHost' | 'release'
 >;
 
 /** Plain JavaScript memory as tensor memory. */
@@ -38,6 +39,8 @@ export function jsMemory(buffer: ArrayBuffer): TensorMemory {
     device: 'cpu',
     address: 0n, // the engine does not tell
     arrayBuffer: () => buffer,
+    copyTo: (target, byteOffset) =>
+      target.set(new Uint8Array(buffer, byteOffset, target.byteLength)),
     toHost: () => Promise.resolve(buffer),
     release: () => undefined,
   };
@@ -80,6 +83,10 @@ class SharedMemory {
 
   arrayBuffer(): ArrayBuffer {
     return this.memory.arrayBuffer();
+  }
+
+  copyTo(target: Uint8Array, byteOffset: number): void {
+    this.memory.copyTo(target, byteOffset);
   }
 
   /** One download for all views of the buffer; after one that failed the next call tries again. */
@@ -170,6 +177,27 @@ export class Tensor<D extends DType = DType> {
     if (!memory.onHost) return undefined;
     this.#data ??= this.#typed(memory.arrayBuffer());
     return this.#data;
+  }
+
+  /**
+   * Copies the elements, in row-major order, into the first `length` of `target`. Unlike with
+   * `data`, the last close() then frees the memory at once instead of leaving it to the garbage
+   * collector. Throws for a tensor on a GPU (use toHost) and ERR_CPS_INVALID_ARGUMENT for a target
+   * of another type or shorter than that.
+   */
+  copyTo(target: TensorDataMap[D]): void {
+    const memory = this.#memory();
+    const { name, BYTES_PER_ELEMENT } = ARRAYS[this.#dtype];
+    const isTyped = ArrayBuffer.isView(target) && target[Symbol.toStringTag] === name;
+    if (!isTyped || target.length < this.#length) {
+      throw invalid('target', `${name} of at least ${this.#length} elements`, target);
+    }
+    if (!memory.onHost) {
+      throw invalid('copyTo()', 'a tensor in host memory', memory.device, '; use toHost()');
+    }
+    const bytes = this.#length * BYTES_PER_ELEMENT;
+    const place = new Uint8Array(target.buffer, target.byteOffset, bytes);
+    memory.copyTo(place, this.#offset * BYTES_PER_ELEMENT);
   }
 
   /** The elements in host memory: `data` itself on the CPU, a download from a GPU. */

@@ -27,6 +27,26 @@ describe('close', () => {
     expect(nativeStats()).toMatchObject({ liveBuffers: 0, liveBytes: 0, callsInFlight: 0 });
   });
 
+  test('frees at once what was only copied', async () => {
+    const stream = await openStream();
+    const frames = await openFrames();
+    const { patches, frameScores } = stream;
+    const copy = new Uint16Array(patches.length);
+    patches.copyTo(copy);
+    frameScores.copyTo(new Float32Array(frameScores.length));
+    expect(stream.metadata.length).toBe(stream.length);
+    expect(stream.positions.shape).toEqual([stream.length, 3]);
+    const pixels = new Uint8Array(320 * 240 * 3);
+    const frame = frames.frame(2);
+    frame.copyTo(pixels);
+    [frame, frames, stream].forEach((held) => held.close());
+    expect(nativeStats()).toMatchObject({ liveBuffers: 0, liveBytes: 0 });
+    const [again, same] = [await openStream(), await openFrames()];
+    expect(copy).toEqual(again.patches.data);
+    expect(pixels).toEqual(same.frame(2).data);
+    [again, same].forEach((held) => held.close());
+  });
+
   test('never frees what JavaScript can still see', async () => {
     const stream = await openStream();
     const data = stream.patches.data;

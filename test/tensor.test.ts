@@ -61,6 +61,35 @@ describe('shape and data', () => {
   });
 });
 
+describe('copyTo', () => {
+  test('copies a view into the beginning of the target, without looking at the memory', () => {
+    const memory = ramp(12);
+    const tensor = Tensor.over(memory, 'int32', [3, 2, 2]);
+    const target = new Int32Array(6).fill(-1);
+    tensor.at(1).copyTo(target);
+    expect([...target]).toEqual([4, 5, 6, 7, -1, -1]);
+    tensor.view(1, 1).copyTo(target.subarray(2));
+    expect([...target]).toEqual([4, 5, 4, 5, 6, 7]);
+    expect(memory.looks).toBe(0);
+  });
+
+  test('takes the type of data only, and enough of it', () => {
+    const tensor = Tensor.over(ramp(4), 'int32', [4]);
+    for (const target of [new Int32Array(3), new Float32Array(4), new ArrayBuffer(16), [1], null]) {
+      const copy = (): void => tensor.copyTo(target as Int32Array);
+      expect(copy).toThrow(/^Expected Int32Array of at least 4 elements for target but received /);
+    }
+    tensor.close();
+    expect(() => tensor.copyTo(new Int32Array(4))).toThrow(CLOSED as Error);
+  });
+
+  test('is not for memory of a GPU', () => {
+    const tensor = Tensor.over(new FakeBuffer(new ArrayBuffer(4), 'cuda:0'), 'int32', [1]);
+    const message = /^Expected a tensor in host memory for copyTo\(\) .*cuda:0.*; use toHost\(\)$/;
+    expect(() => tensor.copyTo(new Int32Array(1))).toThrow(message);
+  });
+});
+
 describe('close', () => {
   test('every access throws afterwards, closing again does not', async () => {
     const tensor = Tensor.over(ramp(4), 'int32', [4]);

@@ -1,5 +1,5 @@
 /** Decoded videos, one after the other, to batches in plain memory. */
-import type { PatchStream } from 'codec-patch-stream';
+import type { PatchDType, PatchStream, Tensor } from 'codec-patch-stream';
 import type { VideoFeed } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
 import { LabelReader, stackLabels } from './labels.js';
@@ -24,13 +24,56 @@ export interface HostBatch {
   readonly ys: Ys | undefined;
 }
 
-/** A decoded video; its arrays are the native memory, although the stream is closed. */
+/** A decoded video; its stream is closed. */
 interface Row {
   readonly label: Float32Array | undefined;
-  readonly patches: Float32Array;
+  readonly patches: Patches;
   readonly positions: Int32Array;
   readonly count: number;
   readonly patchShape: readonly number[];
+}
+
+/**
+ * float32 patches on the host: a view of the native memory, so that they can be copied into a batch
+ * and the memory freed without the garbage collector; from a GPU, what was downloaded.
+ */
+class Patches {
+  readonly #source: Float32Array | Tensor<PatchDType>;
+
+  private constructor(source: Float32Array | Tensor<PatchDType>) {
+    this.#source = source;
+  }
+
+  static async of(stream: PatchStream): Promise<Patches> {
+    const { patches } = stream;
+    return new Patches(
+      patches.device === 'cpu'
+        ? patches.view(0, stream.length)
+        : ((await patches.toHost()) as Float32Array),
+    );
+  }
+
+  /** All of them, without a copy. */
+  get data(): Float32Array {
+    const source = this.#source;
+    return source instanceof Float32Array ? source : (source.data as Float32Array);
+  }
+
+  /** Patches [from, from + count) of `size` values each. */
+  copyTo(target: Float32Array, from: number, count: number, size: number): void {
+    const source = this.#source;
+    if (source instanceof Float32Array) {
+      target.set(source.subarray(from * size, (from + count) * size));
+      return;
+    }
+    const part = source.view(from, count);
+    part.copyTo(target);
+    part.close();
+  }
+
+  close(): void {
+    if (!(this.#source instanceof Float32Array)) this.#source.close();
+  }
 }
 
 const product = (sides: readonly number[]): number => sides.reduce((all, side) => all * side, 1);
@@ -85,9 +128,9 @@ abstract class Batcher<E> extends SerialIterator<HostBatch> {
     const { sample, result: stream } = result.value;
     try {
       const label = this.#labels.read(sample);
-      const patches = (await stream.patches.toHost()) as Float32Array;
       const positions = await stream.positions.toHost();
       const patchShape = stream.patches.shape.slice(1);
+      const patches = await Patches.of(stream);
       return { label, patches, positions, count: stream.length, patchShape };
     } finally {
       stream.close();
@@ -121,12 +164,13 @@ export class ClipBatcher<E> extends Batcher<E> {
     this.#patchShape = patchShape;
     this.#labels.push(label);
     if (batchSize === 1 && count === this.k) {
-      this.#patches = patches; // The native memory itself.
+      this.#patches = patches.data; // The native memory itself.
     } else {
       const size = product(patchShape);
       this.#patches ??= new Float32Array(batchSize * this.k * size);
-      this.#patches.set(patches, at * size);
+      patches.copyTo(this.#patches.subarray(at * size), 0, count, size);
     }
+    patches.close();
     this.#positions ??= new Int32Array(batchSize * this.k * 3);
     this.#positions.set(positions, at * 3);
     this.#mask ??= new Float32Array(batchSize * this.k);
@@ -190,11 +234,13 @@ export class PatchBatcher<E> extends Batcher<E> {
     const count = Math.min(this.missing(), row.count - from);
     const size = product(row.patchShape);
     this.#reserve(at + count, size);
-    this.#patches.set(row.patches.subarray(from * size, (from + count) * size), at * size);
+    row.patches.copyTo(this.#patches.subarray(at * size), from, count, size);
     this.#positions.set(row.positions.subarray(from * 3, (from + count) * 3), at * 3);
     for (let i = 0; i < count; i++) this.#labels.push(row.label);
     this.#next += count;
-    if (this.#next === row.count) this.#row = undefined;
+    if (this.#next < row.count) return;
+    row.patches.close();
+    this.#row = undefined;
   }
 
   /** Room for `rows` patches, doubled each time: batchSize may be far more than there are. */
@@ -224,6 +270,7 @@ export class PatchBatcher<E> extends Batcher<E> {
   }
 
   protected clear(): void {
+    this.#row?.patches.close();
     this.#row = undefined;
     this.#empty();
   }

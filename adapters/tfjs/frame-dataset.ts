@@ -1,4 +1,5 @@
 /** A tf.data.Dataset of the sampled frames of videos. */
+import { setImmediate } from 'node:timers/promises';
 import { checkDecodeOnlyOptions, checkPatchStreamOptions, decodeOnly } from 'codec-patch-stream';
 import type { DecodedFrames, DecodeOnlyConfig, PatchStreamConfig } from 'codec-patch-stream';
 import { checkInteger, failure, invalid, videoError } from '../common/errors.js';
@@ -72,6 +73,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   readonly #reader: LabelReader<E>;
   #labels: (Float32Array | undefined)[] = [];
   #frames: Float32Array | Int32Array | undefined;
+  #copy = new Uint8Array();
   /** T, H, W of the batch. */
   #size: readonly [number, number, number] | undefined;
 
@@ -122,7 +124,6 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
 
   async #add(sample: Sample<E>, decoded: DecodedFrames): Promise<void> {
     const label = this.#reader.read(sample);
-    const data = await decoded.frames.toHost();
     const [t = 0, h = 0, w = 0] = decoded.frames.shape;
     const [, height, width] = (this.#size ??= [t, h, w]);
     if (h !== height || w !== width) {
@@ -132,13 +133,30 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
       const error = failure('ERR_CPS_INVALID_ARGUMENT', message);
       throw videoError(error, sample.video, sample.index);
     }
-    this.#frames ??= new this.pixels.array(data.length * this.options.batchSize);
-    const out = this.#frames.subarray(
-      this.#labels.length * data.length,
-      (this.#labels.length + 1) * data.length,
-    );
-    write(data, h * w, out, this.pixels.tables, this.pixels.channelsFirst);
+    const size = h * w * 3;
+    this.#frames ??= new this.pixels.array(this.options.batchSize * t * size);
+    const { tables, channelsFirst } = this.pixels;
+    for (let i = 0; i < t; i++) {
+      const at = (this.#labels.length * t + i) * size;
+      const out = this.#frames.subarray(at, at + size);
+      write(await this.#bytes(decoded, i, size), h * w, out, tables, channelsFirst);
+      // One frame is what the event loop waits for at most.
+      await setImmediate();
+    }
     this.#labels.push(label);
+  }
+
+  /** Frame `index` on the host: a copy, so that its memory does not wait for the garbage collector. */
+  async #bytes(decoded: DecodedFrames, index: number, size: number): Promise<Uint8Array> {
+    const frame = decoded.frame(index);
+    try {
+      if (frame.device !== 'cpu') return await frame.toHost();
+      if (this.#copy.length !== size) this.#copy = new Uint8Array(size);
+      frame.copyTo(this.#copy);
+      return this.#copy;
+    } finally {
+      frame.close();
+    }
   }
 }
 

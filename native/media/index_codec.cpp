@@ -137,12 +137,12 @@ void parameters(auto& io, AVCodecParameters& p) {
   field(io, p.width, 0, kInt);
   field(io, p.height, 0, kInt);
   rational(io, p.sample_aspect_ratio);
-  field(io, p.field_order, 0, 64);
-  field(io, p.color_range, 0, 255);
-  field(io, p.color_primaries, 0, 255);
-  field(io, p.color_trc, 0, 255);
-  field(io, p.color_space, 0, 255);
-  field(io, p.chroma_location, 0, 255);
+  field(io, p.field_order, 0, AV_FIELD_BT);
+  field(io, p.color_range, 0, AVCOL_RANGE_NB - 1);
+  field(io, p.color_primaries, 0, AVCOL_PRI_NB - 1);
+  field(io, p.color_trc, 0, AVCOL_TRC_NB - 1);
+  field(io, p.color_space, 0, AVCOL_SPC_NB - 1);
+  field(io, p.chroma_location, 0, AVCHROMA_LOC_NB - 1);
   field(io, p.video_delay, 0, 64);
 }
 

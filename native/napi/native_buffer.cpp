@@ -1,5 +1,7 @@
 #include "napi/native_buffer.h"
 
+#include <cstring>
+#include <string>
 #include <utility>
 
 namespace cps::napi {
@@ -37,6 +39,7 @@ Napi::FunctionReference NativeBuffer::define(Napi::Env env) {
                    InstanceAccessor<&NativeBuffer::device>("device"),
                    InstanceAccessor<&NativeBuffer::address>("address"),
                    InstanceMethod<&NativeBuffer::arrayBuffer>("arrayBuffer"),
+                   InstanceMethod<&NativeBuffer::copyTo>("copyTo"),
                    InstanceMethod<&NativeBuffer::toHost>("toHost"),
                    InstanceMethod<&NativeBuffer::release>("release")});
   return Napi::Persistent(constructor);
@@ -105,6 +108,28 @@ Napi::Value NativeBuffer::arrayBuffer(const Napi::CallbackInfo& info) {
   }
   arrayBuffer_ = Napi::Persistent(array.As<Napi::Object>());
   return array;
+}
+
+void NativeBuffer::copyTo(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto& shared = held(env);
+  if (!shared->buffer.device().isCpu()) {
+    throw Napi::TypeError::New(env, "Memory of " + device_ + " cannot be copied; use toHost()");
+  }
+  if (info.Length() != 2 || !info[0].IsTypedArray() || !info[1].IsNumber()) {
+    throw Napi::TypeError::New(env, "Expected copyTo(target, byteOffset)");
+  }
+  const auto target = info[0].As<Napi::TypedArray>();
+  const double offset = info[1].As<Napi::Number>().DoubleValue();
+  const size_t bytes = target.ByteLength();
+  if (!(offset >= 0) || offset + static_cast<double>(bytes) > static_cast<double>(bytes_)) {
+    throw Napi::RangeError::New(
+        env, "Expected a part of the memory's " + std::to_string(bytes_) + " bytes for the copy");
+  }
+  if (bytes == 0) return;
+  const auto* from = static_cast<const uint8_t*>(shared->buffer.data());
+  auto* to = static_cast<uint8_t*>(target.ArrayBuffer().Data()) + target.ByteOffset();
+  std::memcpy(to, from + static_cast<size_t>(offset), bytes);
 }
 
 Napi::Value NativeBuffer::toHost(const Napi::CallbackInfo& info) {

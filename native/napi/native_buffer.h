@@ -24,6 +24,7 @@ class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
   Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value address(const Napi::CallbackInfo& info);
   Napi::Value arrayBuffer(const Napi::CallbackInfo& info);
+  void copyTo(const Napi::CallbackInfo& info);
   Napi::Value toHost(const Napi::CallbackInfo& info);
   void release(const Napi::CallbackInfo& info);
   void drop(Napi::Env env);

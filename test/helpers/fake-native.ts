@@ -23,6 +23,11 @@ export class FakeBuffer implements NativeBuffer {
     return this.bytes;
   }
 
+  copyTo(target: Uint8Array, byteOffset: number): void {
+    if (this.released > 0) throw new Error('copyTo() after release');
+    target.set(new Uint8Array(this.bytes, byteOffset, target.byteLength));
+  }
+
   toHost(): Promise<ArrayBuffer> {
     this.downloads++;
     return Promise.resolve(this.bytes);

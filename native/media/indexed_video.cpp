@@ -122,7 +122,9 @@ bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketRe
     good = good && entry;
     lies += entry ? 0 : 1;
   }
-  if (lies < kManyLies) return good;
+  // Where seeking is broken, decoding begins at the first packet anyway.
+  if (lies < kManyLies || !index_->seekable()) return good;
+  if (!packet) packet = makePacket(Stage::Decode);
   reader = openReader();
   while (reader->next() <= plan.segments.back().last && reader->read(*packet)) {
     const int32_t ordinal = reader->next() - 1;
@@ -151,6 +153,7 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
         return result;
       }
     } catch (const SeekMismatch&) {
+      if (!index_->seekable()) throw changedError();
       index_->setSeekBroken();
       reader.reset();
     }

@@ -36,10 +36,10 @@ struct PacketEntry {
 // That holds only where one packet is one picture and its timestamp is its place: the container
 // gives every shown packet a pts, all are distinct, decoding can start at the first packet and
 // nothing is shown before it. It does not hold for field pictures in packets of their own, MPEG-4
-// outside MP4 or with packed B-frames, raw streams without timestamps, AVI (decode timestamps
-// only) or streams cut in mid-GOP. There the whole stream is decoded once (count_pass.cpp) and the
-// list of pictures that came out is kept in the index: `Counted` knows the packet of each picture,
-// `Sequential` only how many there are.
+// outside MP4 and Matroska or with packed B-frames, raw streams without timestamps, AVI (decode
+// timestamps only) or streams cut in mid-GOP. There the whole stream is decoded once
+// (count_pass.cpp) and the list of pictures that came out is kept in the index: `Counted` knows the
+// packet of each picture, `Sequential` only how many there are.
 enum class IndexTrust { Timestamps, Counted, Sequential };
 
 // What decoding a stream needs to know, and which packets make which picture. Immutable after

@@ -266,7 +266,7 @@ class IndexBuilder {
     const AVCodecID codec = index.parameters->codec_id;
     if (!onePicturePerPacket(codec) || severalShown_) return false;
     if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
-    if (codec == AV_CODEC_ID_MPEG4 && !index.isMp4()) return false;
+    if (codec == AV_CODEC_ID_MPEG4 && !index.plain) return false;
     if (index.info.format == "avi" && reorders_) return false;
     const PacketEntry& first = index.packets.front();
     if (reorders_ && (!first.key || !firstIsEntry_)) return false;
@@ -312,8 +312,9 @@ class IndexBuilder {
     return true;
   }
 
-  // MPEG-4 from AVI, put into MP4 as it is, has decode times for presentation times. The order is
-  // known without them: B-VOPs are shown at once, others when the next of these is decoded.
+  // MPEG-4 from AVI, put into MP4 or Matroska as it is, has decode times for presentation times.
+  // The order is known without them: B-VOPs are shown at once, others when the next of these is
+  // decoded.
   bool isOrderOfVops() const {
     const FrameIndex& index = *index_;
     size_t at = 0;

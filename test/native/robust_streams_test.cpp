@@ -88,6 +88,7 @@ TEST(KeyFlagsThatLie, EveryPictureAloneIsTheRightOne) {
   for (const Remuxed& r : std::vector<Remuxed>{{"mpeg4.mp4", "mp4"},
                                                {"odd_mpeg4.avi", "mp4"},
                                                {"mpeg4_packed.avi", "mp4"},
+                                               {"mpeg4.mp4", "matroska"},
                                                {"mpeg2.ts", "mp4"},
                                                {"mpeg2.ts", "matroska"},
                                                {"vp8_altref.webm", "matroska"},

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <string>
+#include <type_traits>
 
 #include "ffmpeg/handles.h"
 
@@ -19,6 +21,15 @@ std::string codecName(AVCodecID id);
 // The 3x3 display matrix of a stream (nine 16.16 numbers), or null. The only place that knows
 // where this FFmpeg version keeps stream side data.
 const int32_t* streamDisplayMatrix(const AVStream& stream);
+
+// The number in an enumeration that FFmpeg may have filled straight from a file (Matroska's
+// colours): reading one that names nothing as the enumeration is undefined.
+template <typename E>
+int64_t enumNumber(const E& value) {
+  std::underlying_type_t<E> number;
+  std::memcpy(&number, &value, sizeof(number));
+  return static_cast<int64_t>(number);
+}
 
 UniqueAVCodecParameters copyParameters(const AVCodecParameters& from, Stage stage);
 

@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "core/error.h"
+#include "ffmpeg/util.h"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -24,7 +25,7 @@ bool isFullRangeFormat(AVPixelFormat format) {
   }
 }
 
-ColorMatrix taggedMatrix(AVColorSpace space, const std::string& where) {
+ColorMatrix taggedMatrix(int64_t space, const std::string& where) {
   switch (space) {
     case AVCOL_SPC_BT709:
       return ColorMatrix::Bt709;
@@ -42,7 +43,9 @@ ColorMatrix taggedMatrix(AVColorSpace space, const std::string& where) {
     case AVCOL_SPC_SMPTE170M:
       return ColorMatrix::Bt601;
     default: {
-      const char* name = av_color_space_name(space);
+      const char* name = space >= 0 && space < AVCOL_SPC_NB
+                             ? av_color_space_name(static_cast<AVColorSpace>(space))
+                             : nullptr;
       throw Error(ErrorCode::Unsupported, Stage::Decode,
                   where + ": colour matrix '" + (name ? name : std::to_string(space).c_str()) +
                       "' is not supported; set colorMatrix to override the tag.");
@@ -62,11 +65,12 @@ ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std:
     return spec;
   }
   const bool gray = descriptor && descriptor->nb_components <= 2;
-  spec.fullRange = frame.color_range == AVCOL_RANGE_JPEG || isFullRangeFormat(format) ||
-                   (gray && frame.color_range == AVCOL_RANGE_UNSPECIFIED);
+  const int64_t range = enumNumber(frame.color_range);
+  spec.fullRange = range == AVCOL_RANGE_JPEG || isFullRangeFormat(format) ||
+                   (gray && range == AVCOL_RANGE_UNSPECIFIED);
   switch (option) {
     case ColorMatrixOption::Auto:
-      spec.matrix = taggedMatrix(frame.colorspace, where);
+      spec.matrix = taggedMatrix(enumNumber(frame.colorspace), where);
       break;
     case ColorMatrixOption::Bt601:
       spec.matrix = ColorMatrix::Bt601;

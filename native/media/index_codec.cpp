@@ -73,7 +73,12 @@ template <typename T>
 requires std::integral<T> || std::is_enum_v<T>
 void field(auto& io, T& value, int64_t least = std::numeric_limits<int64_t>::min(),
            int64_t most = std::numeric_limits<int64_t>::max()) {
-  int64_t wide = static_cast<int64_t>(value);
+  int64_t wide = 0;
+  if constexpr (std::is_enum_v<T>) {
+    wide = enumNumber(value);
+  } else {
+    wide = static_cast<int64_t>(value);
+  }
   io.integer(wide);
   require(wide >= least && wide <= most);
   if constexpr (std::integral<T>) require(std::in_range<T>(wide));

@@ -3,7 +3,8 @@
  * node bench/publish.mjs [bench/results/FILE.json …]
  *
  * From the JSON of a run, or of several (of each section the first file that has it counts): what
- * stands between the performance markers of docs/performance.md and of README.md, and the charts in docs/performance/. Writes figures that were measured, nothing else.
+ * stands between the performance markers of docs/performance.md and of README.md, and the charts in
+ * docs/performance/. Writes figures that were measured, nothing else.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';

@@ -16,9 +16,12 @@
 #include "media/demuxer.h"
 #include "media/nal_units.h"
 #include "media/packet_decoder.h"
+#include "media/picture_marks.h"
 
 extern "C" {
+#include <libavutil/imgutils.h>
 #include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
 }
 
 namespace cps {
@@ -116,6 +119,60 @@ INSTANTIATE_TEST_SUITE_P(Codecs, CutPackets,
                          testing::Values("h264_intra_only.mp4", "h264_bpyramid.mp4", "raw.h264",
                                          "hevc.mp4", "hevc.ts", "mjpeg.avi", "raw.m2v",
                                          "gray_ffv1.mkv", "rgb_qtrle.mov"));
+
+// A picture in memory that is known to its last byte, with room behind it.
+struct Guarded {
+  std::vector<uint8_t> memory;
+  UniqueAVFrame frame = makeFrame(Stage::Decode);
+  int rowBytes = 0;
+
+  Guarded(AVPixelFormat format, int width, int height) {
+    constexpr int kAlign = 32;
+    const int size = av_image_get_buffer_size(format, width, height, kAlign);
+    rowBytes = av_image_get_linesize(format, width, 0);
+    if (size <= 0 || rowBytes <= 0) return;
+    memory.assign(static_cast<size_t>(size) * 40 + 4096, 0xa5);
+    frame->format = format;
+    frame->width = width;
+    frame->height = height;
+    av_image_fill_arrays(frame->data, frame->linesize, memory.data(), format, width, height,
+                         kAlign);
+    frame->buf[0] = av_buffer_create(
+        memory.data(), memory.size(), [](void*, uint8_t*) {}, nullptr, 0);
+  }
+  // The first byte behind the samples of the first plane's rows that is not as it was; -1: none.
+  int64_t touched() const {
+    for (size_t i = 0; i < memory.size(); ++i) {
+      const auto y = i / static_cast<size_t>(frame->linesize[0]);
+      const auto x = i % static_cast<size_t>(frame->linesize[0]);
+      const bool inside =
+          y < static_cast<size_t>(frame->height) && x < static_cast<size_t>(rowBytes);
+      if (!inside && memory[i] != 0xa5) return static_cast<int64_t>(i);
+    }
+    return -1;
+  }
+};
+
+TEST(Marks, StayInsideTheRowsOfEveryPixelFormat) {
+  int formats = 0, small = 0;
+  const AVPixFmtDescriptor* d = nullptr;
+  while ((d = av_pix_fmt_desc_next(d)) != nullptr) {
+    if ((d->flags & AV_PIX_FMT_FLAG_HWACCEL) != 0) continue;
+    const AVPixelFormat format = av_pix_fmt_desc_get_id(d);
+    ++formats;
+    if ((d->flags & AV_PIX_FMT_FLAG_BITSTREAM) != 0) ++small;
+    for (const int width : {1, 7, 8, 15, 16, 17, 18, 31, 64, 65, 66, 200, 320}) {
+      const Guarded picture(format, width, 34);
+      if (picture.memory.empty()) continue;
+      setMarks(*picture.frame);
+      ASSERT_EQ(picture.touched(), -1) << d->name << " " << width;
+      // A picture of 64 bytes a row has room for a mark, which is then found.
+      if (picture.rowBytes >= 64) ASSERT_TRUE(hasMark(*picture.frame)) << d->name << " " << width;
+    }
+  }
+  EXPECT_GT(formats, 150);
+  EXPECT_GE(small, 4);
+}
 
 // Twelve pictures of noise that moves, with B-frames, each in four slices.
 Stream encodeSlices() {

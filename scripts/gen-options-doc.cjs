@@ -1,6 +1,6 @@
 /**
  * Generates docs/options.md, src/config.ts and the knobs in README.md from the schema in
- * src/options.ts.
+ * src/options.ts, and docs/notes.md from the codes in src/notes.ts.
  *   node scripts/gen-options-doc.cjs          writes them
  *   node scripts/gen-options-doc.cjs --check  exits with 1 when one is out of date
  */
@@ -71,6 +71,25 @@ Only profiling is read from the environment: with \`CODEC_DECODE_PROFILE\` set t
 \`on\` each call writes one line of stage timings to stderr, with \`CODEC_DECODE_PROFILE_VERBOSE\` a
 table. Programs read the same figures from \`timings\` of each result, or from the
 \`node:diagnostics_channel\` named \`codec-patch-stream:call\`.
+`;
+}
+
+/** docs/notes.md */
+function renderNotes(codes) {
+  const rows = Object.entries(codes).map(
+    ([name, meaning]) => `| ${code(name)} | ${cell(meaning)} |`,
+  );
+  const table = ['| code | meaning |', '| --- | --- |', ...rows].join('\n');
+  return `<!-- ${HEADER.replace('options.ts', 'notes.ts')} -->
+
+# Notes
+
+\`notes\` of every result lists what a user should know of it beside its data: assumptions, frames
+that were replaced, tags that were ignored. For most videos it is empty. There is one note per code,
+in alphabetical order; \`frames\`, where a note has them, are display indices. A note never depends on
+threads, on the strategy, or on whether the frame index came from a cache.
+
+${table}
 `;
 }
 
@@ -148,10 +167,11 @@ ${fields(only('decodeOnly'))}
 }
 
 /** The files as they should be: path relative to the package -> text. */
-async function render(schema) {
+async function render(schema, notes) {
   const prettier = require('prettier');
   const outputs = {
     'docs/options.md': renderDoc(schema),
+    'docs/notes.md': renderNotes(notes),
     'src/config.ts': renderTypes(schema),
     'README.md': renderReadme(schema),
   };
@@ -165,7 +185,10 @@ async function render(schema) {
 }
 
 async function main() {
-  const outputs = await render(require('../src/options.ts').OPTIONS);
+  const outputs = await render(
+    require('../src/options.ts').OPTIONS,
+    require('../src/notes.ts').NOTE_CODES,
+  );
   const stale = Object.entries(outputs).filter(([file, text]) => {
     const target = path.join(root, file);
     return !fs.existsSync(target) || fs.readFileSync(target, 'utf8') !== text;

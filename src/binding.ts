@@ -2,6 +2,7 @@
  * The one typed contract between TypeScript and the native addon (native/napi). Nothing else in the
  * package talks to the addon. Records are complete: src/options.ts fills every field.
  */
+import type { ResultNote } from './notes.js';
 import type { DecodeRecord, FrameRecord, PatchRecord } from './options.js';
 import { loadBinding } from './load-binding.js';
 
@@ -49,6 +50,8 @@ export interface NativeSampleInfo {
   backend: { decode: string; process: string };
   /** Why 'auto' did not take the GPU; empty when it did or none was asked for. */
   fallbackReason: string;
+  /** By code. */
+  notes: ResultNote[];
   timings: Record<string, number>;
 }
 
@@ -94,6 +97,7 @@ export interface NativeBinding {
     readonly frame: readonly string[];
   };
   readonly errorCodes: readonly string[];
+  readonly noteCodes: readonly string[];
   readonly build: {
     readonly version: string;
     readonly ffmpeg: string;

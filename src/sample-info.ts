@@ -1,5 +1,6 @@
 import type { NativeSampleInfo } from './binding.js';
 import { closedError } from './errors.js';
+import type { ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
 
 /** Devices that did the work: 'cpu' or 'cuda:N'. */
@@ -86,6 +87,11 @@ export abstract class SampledResult {
   /** Why 'auto' did not take the GPU; empty when it did, or when the CPU was asked for. */
   get fallbackReason(): string {
     return this.#open().fallbackReason;
+  }
+
+  /** What else to know of this result, by code; empty for most videos. docs/notes.md has the codes. */
+  get notes(): readonly ResultNote[] {
+    return this.#open().notes;
   }
 
   /** Milliseconds by stage (decodeMs, afterDecodeMs, totalMs, …) and counts (packetsDecoded, …). */

@@ -6,7 +6,7 @@ import {
   ERROR_CODES,
   fromNativeError,
 } from '../src/errors.js';
-import { decodeOnly, patchStream } from '../src/index.js';
+import { decodeOnly, NOTE_CODES, patchStream } from '../src/index.js';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,10 @@ import { badFixtures, fixture, fixturePath } from './helpers/fixtures.js';
 describe('the error types', () => {
   test('the addon knows the same codes', () => {
     expect([...native().errorCodes].sort()).toEqual([...ERROR_CODES, ABORT_CODE].sort());
+  });
+
+  test('the addon knows the same codes of notes', () => {
+    expect([...native().noteCodes].sort()).toEqual(Object.keys(NOTE_CODES).sort());
   });
 
   test('a native error becomes one of ours, with its cause', () => {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/notes.h"
 #include "ffmpeg/handles.h"
 #include "media/byte_source.h"
 #include "media/demuxer.h"
@@ -61,6 +62,7 @@ class FrameIndex {
   std::vector<int32_t> display;       // [totalFrames] ordinal of each picture
   std::vector<int32_t> keys;          // ordinals of packets with the key flag
   std::vector<double> timestampsSec;  // [totalFrames]
+  Notes notes;                        // what building it found
 
   // MP4, QuickTime and their kin.
   bool isMp4() const { return info.format.compare(0, 4, "mov,") == 0; }

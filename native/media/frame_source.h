@@ -8,6 +8,7 @@
 
 #include "core/cancel.h"
 #include "core/device.h"
+#include "core/notes.h"
 #include "core/options.h"
 #include "core/profile.h"
 #include "core/task_pool.h"
@@ -49,6 +50,7 @@ struct CallContext {
   const DecodeOptions& options;
   CancelPtr cancel;
   Profile& profile;
+  std::shared_ptr<Notes> notes = std::make_shared<Notes>();  // Note [Notes] in core/notes.h
 };
 
 // One opened video on one device. Constructed by a backend (CPU: media/cpu_source.h; GPU: cuda/).

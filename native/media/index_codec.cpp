@@ -250,6 +250,29 @@ void deriveDisplay(FrameIndex& index) {
   }
 }
 
+void notes(auto& io, Notes& notes) {
+  std::vector<Note> all = notes.list();
+  const size_t size = count(io, all.size());
+  for (size_t i = 0; i < size; ++i) {
+    std::string code, message;
+    std::vector<int64_t> frames;
+    if constexpr (!std::remove_reference_t<decltype(io)>::kReads) {
+      code = all[i].code.text();
+      message = all[i].message;
+      frames = all[i].frames;
+    }
+    text(io, code);
+    text(io, message);
+    frames.resize(count(io, frames.size()));
+    for (int64_t& frame : frames) field(io, frame, 0);
+    if constexpr (std::remove_reference_t<decltype(io)>::kReads) {
+      const std::optional<NoteCode> known = NoteCode::named(code);
+      require(known.has_value());
+      notes.add({*known, message, frames});
+    }
+  }
+}
+
 void contents(auto& io, FrameIndex& index) {
   constexpr bool kReads = std::remove_reference_t<decltype(io)>::kReads;
   VideoInfo& info = index.info;
@@ -285,10 +308,11 @@ void contents(auto& io, FrameIndex& index) {
     index.bitstream = bitstreamFormat(*index.parameters);
   }
   seconds(io, index);
+  notes(io, index.notes);
 }
 
 // Raised whenever anything above changes.
-constexpr int64_t kVersion = 1;
+constexpr int64_t kVersion = 2;
 
 void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video) {
   char magic[8] = {'c', 'p', 's', 'i', 'n', 'd', 'e', 'x'};

@@ -36,6 +36,7 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
   index_ = identity
                ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
                : build();
+  call.notes->add(index_->notes);
   checkLimits();
 }
 

@@ -154,6 +154,10 @@ Napi::Array errorCodes(Napi::Env env) {
   return strings(env, names);
 }
 
+Napi::Array noteCodes(Napi::Env env) {
+  return strings(env, {kNoteCodes.begin(), kNoteCodes.end()});
+}
+
 Napi::Object build(Napi::Env env, Environment& environment) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("version", CPS_VERSION);
@@ -175,6 +179,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   environment->cancelConstructor = NativeCancel::define(env);
   exports.Set("recordFields", recordFields(env));
   exports.Set("errorCodes", errorCodes(env));
+  exports.Set("noteCodes", noteCodes(env));
   exports.Set("build", build(env, *environment));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));

@@ -24,6 +24,18 @@ Napi::Array flags(Napi::Env env, const std::vector<uint8_t>& values) {
   return array;
 }
 
+Napi::Array notes(Napi::Env env, const std::vector<Note>& values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    Napi::Object note = Napi::Object::New(env);
+    note.Set("code", std::string(values[i].code.text()));
+    note.Set("message", values[i].message);
+    if (!values[i].frames.empty()) note.Set("frames", numbers(env, values[i].frames));
+    array.Set(static_cast<uint32_t>(i), note);
+  }
+  return array;
+}
+
 Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& profile) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("sampledFrameIds", numbers(env, sample.frameIds));
@@ -41,6 +53,7 @@ Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& 
   backend.Set("process", sample.processBackend);
   out.Set("backend", backend);
   out.Set("fallbackReason", sample.fallbackReason);
+  out.Set("notes", notes(env, sample.notes));
   Napi::Object timings = Napi::Object::New(env);
   for (const auto& [key, value] : profile.values()) timings.Set(key, value);
   out.Set("timings", timings);

@@ -178,13 +178,14 @@ void decodeSampled(Backends& backends, const VideoInput& input, const CallContex
   backends.source->decode(sampling.distinct.ids, collector);
 }
 
-void fillSample(SampleInfo& sample, const Backends& backends, const Sampling& sampling,
-                const Collector& collector) {
+void fillSample(SampleInfo& sample, const CallContext& call, const Backends& backends,
+                const Sampling& sampling, const Collector& collector) {
   sample.video = backends.source->info();
   sample.frameIds = sampling.ids;
   sample.decodeBackend = backends.source->device().name();
   sample.processBackend = backends.kernels->device().name();
   sample.fallbackReason = backends.fallbackReason;
+  sample.notes = call.notes->list();
   collector.describe(sample);
 }
 
@@ -245,7 +246,7 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
   PatchCollector collector(sampling.distinct, kernels, context, *energy, result.grid);
   decodeSampled(backends, input, call, context, sampling, collector);
   cancel->check(Stage::Process);
-  fillSample(result.sample, backends, sampling, collector);
+  fillSample(result.sample, call, backends, sampling, collector);
   result.isI = withFirstFrameRule(result.sample.isKeyFrame);
 
   result.frameScores =
@@ -295,7 +296,7 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
   decodeSampled(backends, input, call, context, sampling, collector);
   cancel->check(Stage::Process);
   backends.kernels->synchronize();
-  fillSample(result.sample, backends, sampling, collector);
+  fillSample(result.sample, call, backends, sampling, collector);
   profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
   return result;
 }

@@ -22,6 +22,7 @@ struct SampleInfo {
   std::vector<uint8_t> isKeyFrame;    // [T], the container's key flags
   std::string decodeBackend;          // "cpu" or "cuda:N"
   std::string processBackend;
+  std::vector<Note> notes;  // by code
   std::string
       fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
 };

@@ -72,6 +72,7 @@ export function fakePatchResult(
     format: 'mp4',
     backend: { decode: 'cpu', process: 'cpu' },
     fallbackReason: '',
+    notes: [],
     timings: { totalMs: 1 },
   };
 }

@@ -10,6 +10,7 @@
 #include "core/buffer.h"
 #include "core/cancel.h"
 #include "core/error.h"
+#include "core/notes.h"
 #include "core/task_pool.h"
 
 namespace cps {
@@ -174,6 +175,40 @@ TEST(CancelToken, ChecksCancelAndDeadline) {
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::Aborted);
   }
+}
+
+TEST(Notes, AreTheSameInWhateverOrderTheyCome) {
+  const auto describe = [](const Notes& notes) {
+    std::string text;
+    for (const Note& note : notes.list()) {
+      text += std::string(note.code.text()) + ":" + note.message;
+      for (const int64_t frame : note.frames) text += " " + std::to_string(frame);
+      text += "; ";
+    }
+    return text;
+  };
+  const std::vector<Note> all = {{"skipped-frames", "the third", {3}},
+                                 {"skipped-frames", "the second", {2, 8}},
+                                 {"skipped-frames", "another second", {2}},
+                                 {"skipped-frames", "a whole", {}},
+                                 {"assumed-matrix", "of all", {}}};
+  std::vector<size_t> order = {0, 1, 2, 3, 4};
+  do {
+    Notes notes;
+    for (const size_t i : order) notes.add(all[i]);
+    ASSERT_EQ(describe(notes), "assumed-matrix:of all; skipped-frames:another second 2 3 8; ");
+    Notes copy;
+    copy.add(notes);
+    ASSERT_EQ(describe(copy), describe(notes));
+  } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(Notes, CodesAreTheListedOnes) {
+  for (const std::string_view code : kNoteCodes) {
+    ASSERT_TRUE(NoteCode::named(code));
+    EXPECT_EQ(NoteCode::named(code)->text(), code);
+  }
+  EXPECT_FALSE(NoteCode::named("of-another-version"));
 }
 
 }  // namespace

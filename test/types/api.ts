@@ -11,6 +11,7 @@ import type {
   PatchMetadata,
   PatchStream,
   PatchStreamConfig,
+  ResultNote,
 } from '../../src/index.js';
 import type { OptionName } from '../../src/options.js';
 
@@ -32,6 +33,7 @@ export async function patches(): Promise<void> {
   const stream = await patchStream({ videoPath: new Uint8Array(), outputDtype: 'fp32' });
   expectType<number>()(stream.length);
   expectType<readonly number[]>()(stream.sampledFrameIds);
+  expectType<readonly ResultNote[]>()(stream.notes);
   expectType<readonly PatchMetadata[]>()(stream.metadata);
   expectType<Int32Array | undefined>()(stream.metadataTensors.fields.data);
   expectType<Float32Array | undefined>()(stream.metadataTensors.scores.data);

@@ -4,7 +4,14 @@ import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
   {
-    ignores: ['node_modules/', 'dist/', 'build*/', 'coverage/', '.cache/', 'test/fixtures/cache/'],
+    ignores: [
+      'node_modules/',
+      '**/dist/',
+      'build*/',
+      'coverage/',
+      '.cache/',
+      'test/fixtures/cache/',
+    ],
   },
   js.configs.recommended,
   {

@@ -94,31 +94,24 @@ export function checkTypeScript(file, text) {
     } else if (file.startsWith('src/')) {
       if (target.startsWith('adapters/'))
         bad.push(`${file}: src must not import an adapter (${name})`);
-      if (
-        file.startsWith('src/cli/') &&
-        target.startsWith('src/') &&
-        !target.startsWith('src/cli/') &&
-        target !== 'src/index'
-      ) {
-        bad.push(`${file}: the command uses only the public API, not ${name}`);
-      }
       const loads = /\.node$|load-binding$/.test(target);
       if (loads && !addonModules.includes(file))
         bad.push(`${file}: only ${addonModules.join(' and ')} load the addon`);
+    } else if (file.startsWith('packages/')) {
+      const own = file.split('/', 2).join('/');
+      if (name.startsWith('.') && !target.startsWith(`${own}/`))
+        bad.push(`${file}: a package uses others by name only, not ${name}`);
     }
   }
   return bad;
 }
 
 function checkTree() {
-  const list = execFileSync(
-    'git',
-    ['ls-files', '-co', '--exclude-standard', '--', 'native', 'cuda', 'src', 'adapters'],
-    {
-      cwd: root,
-      encoding: 'utf8',
-    },
-  );
+  const areas = ['native', 'cuda', 'src', 'adapters', 'packages'];
+  const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...areas], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   const files = list
     .split('\n')
     .filter((f) => /\.(h|hpp|cpp|cc|cu|cuh|ts)$/.test(f) && fs.existsSync(path.join(root, f)));
@@ -171,12 +164,15 @@ function selfTest() {
       ),
     ],
     [0, checkTypeScript('src/binding.ts', "import { loadBinding } from './load-binding.js';")],
-    [1, checkTypeScript('src/cli/main.ts', "import { native } from '../binding.js';")],
+    [
+      1,
+      checkTypeScript('packages/cli/src/a.ts', "import { native } from '../../../src/binding.js';"),
+    ],
     [
       0,
       checkTypeScript(
-        'src/cli/main.ts',
-        "import { patchStream } from '../index.js';\nimport { x } from './table.js';",
+        'packages/cli/src/a.ts',
+        "import { patchStream } from 'codec-patch-stream';\nimport { x } from './table.js';",
       ),
     ],
   ];

@@ -32,7 +32,7 @@ const commands = {
   build,
   async demo(args) {
     await build();
-    const cli = path.join(root, 'dist', 'src', 'cli', 'main.js');
+    const cli = path.join(root, 'packages', 'cli', 'dist', 'main.js');
     const sample = ['--default-video', path.join(root, 'assets', 'sample.mp4')];
     // Paths on the command line are relative to where it was typed; npm itself moves to the root.
     const cwd = process.env.INIT_CWD ?? process.cwd();

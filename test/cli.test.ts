@@ -1,4 +1,4 @@
-/** The command as a user runs it: dist/src/cli/main.js in a process of its own. */
+/** The command as a user runs it: packages/cli in a process of its own. */
 import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -27,7 +27,7 @@ afterAll(() => {
 });
 
 function command(...args: string[]): { status: number | null; stdout: string; stderr: string } {
-  const main = path.join(repoRoot, 'dist', 'src', 'cli', 'main.js');
+  const main = path.join(repoRoot, 'packages', 'cli', 'dist', 'main.js');
   return spawnSync(process.execPath, [main, ...args], { encoding: 'utf8', cwd: folder });
 }
 

@@ -160,14 +160,33 @@ test(
   3 * MINUTE,
 );
 
-test('the command', () => {
+test('the command: says what to install, and runs once that is there', () => {
   const command = path.join(project, 'node_modules', '.bin', manifest.name);
-  const out = path.join(folder, 'pictures');
-  const args = [fixturePath('h264_bpyramid.mp4'), '--frames', '4', '--out-dir', out, '--json'];
-  const text = execFileSync(command, args, { cwd: project, env, encoding: 'utf8' });
-  const summary = JSON.parse(text) as { patches: number };
-  expect(summary.patches).toBeGreaterThan(0);
-  expect(fs.existsSync(path.join(out, 'contact_sheet.png'))).toBe(true);
+  const alone = spawnSync(command, ['a.mp4'], { cwd: project, env, encoding: 'utf8' });
+  expect([alone.status, alone.stdout]).toEqual([1, '']);
+  expect(alone.stderr).toContain('npm install --save-dev codec-patch-stream-cli');
+
+  npm(['pack', '--pack-destination', folder], path.join(repoRoot, 'packages', 'cli'));
+  const tarball = path.join(folder, `codec-patch-stream-cli-${manifest.version}.tgz`);
+  npm(['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], project);
+  for (const [i, name] of [manifest.name, 'codec-patch-stream-cli'].entries()) {
+    const bin = path.join(project, 'node_modules', '.bin', name);
+    const out = path.join(folder, `pictures${i}`);
+    const args = [fixturePath('h264_bpyramid.mp4'), '--frames', '4', '--out-dir', out, '--json'];
+    const text = execFileSync(bin, args, { cwd: project, env, encoding: 'utf8' });
+    const summary = JSON.parse(text) as { patches: number };
+    expect(summary.patches).toBeGreaterThan(0);
+    expect(fs.existsSync(path.join(out, 'contact_sheet.png'))).toBe(true);
+  }
+  const failed = spawnSync(command, ['no-such.mp4'], { cwd: project, env, encoding: 'utf8' });
+  expect([failed.status, failed.stderr]).toEqual([1, expect.stringMatching(/^ERR_CPS_NOT_FOUND/)]);
+});
+
+test('few dependencies', () => {
+  const { dependencies } = JSON.parse(
+    fs.readFileSync(path.join(installed, 'package.json'), 'utf8'),
+  ) as { dependencies: Record<string, string> };
+  expect(Object.keys(dependencies).length).toBeLessThanOrEqual(3);
 });
 
 test('a machine without FFmpeg gets one command to type and exit status 1', () => {

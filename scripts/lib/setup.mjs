@@ -84,13 +84,21 @@ function snapshot(...folders) {
 /** tsc into dist/. Starting tsc to learn that nothing changed takes seconds; looking does not. */
 export async function buildTypeScript() {
   const stamp = at('build', 'typescript-built-from');
-  const wanted = snapshot('src', 'adapters');
-  const built = fs.existsSync(at('dist', 'src', 'index.js'));
+  const wanted = snapshot('src', 'adapters', 'packages/cli/src');
+  const cli = at('packages', 'cli');
+  const command = path.join(cli, 'dist', 'main.js');
+  const built = fs.existsSync(at('dist', 'src', 'index.js')) && fs.existsSync(command);
   if (built && read(stamp) === wanted) return;
   // Without its output, tsc's own memory of the last run would be wrong.
-  if (!built) fs.rmSync(at('build', 'tsbuildinfo'), { force: true });
+  if (!built) {
+    for (const name of ['tsbuildinfo', 'tsbuildinfo.cli']) {
+      fs.rmSync(at('build', name), { force: true });
+    }
+  }
   await must(run(bin('tsc'), ['-p', root]), 'The TypeScript build');
-  fs.chmodSync(at('dist', 'src', 'cli', 'main.js'), 0o755);
+  // It imports the package by its name, so the package comes first.
+  await must(run(bin('tsc'), ['-p', cli]), 'The TypeScript build of the command line');
+  for (const file of [at('dist', 'src', 'bin.js'), command]) fs.chmodSync(file, 0o755);
   fs.mkdirSync(at('build'), { recursive: true });
   fs.writeFileSync(stamp, wanted);
 }

@@ -1,6 +1,6 @@
 /** What the command prints and what goes into summary.json. */
 import Table from 'cli-table3';
-import type { PatchStream } from '../index.js';
+import type { PatchStream } from 'codec-patch-stream';
 
 /** One sampled frame of summary.json. */
 export interface FrameReport {

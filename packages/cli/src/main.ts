@@ -6,7 +6,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { inspect } from './inspect.js';
 import type { InspectOptions } from './inspect.js';
-import { AbortError, CodecPatchStreamError } from '../index.js';
+import { AbortError, CodecPatchStreamError } from 'codec-patch-stream';
 
 function whole(text: string): number {
   const value = Number(text);

@@ -1,4 +1,5 @@
 /** One native call from start to end: abort, errors, report. */
+import { onAbort } from './abort.js';
 import { native } from './binding.js';
 import type { NativeBinding, NativeCancel, NativeSampleInfo } from './binding.js';
 import { AbortError, fromNativeError } from './errors.js';
@@ -23,8 +24,7 @@ async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R
   if (signal?.aborted) throw new AbortError(signal.reason);
   const binding = native();
   const cancel = binding.createCancel();
-  const onAbort = (): void => cancel.cancel();
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const listening = signal && onAbort(signal, () => cancel.cancel());
   const timer = timeoutMs > 0 ? setTimeout(() => cancel.timeOut(), timeoutMs) : undefined;
   try {
     const result = await start(binding, cancel);
@@ -37,7 +37,7 @@ async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R
     throw fromNativeError(error, signal);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener('abort', onAbort);
+    listening?.();
   }
 }
 

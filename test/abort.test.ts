@@ -106,6 +106,26 @@ describe.each([
     after.close();
   });
 
+  test('one signal for 60 calls: one listener, no warning, and all of them hear it', async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error) => warnings.push(warning);
+    process.on('warning', onWarning);
+    const { controller, signal, listeners } = countingSignal();
+    const batch = (options: typeof OPTIONS) =>
+      Array.from({ length: 60 }, () => caught(api({ ...options, signal }).then((r) => r.close())));
+    await Promise.all(batch({ ...OPTIONS, sequenceLength: 1, readerCacheSize: 8 }));
+    expect(listeners()).toBe(0);
+    const calls = batch(OPTIONS);
+    expect(listeners()).toBe(1);
+    controller.abort();
+    for (const error of await Promise.all(calls)) expect(error).toBeInstanceOf(AbortError);
+    expect(listeners()).toBe(0);
+    // Warnings are emitted on the next tick.
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off('warning', onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test('one of many: the others finish', async () => {
     const controllers = Array.from({ length: 8 }, () => new AbortController());
     const calls = controllers.map(({ signal }) =>

@@ -222,13 +222,16 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
 // `everything`: packets that no picture refers to are not left out.
 void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, bool everything,
                         std::vector<int32_t>& open, FrameSink& sink) {
-  const std::vector<int32_t> targets = open;
+  // Not one by one as they come: that would take as long as the square of their number.
+  std::erase_if(open, [&](int32_t ordinal) {
+    const int64_t d = index_.packets[static_cast<size_t>(ordinal)].displayIndex;
+    return given_[static_cast<size_t>(d)].load() != 0;
+  });
   SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict, everything,
                          [&](int32_t ordinal, const AVFrame& frame) {
                            const int64_t d =
                                index_.packets[static_cast<size_t>(ordinal)].displayIndex;
                            given_[static_cast<size_t>(d)].store(1);
-                           std::erase(open, ordinal);
                            give(ordinal, d, frame, sink);
                          });
   const auto count = [&] {
@@ -236,7 +239,7 @@ void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, bool every
     totals_.dropped += decoder.counters().packetsDropped;
   };
   try {
-    decoder.run(packets.first, packets.last, targets);
+    decoder.run(packets.first, packets.last, open);
   } catch (const DamagedPicture&) {
     count();
     if (decoder.mayLackWhatWasDropped()) throw StrictFailure();

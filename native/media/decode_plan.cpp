@@ -33,29 +33,41 @@ DecodePlan streamPlan(const FrameIndex& index, const std::vector<int32_t>& targe
   return plan;
 }
 
-DecodePlan seekPlan(const FrameIndex& index, const std::vector<int32_t>& targets) {
+// An open GOP's leading picture needs the group before its own key: joins the last segment with
+// those before it that a start at `first` overlaps.
+void joinOverlapped(std::vector<DecodeSegment>& segments, int32_t first) {
+  size_t into = segments.size() - 1;
+  while (into > 0 && first < segments[into].first && first <= segments[into - 1].last) --into;
+  DecodeSegment& joined = segments[into];
+  for (size_t i = into + 1; i < segments.size(); ++i) {
+    const DecodeSegment& other = segments[i];
+    joined.last = std::max(joined.last, other.last);
+    joined.targets.insert(joined.targets.end(), other.targets.begin(), other.targets.end());
+  }
+  segments.resize(into + 1);
+  joined.first = std::min(joined.first, first);
+}
+
+DecodePlan seekPlan(const FrameIndex& index, const std::vector<int32_t>& targets,
+                    const PlanOptions& options) {
+  constexpr size_t kTargetsBetweenChecks = 1024;
   DecodePlan plan;
   plan.jumps = true;
+  size_t planned = 0;
   for (const int32_t target : targets) {
+    if (options.cancel && ++planned % kTargetsBetweenChecks == 0) {
+      options.cancel->check(Stage::Decode);
+    }
     const int32_t first = index.startFor(target);
     const int32_t last = lastPacketOf(index, target);
-    if (!plan.segments.empty() && first <= plan.segments.back().last) {
-      DecodeSegment& open = plan.segments.back();
-      open.targets.push_back(target);
-      open.last = std::max(open.last, last);
-      // An open GOP's leading picture needs the group before its own key: join what it overlaps.
-      while (plan.segments.size() > 1 && first < plan.segments.back().first &&
-             first <= plan.segments[plan.segments.size() - 2].last) {
-        DecodeSegment joined = std::move(plan.segments.back());
-        plan.segments.pop_back();
-        DecodeSegment& into = plan.segments.back();
-        into.last = std::max(into.last, joined.last);
-        into.targets.insert(into.targets.end(), joined.targets.begin(), joined.targets.end());
-      }
-      plan.segments.back().first = std::min(plan.segments.back().first, first);
-    } else {
+    if (plan.segments.empty() || first > plan.segments.back().last) {
       plan.segments.push_back({first, last, {target}});
+      continue;
     }
+    DecodeSegment& open = plan.segments.back();
+    open.targets.push_back(target);
+    open.last = std::max(open.last, last);
+    joinOverlapped(plan.segments, first);
   }
   return plan;
 }
@@ -80,16 +92,16 @@ DecodePlan choosePlan(const FrameIndex& index, const std::vector<int32_t>& targe
     case UniformStrategy::Stream:
       return streamPlan(index, targets);
     case UniformStrategy::Seek:
-      return seekPlan(index, targets);
+      return seekPlan(index, targets, options);
     case UniformStrategy::Auto:
       break;
   }
   if (options.autoRatio) {
     const double threshold = static_cast<double>(options.sequenceLength) * *options.autoRatio;
     const bool stream = static_cast<double>(index.display.size()) <= threshold;
-    return stream ? streamPlan(index, targets) : seekPlan(index, targets);
+    return stream ? streamPlan(index, targets) : seekPlan(index, targets, options);
   }
-  DecodePlan seek = seekPlan(index, targets);
+  DecodePlan seek = seekPlan(index, targets, options);
   DecodePlan stream = streamPlan(index, targets);
   return stream.packets() < seek.packets() ? stream : seek;
 }

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "core/cancel.h"
 #include "core/options.h"
 #include "media/frame_index.h"
 
@@ -30,6 +31,7 @@ struct PlanOptions {
   UniformStrategy strategy = UniformStrategy::Auto;
   std::optional<double> autoRatio;  // stream exactly when totalFrames <= sequenceLength * ratio
   int64_t sequenceLength = 0;
+  CancelPtr cancel;  // may be null
 };
 
 // Note [Plan]
@@ -38,7 +40,8 @@ struct PlanOptions {
 // a jump saves. Segments start at entry points and depend on nothing outside them, so they are also
 // what is decoded in parallel; segments that touch are kept apart for that, at no packet's cost.
 // 'stream' is one segment from the first packet to the last target's. 'auto' takes whichever
-// decodes fewer packets.
+// decodes fewer packets. Planning takes time that grows with targets and packets, not with their
+// product, and hears cancellation.
 DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayIndices,
                       const PlanOptions& options);
 

@@ -6,6 +6,8 @@ namespace cps {
 
 namespace {
 
+constexpr int64_t kNeverStart = std::numeric_limits<int64_t>::max();
+
 // Containers flag H.264 and HEVC pictures that are no entry points, and MPEG-4 decoders do not
 // notice. Of other codecs only a container is doubted that flags every packet (MP4 does so where
 // its table of key frames is missing).
@@ -25,6 +27,44 @@ void FrameIndex::seal() {
   keyStates_ = std::make_unique<std::atomic<uint8_t>[]>(keys.size());
   const bool known = flagsAreTrusted(*this);
   for (size_t i = 0; i < keys.size(); ++i) keyStates_[i] = known ? kGood : kUnknown;
+  leastOrders_.clear();
+  for (size_t level = 0; startCount(level) > 1; ++level) {
+    const size_t groups = (startCount(level) + kStartGroup - 1) / kStartGroup;
+    std::vector<std::atomic<int64_t>> least(groups);
+    for (size_t i = 0; i < groups; ++i) {
+      int64_t order = kNeverStart;
+      const size_t end = std::min((i + 1) * kStartGroup, startCount(level));
+      for (size_t at = i * kStartGroup; at < end; ++at) {
+        order = std::min(order, leastOrder(level, at));
+      }
+      least[i] = order;
+    }
+    leastOrders_.push_back(std::move(least));
+  }
+}
+
+// The order of a key that decoding may start at.
+int64_t FrameIndex::startOrder(size_t key) const {
+  const int64_t order = packets[static_cast<size_t>(keys[key])].order;
+  const bool bad = keyStates_[key].load(std::memory_order_relaxed) == kBad && keys[key] != 0;
+  return bad || order == kNoOrder ? kNeverStart : order;
+}
+
+int64_t FrameIndex::leastOrder(size_t level, size_t i) const {
+  return level == 0 ? startOrder(i) : leastOrders_[level - 1][i].load(std::memory_order_relaxed);
+}
+
+// The last key of groups [begin, end) of a level that may be started at for `order`.
+std::optional<size_t> FrameIndex::lastStart(size_t level, size_t begin, size_t end,
+                                            int64_t order) const {
+  for (size_t i = end; i > begin; --i) {
+    if (leastOrder(level, i - 1) > order) continue;
+    if (level == 0) return i - 1;
+    const size_t below = std::min(i * kStartGroup, startCount(level - 1));
+    const auto found = lastStart(level - 1, (i - 1) * kStartGroup, below, order);
+    if (found) return found;  // else another thread has just learnt that it is none
+  }
+  return std::nullopt;
 }
 
 size_t FrameIndex::keyPosition(int32_t ordinal) const {
@@ -44,19 +84,30 @@ bool FrameIndex::canStart(int32_t ordinal) const {
 
 void FrameIndex::setStart(int32_t ordinal, bool good) const {
   const size_t at = keyPosition(ordinal);
-  if (at < keys.size() && keys[at] == ordinal) {
-    keyStates_[at].store(good ? kGood : kBad, std::memory_order_relaxed);
+  if (at == keys.size() || keys[at] != ordinal) return;
+  const std::lock_guard<std::mutex> lock(leastMutex_);
+  keyStates_[at].store(good ? kGood : kBad, std::memory_order_relaxed);
+  size_t group = at;
+  for (size_t level = 0; level < leastOrders_.size(); ++level) {
+    group /= kStartGroup;
+    int64_t order = kNeverStart;
+    const size_t end = std::min((group + 1) * kStartGroup, startCount(level));
+    for (size_t i = group * kStartGroup; i < end; ++i) {
+      order = std::min(order, leastOrder(level, i));
+    }
+    if (leastOrders_[level][group].exchange(order, std::memory_order_relaxed) == order) return;
   }
 }
 
 int32_t FrameIndex::startFor(int32_t ordinal) const {
+  // Pictures shown before the key picture but sent after it (open GOP) need what precedes it.
   const int64_t order = packets[static_cast<size_t>(ordinal)].order;
-  auto it = std::upper_bound(keys.begin(), keys.end(), ordinal);
-  while (it != keys.begin()) {
-    const int32_t key = *--it;
-    const PacketEntry& entry = packets[static_cast<size_t>(key)];
-    // Pictures shown before the key picture but sent after it (open GOP) need what precedes it.
-    if (canStart(key) && entry.order != kNoOrder && entry.order <= order) return key;
+  auto end =
+      static_cast<size_t>(std::upper_bound(keys.begin(), keys.end(), ordinal) - keys.begin());
+  for (size_t level = 0; end > 0; ++level) {
+    const size_t begin = (end - 1) / kStartGroup * kStartGroup;
+    if (const auto found = lastStart(level, begin, end, order)) return keys[*found];
+    end = begin / kStartGroup;
   }
   return 0;
 }
@@ -83,7 +134,7 @@ void FrameIndex::measureReordering() {
 size_t FrameIndex::memoryBytes() const {
   return sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
          (display.capacity() + keys.capacity()) * sizeof(int32_t) +
-         timestampsSec.capacity() * sizeof(double) + keys.size();
+         timestampsSec.capacity() * sizeof(double) + keys.size() + keys.size() / 2;
 }
 
 }  // namespace cps

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -92,7 +94,22 @@ class FrameIndex {
   uint8_t state(int32_t ordinal) const;
 
   size_t keyPosition(int32_t ordinal) const;
+  int64_t startOrder(size_t key) const;
+  size_t startCount(size_t level) const {
+    return level == 0 ? keys.size() : leastOrders_[level - 1].size();
+  }
+  int64_t leastOrder(size_t level, size_t i) const;
+  std::optional<size_t> lastStart(size_t level, size_t begin, size_t end, int64_t order) const;
+
   mutable std::unique_ptr<std::atomic<uint8_t>[]> keyStates_;  // per element of keys
+  // Note [Starts]
+  // Where a container flags every packet, or none of the flags is true, walking back from key to
+  // key for each target takes as long as targets times packets. So keys are grouped by kStartGroup,
+  // groups likewise, and so on; each group knows the least order of the starts in it, and what need
+  // not be looked into is skipped.
+  static constexpr size_t kStartGroup = 16;
+  mutable std::vector<std::vector<std::atomic<int64_t>>> leastOrders_;
+  mutable std::mutex leastMutex_;  // of those who write
   mutable std::atomic<bool> seekBroken_{false};
 };
 

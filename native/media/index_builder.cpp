@@ -74,11 +74,12 @@ void sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
   }
 }
 
-std::vector<ByteRange> payloadRanges(AVStream& stream) {
+// Of the table's entries from `first` on.
+std::vector<ByteRange> payloadRanges(AVStream& stream, int first) {
   std::vector<ByteRange> ranges;
   const int count = avformat_index_get_entries_count(&stream);
-  ranges.reserve(static_cast<size_t>(std::max(count, 0)));
-  for (int i = 0; i < count; ++i) {
+  ranges.reserve(static_cast<size_t>(std::max(count - first, 0)));
+  for (int i = first; i < count; ++i) {
     const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
     if (entry->size > 0 && entry->pos >= 0) {
       ranges.push_back({entry->pos, entry->pos + entry->size});
@@ -162,17 +163,18 @@ class IndexBuilder {
     const int declared = tables ? avformat_index_get_entries_count(&stream) : 0;
     if (declared > call_.options.maxFrames) tooManyFrames(declared);
     index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
-    int known = -1;
+    int known = 0;
     while (demuxer_.read(*packet)) {
       if (index.packets.empty()) {
         lookAtFirst(*packet);
         checkFrameLimit(call_, *source_, index.storedWidth, index.storedHeight);
       }
       addPacket(*packet, looksInside);
-      if (tables && avformat_index_get_entries_count(&stream) != known) {
-        known = avformat_index_get_entries_count(&stream);
-        demuxer_.io().skipPayload(payloadRanges(stream));
-      }
+      if (!tables) continue;
+      // Fragments add to the table; those before have been read by then.
+      const int entries = avformat_index_get_entries_count(&stream);
+      if (entries != known) demuxer_.io().skipPayload(payloadRanges(stream, known));
+      known = entries;
     }
     if (static_cast<int64_t>(index.packets.size()) < declared || truncated_) {
       throw Error(ErrorCode::Corrupt, Stage::Index,

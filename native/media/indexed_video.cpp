@@ -104,14 +104,15 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
 }
 
 // Whether every start of the plan is an entry point; learns it from the packets themselves. Where
-// this finds flags that lie again and again, it looks at all of them: stepping back from one to the
-// next would read each packet once per target.
+// this finds flags that lie again and again, it looks at all of them up to the last target, once:
+// stepping back from one to the next would read each packet once per target.
 bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
                                 int& lies) const {
   constexpr int kManyLies = 16;
   bool good = true;
   UniqueAVPacket packet;
   for (const DecodeSegment& segment : plan.segments) {
+    if (lies >= kManyLies) break;
     if (segment.first == 0 || index_->startVerified(segment.first)) continue;
     if (!packet) packet = makePacket(Stage::Decode);
     if (!reader) reader = openReader();
@@ -145,6 +146,7 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
   plan.strategy = options_.uniformStrategy;
   plan.autoRatio = options_.uniformAutoRatio;
   plan.sequenceLength = options_.sequenceLength;
+  plan.cancel = cancel_;
   int lies = 0;
   for (;;) {
     DecodePlan result = planDecode(*index_, displayIndices, plan);

@@ -58,10 +58,14 @@ class Mp4Tables {
     return true;
   }
 
+  void checkNowAndThen() {
+    if (cancel_ && ++steps_ % 1024 == 0) cancel_->check(Stage::Open);
+  }
+
   void walk(int64_t at, int64_t end, int depth, Claims& claims) {
     while (at + 8 <= end) {
       std::array<uint8_t, 16> head;
-      if (cancel_ && ++boxes_ % 1024 == 0) cancel_->check(Stage::Open);
+      checkNowAndThen();
       if (!read(at, head.data(), 8)) return;
       int64_t bytes = be32(head.data()), header = 8;
       if (bytes == 1) {
@@ -93,18 +97,35 @@ class Mp4Tables {
   // Boxes whose contents FFmpeg reads as boxes from a place that depends on the codec: no table has
   // business there.
   void refuseTablesIn(const Box& box) {
-    std::array<uint8_t, 8> p;
-    for (int64_t at = box.payload; at + 8 <= box.end && read(at, p.data(), 8); ++at) {
-      const std::string_view type(reinterpret_cast<const char*>(p.data()) + 4, 4);
-      if (type != "stsz" && type != "stz2" && type != "trun" && type != "stbl" && type != "cmov") {
-        continue;
+    constexpr size_t kChunk = 256 * 1024, kHead = 8;
+    std::vector<uint8_t> chunk(
+        static_cast<size_t>(std::clamp<int64_t>(box.end - box.payload, 0, kChunk)));
+    for (int64_t at = box.payload; at + static_cast<int64_t>(kHead) <= box.end;) {
+      if (cancel_) cancel_->check(Stage::Open);
+      const auto wanted =
+          static_cast<size_t>(std::min(box.end - at, static_cast<int64_t>(chunk.size())));
+      const size_t got = source_.readAt(at, chunk.data(), wanted);
+      if (got < kHead) return;
+      for (size_t i = 0; i + kHead <= got; ++i) {
+        refuseTable(box, chunk.data() + i, box.end - at - static_cast<int64_t>(i));
       }
-      const int64_t bytes = be32(p.data());
-      if (bytes <= 1 || (bytes >= 8 && bytes <= box.end - at)) {
-        throw Error(ErrorCode::Corrupt, Stage::Open,
-                    where() + " has a sample table inside '" + std::string(box.type) +
-                        "', where none belongs. The file is damaged.");
-      }
+      at += static_cast<int64_t>(got - kHead + 1);
+    }
+  }
+
+  // `head` is the beginning of a box, if it is one; `room` what is left of `box`.
+  void refuseTable(const Box& box, const uint8_t* head, int64_t room) {
+    const uint8_t first = head[4];
+    if (first != 's' && first != 't' && first != 'c') return;
+    const std::string_view type(reinterpret_cast<const char*>(head) + 4, 4);
+    if (type != "stsz" && type != "stz2" && type != "trun" && type != "stbl" && type != "cmov") {
+      return;
+    }
+    const int64_t bytes = be32(head);
+    if (bytes <= 1 || (bytes >= 8 && bytes <= room)) {
+      throw Error(ErrorCode::Corrupt, Stage::Open,
+                  where() + " has a sample table inside '" + std::string(box.type) +
+                      "', where none belongs. The file is damaged.");
     }
   }
 
@@ -166,6 +187,7 @@ class Mp4Tables {
       const int64_t runs = std::min<int64_t>(be32(p.data() + 4), (box.end - box.payload - 8) / 12);
       int64_t first = 0, samples = 0;
       for (int64_t i = 0; i <= runs; ++i) {
+        checkNowAndThen();
         int64_t next = claims.chunks + 1;
         if (i < runs) {
           if (!read(box.payload + 8 + i * 12, p.data(), 12)) break;
@@ -209,7 +231,7 @@ class Mp4Tables {
   ByteSource& source_;
   const int64_t size_, maxBytes_;
   const CancelPtr& cancel_;
-  int64_t boxes_ = 0;
+  int64_t steps_ = 0;
   int64_t entries_ = 0;
   std::array<uint8_t, kWindow> window_;
   int64_t windowAt_ = 0, windowSize_ = 0;

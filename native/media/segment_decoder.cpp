@@ -80,8 +80,10 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   inside_.clear();
   giveOutHeld();
   if (given_ == targets_.size()) return;
+  std::vector<int32_t> failures = damaged_;
+  std::sort(failures.begin(), failures.end());
   for (const int32_t target : targets_) {
-    const bool failed = std::find(damaged_.begin(), damaged_.end(), target) != damaged_.end();
+    const bool failed = std::binary_search(failures.begin(), failures.end(), target);
     if (failed || isSpoilt(target)) throw DamagedPicture{target, "its data cannot be decoded"};
   }
   throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
@@ -165,10 +167,11 @@ void SegmentDecoder::giveOutHeld() {
 }
 
 bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
-  const auto spoils = [&](int32_t bad) { return damageReaches(index_, bad, ordinal); };
-  const auto leadsOver = [&](int32_t entry) {
-    return entry < ordinal && index_.startFor(ordinal) < entry;
+  const int32_t start = index_.startFor(ordinal);
+  const auto spoils = [&](int32_t bad) {
+    return bad >= start && bad <= ordinal && damageReaches(index_, bad, ordinal);
   };
+  const auto leadsOver = [&](int32_t entry) { return entry < ordinal && start < entry; };
   return std::any_of(damaged_.begin(), damaged_.end(), spoils) ||
          std::any_of(lostBefore_.begin(), lostBefore_.end(), leadsOver);
 }

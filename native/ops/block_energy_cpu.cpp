@@ -93,7 +93,7 @@ uint8_t partialCell(const LumaRows& luma, const uint8_t* src, int32_t height, in
 // Flips only say at which end of the stored picture the cells start, and a transposed picture has
 // the transposed cells; so the samples are read in stored order whatever the orientation.
 void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& frame,
-                  const CellGrid& grid, uint8_t* out) {
+                  const CellGrid& grid, uint8_t* out, const CancelToken* cancel) {
   const ColorCoeffs coeffs = makeColorCoeffs(frame);
   const Orientation& o = frame.orientation;
   const int32_t rows = o.swapXY ? grid.cols : grid.rows, cols = o.swapXY ? grid.rows : grid.cols;
@@ -102,6 +102,7 @@ void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fr
   const auto transposed = scratch.take(o.swapXY ? static_cast<size_t>(grid.cells()) : 1);
   uint8_t* cells = o.swapXY ? transposed.as<uint8_t>() : out;
   for (int32_t row = 0; row < rows; row++, cells += cols) {
+    if (cancel) cancel->check(Stage::Process);
     const int32_t begin = row * cell, end = std::min(begin + cell, frame.height);
     const int32_t height = end - begin;
     const uint8_t* src = luma.rows(o.flipY ? frame.height - end : begin, height);
@@ -130,7 +131,8 @@ void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fr
 }
 
 void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur,
-                   const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual) {
+                   const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual,
+                   const CancelToken* cancel) {
   constexpr int64_t kReadable = 64;  // bytes a vector may read behind a row
   const int64_t rows = grid.rows, cols = grid.cols;
   const int64_t stride = roundUp(kMatchRadius + cols + kMatchRadius + kReadable, 64);
@@ -150,6 +152,7 @@ void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur
   row.prevStride = stride;
   row.cols = grid.cols;
   for (int32_t block = 0; block < grid.blockRows; block++) {
+    if (cancel) cancel->check(Stage::Process);
     const int64_t y = int64_t{block} * kMatchBlock;
     row.rows = static_cast<int32_t>(std::min<int64_t>(kMatchBlock, rows - y));
     row.cur = cur + y * cols;
@@ -212,7 +215,7 @@ EnergyTables makeEnergyTables(const uint8_t* motion2, const uint8_t* residual,
 // every sum runs in the order of Note [Block scores].
 void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* motion2,
                     const uint8_t* residual, const CellGrid& cells, const PatchGrid& grid,
-                    double energyPct, float* scores) {
+                    double energyPct, float* scores, const CancelToken* cancel) {
   const EnergyTables tables = makeEnergyTables(motion2, residual, cells, energyPct);
   const int32_t cols = cells.cols;
   // energy[x][4 rows], sums[j][4 rows], and each patch column's weights with its first cell.
@@ -233,6 +236,7 @@ void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* mo
   std::fill(scores, scores + int64_t{grid.rows} * grid.cols, 0.0f);
   int32_t firstPatch = 0;  // the first patch row that has not ended yet
   for (int32_t by = 0; by < cells.blockRows; by++) {
+    if (cancel) cancel->check(Stage::Process);
     const int32_t y0 = by * kMatchBlock, height = std::min(kMatchBlock, cells.rows - y0);
     const uint8_t* motion = motion2 + int64_t{by} * cells.blockCols;
     const uint8_t* rows[kMatchBlock];

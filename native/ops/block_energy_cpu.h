@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "core/cancel.h"
 #include "ops/frame_view.h"
 #include "ops/geometry.h"
 #include "ops/scratch.h"
@@ -9,13 +10,15 @@
 
 namespace cps {
 
-// Energy 'block' on the CPU; contracts in kernels.h.
+// Energy 'block' on the CPU; contracts in kernels.h. `cancel` may be null; it is heard at each row
+// of cells or blocks, since one picture may be very large.
 void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& frame,
-                  const CellGrid& grid, uint8_t* out);
+                  const CellGrid& grid, uint8_t* out, const CancelToken* cancel);
 void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur,
-                   const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual);
+                   const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual,
+                   const CancelToken* cancel);
 void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* motion2,
                     const uint8_t* residual, const CellGrid& cells, const PatchGrid& grid,
-                    double energyPct, float* scores);
+                    double energyPct, float* scores, const CancelToken* cancel);
 
 }  // namespace cps

@@ -24,20 +24,18 @@ class CpuKernels final : public Kernels {
   std::shared_ptr<MemoryResource> memory() const override { return hostMemory(); }
 
   void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) override {
-    checkCancel();
-    lumaCellsCpu(ops_, scratch_, frame, grid, out);
+    lumaCellsCpu(ops_, scratch_, frame, grid, out, config_.cancel.get());
   }
 
   void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid, uint8_t* motion2,
                   uint8_t* residual) override {
-    checkCancel();
-    blockMatchCpu(ops_, scratch_, cur, prev, grid, motion2, residual);
+    blockMatchCpu(ops_, scratch_, cur, prev, grid, motion2, residual, config_.cancel.get());
   }
 
   void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
                    const PatchGrid& grid, double energyPct, float* scores) override {
-    checkCancel();
-    blockScoresCpu(ops_, scratch_, motion2, residual, cells, grid, energyPct, scores);
+    blockScoresCpu(ops_, scratch_, motion2, residual, cells, grid, energyPct, scores,
+                   config_.cancel.get());
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
@@ -68,6 +66,7 @@ class CpuKernels final : public Kernels {
   void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
                       float* unitScores) override {
     for (int32_t t = 0; t < frames; t++) {
+      checkCancel();
       const float* frame = scores + static_cast<int64_t>(t) * grid.perFrame();
       for (int32_t i = 0; i < grid.rows / 2; i++) {
         for (int32_t j = 0; j < grid.cols / 2; j++) {
@@ -78,11 +77,11 @@ class CpuKernels final : public Kernels {
   }
 
   void topK(const TopKInput& input, int32_t* indices) override {
-    checkCancel();
     std::vector<uint64_t> keys;
     keys.reserve(input.frameIsI.size() * static_cast<size_t>(input.unitsPerFrame));
     int32_t index = 0;
     for (size_t t = 0; t < input.frameIsI.size(); t++) {
+      checkCancel();
       for (int32_t u = 0; u < input.unitsPerFrame; u++, index++) {
         const float score = input.unitScores[index] + input.frameBoost[t];
         keys.push_back(unitKey(input.frameIsI[t] != 0, score, index));

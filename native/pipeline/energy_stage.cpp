@@ -1,5 +1,6 @@
 #include "pipeline/energy_stage.h"
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -24,6 +25,11 @@ class PairwiseStage : public EnergyStage {
     ready_.assign(count, false);
     maps_.resize(count);
     started_.assign(frames, false);
+    // Positions ascend with the pictures, each picture's in a row.
+    for (size_t t = 0; t < frames; ++t) {
+      if (static_cast<size_t>(distinct_[t]) == firstOf_.size()) firstOf_.push_back(t);
+    }
+    firstOf_.push_back(frames);
   }
 
   void addFrame(int32_t distinct, const FrameView& frame) final {
@@ -34,7 +40,9 @@ class PairwiseStage : public EnergyStage {
       std::lock_guard lock(mutex_);
       maps_[d] = std::move(map);
       ready_[d] = true;
-      for (size_t t = 0; t < distinct_.size(); ++t) {
+      // Pairs that this picture is part of: its own positions, and the one behind them.
+      const size_t end = std::min(firstOf_[d + 1] + 1, distinct_.size());
+      for (size_t t = firstOf_[d]; t < end; ++t) {
         const auto cur = static_cast<size_t>(distinct_[t]);
         const size_t prev = t == 0 ? cur : static_cast<size_t>(distinct_[t - 1]);
         if (started_[t] || !ready_[cur] || !ready_[prev]) continue;
@@ -90,6 +98,7 @@ class PairwiseStage : public EnergyStage {
 
   std::mutex mutex_;
   std::vector<int32_t> distinct_;  // of each position
+  std::vector<size_t> firstOf_;    // first position of each distinct frame, then their number
   std::vector<bool> ready_;        // per distinct frame
   std::vector<bool> started_;      // per position
   std::vector<Buffer> maps_;       // per distinct frame; written under the lock, read when ready

@@ -139,8 +139,8 @@ class RgbCollector final : public Collector {
     const Profile::Scope scope(profile_, "convertMs");
     const size_t bytes =
         size_t{3} * static_cast<size_t>(result_.width) * static_cast<size_t>(result_.height);
-    for (size_t t = 0; t < distinct_.ofPosition.size(); ++t) {
-      if (static_cast<size_t>(distinct_.ofPosition[t]) != d) continue;
+    const auto [begin, end] = distinct_.positionsOf(d);
+    for (size_t t = begin; t < end; ++t) {
       kernels_.toRgb(frame.view, result_.height, result_.width,
                      result_.frames.as<uint8_t>() + t * bytes);
     }

@@ -27,6 +27,13 @@ DistinctFrames distinctFrames(std::span<const int64_t> sampledIds) {
   return out;
 }
 
+std::pair<size_t, size_t> DistinctFrames::positionsOf(size_t distinct) const {
+  const auto [begin, end] =
+      std::equal_range(ofPosition.begin(), ofPosition.end(), static_cast<int32_t>(distinct));
+  return {static_cast<size_t>(begin - ofPosition.begin()),
+          static_cast<size_t>(end - ofPosition.begin())};
+}
+
 std::vector<uint8_t> withFirstFrameRule(std::span<const uint8_t> isKeyFrame) {
   std::vector<uint8_t> flags(isKeyFrame.begin(), isKeyFrame.end());
   const bool any = std::any_of(flags.begin(), flags.end(), [](uint8_t f) { return f != 0; });

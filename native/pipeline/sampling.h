@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace cps {
@@ -13,7 +14,9 @@ std::vector<int64_t> sampleFrameIds(int64_t totalFrames, int64_t sequenceLength)
 // The distinct ids, ascending, and for every sampled position the index of its id among them.
 struct DistinctFrames {
   std::vector<int64_t> ids;
-  std::vector<int32_t> ofPosition;  // [T]
+  std::vector<int32_t> ofPosition;  // [T], ascending
+  // Positions [begin, end) are those of one distinct frame.
+  std::pair<size_t, size_t> positionsOf(size_t distinct) const;
 };
 DistinctFrames distinctFrames(std::span<const int64_t> sampledIds);
 

@@ -1,6 +1,7 @@
 // The decode plan against brute force over made-up streams.
 
 #include <algorithm>
+#include <ctime>
 #include <future>
 #include <random>
 #include <set>
@@ -170,6 +171,112 @@ TEST(DecodePlan, BadEntryPointsAndBrokenSeekingAreRespected) {
     const cps::DecodePlan plan = cps::planDecode(*index, targets, options);
     ASSERT_EQ(plan.segments.size(), 1u);
     EXPECT_EQ(plan.segments[0].first, 0);
+  }
+}
+
+double cpuSeconds() {
+  timespec now = {};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+// MP4 without a table of key frames: every packet has the flag, and only the first is an entry
+// point. Walking back from each target took 10^10 steps here.
+TEST(DecodePlan, FlagsThatAllLieCostNoMoreThanPacketsAndTargets) {
+  constexpr int kPackets = 200'000, kTargets = 50'000;
+  cps::FrameIndex index;
+  index.parameters.reset(avcodec_parameters_alloc());
+  index.parameters->codec_id = AV_CODEC_ID_H264;
+  for (int i = 0; i < kPackets; ++i) {
+    cps::PacketEntry entry;
+    entry.pts = entry.order = i;
+    entry.displayIndex = i;
+    entry.key = true;
+    index.packets.push_back(entry);
+    index.display.push_back(i);
+    index.keys.push_back(i);
+  }
+  index.seal();
+  const std::vector<int64_t> targets = sampled(kPackets, kTargets);
+  const double start = cpuSeconds();
+  for (int i = 1; i < kPackets; ++i) index.setStart(i, false);
+  cps::PlanOptions options;
+  options.strategy = cps::UniformStrategy::Seek;
+  const cps::DecodePlan plan = cps::planDecode(index, targets, options);
+  EXPECT_LT(cpuSeconds() - start, 5);
+  ASSERT_EQ(plan.segments.size(), 1u);
+  EXPECT_EQ(plan.segments[0].first, 0);
+  EXPECT_EQ(plan.segments[0].targets.size(), targets.size());
+}
+
+// Segments of one packet each, and a last target that needs all of them: joining them one by one
+// moved every target as often as there were segments.
+TEST(DecodePlan, JoiningManySegmentsCostsNoMoreThanTheirTargets) {
+  constexpr int kPackets = 400'000;
+  cps::FrameIndex index;
+  index.parameters.reset(avcodec_parameters_alloc());
+  index.parameters->codec_id = AV_CODEC_ID_MPEG2VIDEO;
+  for (int i = 0; i < kPackets; ++i) {
+    cps::PacketEntry entry;
+    entry.key = i + 1 < kPackets;
+    // The last picture is shown right after the first.
+    entry.order = entry.key ? 2 * i : 1;
+    entry.displayIndex = entry.key ? i + (i > 0) : 1;
+    index.packets.push_back(entry);
+    if (entry.key) index.keys.push_back(i);
+  }
+  index.display.resize(kPackets);
+  for (int i = 0; i < kPackets; ++i) {
+    index.display[static_cast<size_t>(index.packets[static_cast<size_t>(i)].displayIndex)] = i;
+  }
+  index.seal();
+  std::vector<int64_t> targets;
+  for (int i = 0; i < kPackets; ++i) targets.push_back(i);
+  cps::PlanOptions options;
+  options.strategy = cps::UniformStrategy::Seek;
+  const double start = cpuSeconds();
+  const cps::DecodePlan plan = cps::planDecode(index, targets, options);
+  EXPECT_LT(cpuSeconds() - start, 5);
+  ASSERT_EQ(plan.segments.size(), 1u);
+  ASSERT_EQ(plan.segments[0].targets.size(), targets.size());
+  EXPECT_TRUE(std::is_sorted(plan.segments[0].targets.begin(), plan.segments[0].targets.end()));
+}
+
+TEST(DecodePlan, HearsCancellation) {
+  std::mt19937 random(8);
+  const auto index = randomStream(random, 5000);
+  std::vector<int64_t> targets;
+  for (int i = 0; i < 5000; ++i) targets.push_back(i);
+  cps::PlanOptions options;
+  options.strategy = cps::UniformStrategy::Seek;
+  options.cancel = std::make_shared<cps::CancelToken>();
+  options.cancel->cancel();
+  EXPECT_EQ(errorOf([&] { cps::planDecode(*index, targets, options); }).substr(0, 9), "ABORT_ERR");
+}
+
+// Against the definition, while entry points are learnt to be none.
+TEST(FrameIndex, StartsAreTheLatestThatCanBe) {
+  std::mt19937 random(9);
+  for (int round = 0; round < 40; ++round) {
+    const int total = 1 + static_cast<int>(random() % 900);
+    const auto index = randomStream(random, total);
+    std::set<int32_t> bad;
+    for (int step = 0; step < 4; ++step) {
+      for (int32_t target = 0; target < total; ++target) {
+        int32_t expected = 0;
+        for (const int32_t key : index->keys) {
+          const bool before = index->packets[static_cast<size_t>(key)].order <=
+                              index->packets[static_cast<size_t>(target)].order;
+          if (key <= target && before && !bad.contains(key)) expected = std::max(expected, key);
+        }
+        ASSERT_EQ(index->startFor(target), expected) << "target " << target;
+      }
+      for (const int32_t key : index->keys) {
+        if (key == 0 || random() % 3 != 0) continue;
+        index->setStart(key, false);
+        bad.insert(key);
+      }
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
 #include <numeric>
 #include <random>
 
@@ -47,6 +48,45 @@ TEST(Sampling, DistinctFramesMapsEveryPosition) {
   for (size_t t = 0; t < ids.size(); ++t) {
     EXPECT_EQ(d.ids[static_cast<size_t>(d.ofPosition[t])], ids[t]);
   }
+}
+
+TEST(Sampling, PositionsOfAPictureLieInARow) {
+  const DistinctFrames d = distinctFrames(std::vector<int64_t>{0, 0, 1, 3, 3, 3, 4});
+  EXPECT_EQ(d.positionsOf(0), (std::pair<size_t, size_t>{0, 2}));
+  EXPECT_EQ(d.positionsOf(1), (std::pair<size_t, size_t>{2, 3}));
+  EXPECT_EQ(d.positionsOf(2), (std::pair<size_t, size_t>{3, 6}));
+  EXPECT_EQ(d.positionsOf(3), (std::pair<size_t, size_t>{6, 7}));
+}
+
+// CPU seconds of an energy for `frames` pictures, each at `repeats` positions.
+double energySeconds(int32_t frames, int32_t repeats) {
+  const auto kernels = cpuKernels();
+  const PatchGrid grid = makePatchGrid(16, 16, 28 * 28, 28 * 28, 14);
+  std::vector<int32_t> positions;
+  for (int32_t d = 0; d < frames; ++d) positions.insert(positions.end(), repeats, d);
+  Profile profile;
+  const auto energy = makeEnergyStage(defaultPatch(), grid, positions, *kernels, profile);
+  std::vector<uint8_t> luma(256);
+  FrameView view;
+  view.width = view.height = 16;
+  view.planes = 1;
+  view.bitDepth = 8;
+  view.plane[0] = {luma.data(), 16, 1, 0};
+  const auto now = [] {
+    timespec time = {};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  const double start = now();
+  for (int32_t d = 0; d < frames; ++d) energy->addFrame(d, view);
+  return now() - start;
+}
+
+// Each picture looked at every position: at 60,000 of them that took most of a call.
+TEST(EnergyStage, APictureCostsTheSameHoweverManyThereAre) {
+  const double few = energySeconds(2'000, 1) / 2'000;
+  EXPECT_LT(energySeconds(60'000, 1) / 60'000, 3 * few + 5e-6);
+  EXPECT_LT(energySeconds(100, 600) / 60'000, 3 * few + 5e-6);
 }
 
 TEST(Sampling, FirstFrameIsIWhenNoneIs) {

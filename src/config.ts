@@ -73,8 +73,9 @@ export interface DecodeConfig {
   /**
    * A folder (made when missing) where frame indexes are kept for the next process, one small
    * file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts
-   * only for the same path, size and modification time; a file that cannot be written is left
-   * out.
+   * only for the same path, size and modification time, and only where its file belongs to you,
+   * to root or to the owner of the video. A folder that cannot be used costs no call: it is left
+   * out, with the note 'index-not-kept'.
    */
   readonly readerCacheDir?: string | undefined;
   /**
@@ -93,9 +94,10 @@ export interface DecodeConfig {
    */
   readonly maxFrames?: number | undefined;
   /**
-   * Memory that one call may take for the frames it keeps and its result together; checked
-   * before they are allocated, ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and
-   * 9007199254740991. Default: 4 GiB.
+   * Memory that one call may take for the frames it keeps and its result together, and for what
+   * the video's frame index takes beyond 16 MiB (some 200,000 frames); checked before they are
+   * allocated, ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and 9007199254740991. Default: 4
+   * GiB.
    */
   readonly maxMemoryBytes?: number | undefined;
   /**

@@ -180,8 +180,9 @@ export const OPTIONS = {
     doc:
       'A folder (made when missing) where frame indexes are kept for the next process, one small ' +
       "file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts " +
-      'only for the same path, size and modification time; a file that cannot be written is left ' +
-      'out.',
+      'only for the same path, size and modification time, and only where its file belongs to you, ' +
+      'to root or to the owner of the video. A folder that cannot be used costs no call: it is left ' +
+      "out, with the note 'index-not-kept'.",
     impact:
       'The first call of a process on a known file skips the pass over it; most for transport ' +
       'streams, AVI, raw streams and VP9, least for MP4, whose own tables say nearly everything.',
@@ -356,8 +357,9 @@ export const OPTIONS = {
     max: Number.MAX_SAFE_INTEGER,
     defaultText: '4 GiB',
     doc:
-      'Memory that one call may take for the frames it keeps and its result together; checked ' +
-      'before they are allocated, ERR_CPS_OUT_OF_MEMORY.',
+      'Memory that one call may take for the frames it keeps and its result together, and for what ' +
+      "the video's frame index takes beyond 16 MiB (some 200,000 frames); checked before they are " +
+      'allocated, ERR_CPS_OUT_OF_MEMORY.',
   }),
   timeoutMs: integer({
     apis: BOTH,

@@ -96,6 +96,23 @@ describe('timeoutMs', () => {
     expect(performance.now() - started).toBeGreaterThan(95);
   });
 
+  test('ends the scan of a header that is gigabytes long', async () => {
+    const videoPath = path.join(folder, 'meta.mp4');
+    const head = Buffer.alloc(32);
+    head.writeUInt32BE(16, 0);
+    head.write('ftypisom', 4);
+    head.writeUInt32BE(1, 16); // a size of 64 bits follows the type
+    head.write('meta', 20);
+    head.writeBigUInt64BE(BigInt(3 * 1024 ** 3 - 16), 24);
+    fs.writeFileSync(videoPath, head);
+    fs.truncateSync(videoPath, 3 * 1024 ** 3); // sparse
+    const called = performance.now();
+    const error = await errorOf(decodeOnly({ videoPath, backend: 'cpu', timeoutMs: 200 }));
+    expect(error).toMatchObject({ code: 'ERR_CPS_TIMEOUT' });
+    expect(performance.now() - called).toBeLessThan(1500);
+    fs.rmSync(videoPath);
+  });
+
   test('and abort: also while a call waits for a thread', async () => {
     const stop = new AbortController();
     let ended = 0;

@@ -331,7 +331,11 @@ describe('of a real video', () => {
     expect(fs.readdirSync(cacheDir)).toHaveLength(1);
     expect(fromDisk.timings).toMatchObject({ indexFromDisk: 1 });
     expect(fromDisk.patches.data).toEqual(first?.patches.data);
-    [...results, fromDisk].forEach((result) => result.close());
+    // A folder that cannot be made is no reason to fail.
+    const nowhere = await patchStream({ ...base, readerCacheDir: '/proc/none/below' });
+    expect(nowhere.patches.data).toEqual(first?.patches.data);
+    expect(nowhere.notes).toMatchObject([{ code: 'index-not-kept' }]);
+    [...results, fromDisk, nowhere].forEach((result) => result.close());
     fs.rmSync(cacheDir, { recursive: true });
   });
 

@@ -41,6 +41,7 @@ class NvdecSource final : public FrameSource {
         });
     video_.checkUnchanged();
   }
+  bool forgetStoredIndex() override { return video_.forgetStoredIndex(); }
 
  private:
   void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink) {

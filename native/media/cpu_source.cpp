@@ -53,6 +53,7 @@ class CpuSource final : public FrameSource {
   Device device() const override { return Device::cpu(); }
   const VideoInfo& info() const override { return index_.info; }
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override;
+  bool forgetStoredIndex() override { return video_.forgetStoredIndex(); }
 
  private:
   // One thread's tools, kept from segment to segment.

@@ -131,6 +131,17 @@ void FrameIndex::measureReordering() {
   reorderDepth = std::min(reorderDepth, kMaxDepth);
 }
 
+void FrameIndex::setShownSize() {
+  info.width = orientation.swapXY ? storedHeight : storedWidth;
+  info.height = orientation.swapXY ? storedWidth : storedHeight;
+}
+
+int64_t FrameIndex::countedBytes(size_t packets) {
+  constexpr int64_t kFree = 16 << 20;
+  constexpr size_t kPerPacket = sizeof(PacketEntry) + 2 * sizeof(int32_t) + sizeof(double) + 2;
+  return std::max<int64_t>(0, static_cast<int64_t>(packets * kPerPacket) - kFree);
+}
+
 size_t FrameIndex::memoryBytes() const {
   return sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
          (display.capacity() + keys.capacity()) * sizeof(int32_t) +

@@ -65,6 +65,7 @@ class FrameIndex {
   std::vector<int32_t> keys;          // ordinals of packets with the key flag
   std::vector<double> timestampsSec;  // [totalFrames]
   Notes notes;                        // what building it found
+  bool stored = false;                // read from disk: Note [Index files] in index_file.h
 
   // MP4, QuickTime and their kin.
   bool isMp4() const { return info.format.compare(0, 4, "mov,") == 0; }
@@ -83,9 +84,14 @@ class FrameIndex {
   void setSeekBroken() const { seekBroken_.store(true, std::memory_order_relaxed); }
 
   size_t memoryBytes() const;
+  // What an index of so many packets takes of a call's maxMemoryBytes: that of an ordinary video is
+  // part of what every call needs.
+  static int64_t countedBytes(size_t packets);
 
   // Called once when packets, keys and display are complete.
   void seal();
+  // Fills width and height of `info` from the stored size and the orientation.
+  void setShownSize();
   // Fills reorderDepth from the packets' order.
   void measureReordering();
 
@@ -122,6 +128,11 @@ struct MediaServices;
 // naming the limit.
 FrameIndexPtr buildFrameIndex(const std::shared_ptr<ByteSource>& source, const CallContext& call,
                               const MediaServices& services);
+
+// What opening the file and its first packet tell: everything of an index that comes before the
+// packets. nullptr: no packet. `declared`: packets that the container's tables list.
+FrameIndexPtr readStreamHead(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                             int64_t& declared);
 
 // Decodes the whole stream and fills trust, order, displayIndex and display from what came out.
 void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,

@@ -65,6 +65,9 @@ class FrameSource {
   // and gives each to the sink. Throws Error(Corrupt) naming the frame when one cannot be had:
   // never a neighbour, never a damaged picture.
   virtual void decode(std::span<const int64_t> displayIndices, FrameSink& sink) = 0;
+  // Whether this source worked by an index from disk, which may be what is wrong (Note [Index
+  // files] in index_file.h); it is forgotten then.
+  virtual bool forgetStoredIndex() { return false; }
 };
 
 }  // namespace cps

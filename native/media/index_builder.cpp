@@ -130,6 +130,15 @@ class IndexBuilder {
     return index_;
   }
 
+  std::shared_ptr<FrameIndex> readHead(int64_t& declared) {
+    readHeaders();
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    if (!demuxer_.read(*packet)) return nullptr;
+    lookAtFirst(*packet);
+    declared = avformat_index_get_entries_count(&demuxer_.stream());
+    return index_;
+  }
+
  private:
   void readHeaders() {
     FrameIndex& index = *index_;
@@ -162,6 +171,7 @@ class IndexBuilder {
     const bool tables = index.isMp4() && !looksInside;
     const int declared = tables ? avformat_index_get_entries_count(&stream) : 0;
     if (declared > call_.options.maxFrames) tooManyFrames(declared);
+    checkMemory(declared);
     index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
     int known = 0;
     while (demuxer_.read(*packet)) {
@@ -229,9 +239,9 @@ class IndexBuilder {
     // Until the order is known this only marks which packets show a picture.
     entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
     index_->packets.push_back(entry);
-    if (static_cast<int64_t>(index_->packets.size()) > call_.options.maxFrames) {
-      tooManyFrames(static_cast<int64_t>(index_->packets.size()));
-    }
+    const auto count = static_cast<int64_t>(index_->packets.size());
+    if (count > call_.options.maxFrames) tooManyFrames(count);
+    if (count % 1024 == 0) checkMemory(count);
   }
 
   // Pictures that the packet shows; 2 stands for several, or for what only decoding tells.
@@ -248,6 +258,16 @@ class IndexBuilder {
                 "'" + source_->describe() + "' has " + std::to_string(count) +
                     " frames or more; maxFrames = " + std::to_string(call_.options.maxFrames) +
                     ".");
+  }
+
+  void checkMemory(int64_t packets) const {
+    if (FrameIndex::countedBytes(static_cast<size_t>(packets)) <= call_.options.maxMemoryBytes)
+      return;
+    throw Error(ErrorCode::OutOfMemory, Stage::Index,
+                "The frame index of '" + source_->describe() + "' with " + std::to_string(packets) +
+                    " frames or more takes more than maxMemoryBytes = " +
+                    std::to_string(call_.options.maxMemoryBytes) +
+                    " allows; raise maxMemoryBytes or cut the video.");
   }
 
   void collectKeys() {
@@ -339,9 +359,7 @@ class IndexBuilder {
   void fillInfo() {
     FrameIndex& index = *index_;
     VideoInfo& info = index.info;
-    const bool turned = index.orientation.swapXY;
-    info.width = turned ? index.storedHeight : index.storedWidth;
-    info.height = turned ? index.storedWidth : index.storedHeight;
+    index.setShownSize();
     info.totalFrames = static_cast<int64_t>(index.display.size());
     const AVRational declared = demuxer_.stream().avg_frame_rate;
     // Where the container declares a rate it is what other tools report; transport streams and raw
@@ -406,6 +424,11 @@ class IndexBuilder {
 FrameIndexPtr buildFrameIndex(const std::shared_ptr<ByteSource>& source, const CallContext& call,
                               const MediaServices& services) {
   return IndexBuilder(source, call).build(services);
+}
+
+FrameIndexPtr readStreamHead(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                             int64_t& declared) {
+  return IndexBuilder(source, call).readHead(declared);
 }
 
 }  // namespace cps

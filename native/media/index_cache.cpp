@@ -46,6 +46,18 @@ FrameIndexPtr IndexCache::get(const FileIdentity& identity, int64_t capacity,
   return index;
 }
 
+void IndexCache::drop(const FileIdentity& identity, const FrameIndexPtr& index) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  entries_.remove_if([&](const Entry& entry) {
+    return entry.index == index && entry.index != nullptr && entry.identity == identity;
+  });
+}
+
+bool IndexCache::isFirstUseOf(const std::string& folder) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return folders_.insert(folder).second;
+}
+
 size_t IndexCache::size() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return entries_.size();

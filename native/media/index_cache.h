@@ -5,6 +5,8 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 
 #include "core/cancel.h"
 #include "media/byte_source.h"
@@ -24,6 +26,10 @@ class IndexCache {
   // of `build` go to the caller that ran it; a waiting caller then builds itself.
   FrameIndexPtr get(const FileIdentity& identity, int64_t capacity, const CancelPtr& cancel,
                     const Build& build);
+  // Forgets this index, if it is the one that is kept.
+  void drop(const FileIdentity& identity, const FrameIndexPtr& index);
+  // Whether this folder of index files is used for the first time.
+  bool isFirstUseOf(const std::string& folder);
   size_t size() const;
   void clear();
 
@@ -34,6 +40,7 @@ class IndexCache {
   };
 
   mutable std::mutex mutex_;
+  std::set<std::string> folders_;
   std::condition_variable built_;
   std::list<Entry> entries_;  // the most recently used first
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cmath>
 #include <concepts>
 #include <cstring>
 #include <limits>
@@ -43,9 +44,11 @@ class Reader {
  public:
   static constexpr bool kReads = true;
 
-  explicit Reader(std::span<const uint8_t> bytes) : rest_(bytes) {}
+  Reader(std::span<const uint8_t> bytes, int64_t maxBytes, const CancelToken* cancel)
+      : rest_(bytes), maxBytes_(maxBytes), cancel_(cancel) {}
 
   void integer(int64_t& value) {
+    if (cancel_ && ++steps_ % 65536 == 0) cancel_->check(Stage::Index);
     uint64_t raw = 0;
     for (int shift = 0;; shift += 7) {
       require(!rest_.empty() && shift < 64);
@@ -62,9 +65,13 @@ class Reader {
     rest_ = rest_.subspan(n);
   }
   size_t left() const { return rest_.size(); }
+  int64_t maxBytes() const { return maxBytes_; }
 
  private:
   std::span<const uint8_t> rest_;
+  int64_t maxBytes_;
+  const CancelToken* cancel_;
+  uint64_t steps_ = 0;
 };
 
 // One description of the format for both directions: each function below visits the same fields in
@@ -152,7 +159,11 @@ void parameters(auto& io, AVCodecParameters& p) {
 }
 
 void packetTable(auto& io, std::vector<PacketEntry>& packets) {
-  packets.resize(count(io, packets.size()));
+  const size_t size = count(io, packets.size());
+  if constexpr (std::remove_reference_t<decltype(io)>::kReads) {
+    require(FrameIndex::countedBytes(size) <= io.maxBytes());
+  }
+  packets.resize(size);
   require(packets.size() <= static_cast<size_t>(std::numeric_limits<int32_t>::max()));
   // By column, each value as its difference from a guess; wrapping around is exact both ways.
   const auto column = [&](auto value, auto guess) {
@@ -225,7 +236,7 @@ void seconds(auto& io, FrameIndex& index) {
       index.timestampsSec[d] = computed(d);
     } else {
       real(io, index.timestampsSec[d]);
-      require(index.timestampsSec[d] == index.timestampsSec[d]);
+      require(std::isfinite(index.timestampsSec[d]));
     }
   }
 }
@@ -273,16 +284,10 @@ void notes(auto& io, Notes& notes) {
   }
 }
 
-void contents(auto& io, FrameIndex& index) {
-  constexpr bool kReads = std::remove_reference_t<decltype(io)>::kReads;
-  VideoInfo& info = index.info;
-  field(io, info.width, 1, kInt);
-  field(io, info.height, 1, kInt);
-  real(io, info.fps);
-  real(io, info.durationSec);
-  text(io, info.codec);
-  text(io, info.format);
-  field(io, index.trust, 0, static_cast<int64_t>(IndexTrust::Sequential));
+// What opening the file and its first packet tell.
+void head(auto& io, FrameIndex& index) {
+  text(io, index.info.codec);
+  text(io, index.info.format);
   parameters(io, *index.parameters);
   field(io, index.stream.streamIndex, 0, kInt);
   field(io, index.stream.codec, 0, kInt);
@@ -295,6 +300,39 @@ void contents(auto& io, FrameIndex& index) {
   flag(io, index.orientation.flipY);
   field(io, index.storedWidth, 1, kInt);
   field(io, index.storedHeight, 1, kInt);
+}
+
+// That order and display agree with each other and with the timestamps or the order of decoding,
+// which are compared with the packets.
+void requireOrder(const FrameIndex& index) {
+  if (index.trust == IndexTrust::Sequential) return;
+  for (size_t i = 0; i < index.packets.size(); ++i) {
+    const PacketEntry& e = index.packets[i];
+    require(e.displayIndex < 0 || e.order != kNoOrder);
+    if (e.order == kNoOrder) continue;
+    if (index.trust == IndexTrust::Counted) {
+      require(e.order == e.displayIndex);
+    } else {
+      require(e.order == e.pts || e.order == static_cast<int64_t>(i) ||
+              (e.order == e.dts && e.pts == AV_NOPTS_VALUE));
+    }
+  }
+  for (size_t d = 1; d < index.display.size(); ++d) {
+    const auto orderOf = [&](size_t at) {
+      return index.packets[static_cast<size_t>(index.display[at])].order;
+    };
+    require(orderOf(d - 1) < orderOf(d));
+  }
+}
+
+void contents(auto& io, FrameIndex& index) {
+  constexpr bool kReads = std::remove_reference_t<decltype(io)>::kReads;
+  VideoInfo& info = index.info;
+  head(io, index);
+  real(io, info.fps);
+  real(io, info.durationSec);
+  require(info.fps >= 0 && info.fps < 1e9 && std::isfinite(info.durationSec));
+  field(io, index.trust, 0, static_cast<int64_t>(IndexTrust::Sequential));
   field(io, index.reorderDepth, 0, 16);
   packetTable(io, index.packets);
   bool seekable = index.seekable();
@@ -304,15 +342,18 @@ void contents(auto& io, FrameIndex& index) {
     if (!seekable) index.setSeekBroken();
     collectKeys(index);
     if (index.trust != IndexTrust::Sequential) deriveDisplay(index);
+    requireOrder(index);
     info.totalFrames = static_cast<int64_t>(index.display.size());
+    index.setShownSize();
     index.bitstream = bitstreamFormat(*index.parameters);
+    index.stored = true;
   }
   seconds(io, index);
   notes(io, index.notes);
 }
 
 // Raised whenever anything above changes.
-constexpr int64_t kVersion = 2;
+constexpr int64_t kVersion = 3;
 
 void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video) {
   char magic[8] = {'c', 'p', 's', 'i', 'n', 'd', 'e', 'x'};
@@ -351,14 +392,26 @@ std::vector<uint8_t> encodeIndex(const FrameIndex& index, const FileIdentity& vi
   return std::move(io.bytes);
 }
 
-FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& video) {
+bool sameHead(const FrameIndex& a, const FrameIndex& b) {
+  Writer first, second;
+  try {
+    head(first, const_cast<FrameIndex&>(a));
+    head(second, const_cast<FrameIndex&>(b));
+  } catch (const Malformed&) {
+    return false;
+  }
+  return first.bytes == second.bytes;
+}
+
+FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& video,
+                          int64_t maxBytes, const CancelPtr& cancel) {
   uint32_t sum = 0;
   if (bytes.size() < sizeof(sum)) return nullptr;
   std::memcpy(&sum, bytes.last(sizeof(sum)).data(), sizeof(sum));
   bytes = bytes.first(bytes.size() - sizeof(sum));
   if (checksum(bytes) != sum) return nullptr;
   try {
-    Reader io(bytes);
+    Reader io(bytes, maxBytes, cancel.get());
     int64_t version = 0, libraries = 0;
     FileIdentity stored;
     header(io, version, libraries, stored);

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "media/frame_view_ffmpeg.h"
 #include "media/index_cache.h"
+#include "media/index_codec.h"
 #include "media/index_file.h"
 
 namespace cps {
@@ -18,26 +19,68 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
     : options_(call.options),
       cancel_(call.cancel),
       profile_(call.profile),
+      indexes_(services.indexes),
       bytes_(std::move(bytes)) {
   const Profile::Scope scope(call.profile, "indexMs");
   if (call.cancel) call.cancel->check(Stage::Open);
-  const std::optional<FileIdentity> identity = bytes_->identity();
-  const auto build = [&]() -> FrameIndexPtr {
-    if (!identity || options_.readerCacheDir.empty())
-      return buildFrameIndex(bytes_, call, services);
-    const IndexFile file(options_.readerCacheDir, *identity);
-    FrameIndexPtr index = file.load();
-    call.profile.set("indexFromDisk", index ? 1 : 0);
-    if (index) return index;
-    index = buildFrameIndex(bytes_, call, services);
-    file.save(*index);
-    return index;
-  };
-  index_ = identity
-               ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
-               : build();
+  index_ = getIndex(call, services);
+  try {
+    checkLimits();
+  } catch (const Error&) {
+    if (!forgetStoredIndex()) throw;
+    index_ = buildFrameIndex(bytes_, call, services);
+    checkLimits();
+  }
   call.notes->add(index_->notes);
-  checkLimits();
+}
+
+FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaServices& services) const {
+  const std::optional<FileIdentity> identity = bytes_->identity();
+  if (!identity) return buildFrameIndex(bytes_, call, services);
+  const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
+  if (options_.readerCacheDir.empty()) {
+    return indexes_->get(*identity, options_.readerCacheSize, call.cancel, build);
+  }
+  IndexFile file(options_.readerCacheDir, *identity);
+  bool looked = false, fromDisk = false;
+  const FrameIndexPtr index =
+      indexes_->get(*identity, options_.readerCacheSize, call.cancel, [&]() -> FrameIndexPtr {
+        const FrameIndexPtr stored = loadIndex(file, call);
+        call.profile.set("indexFromDisk", stored ? 1 : 0);
+        looked = true;
+        fromDisk = stored != nullptr;
+        return fromDisk ? stored : build();
+      });
+  // Also one that was in memory before there was a folder to keep it in.
+  if ((looked && !fromDisk) || !file.exists()) {
+    if (indexes_->isFirstUseOf(file.folder())) file.removeUnfinished();
+    file.save(*index, call.cancel);
+  }
+  if (!file.unusable().empty()) {
+    call.notes->add("index-not-kept", "readerCacheDir cannot be used, " + file.unusable() + ".");
+  }
+  return index;
+}
+
+// nullptr: there is none, or the video itself says otherwise.
+FrameIndexPtr IndexedVideo::loadIndex(const IndexFile& file, const CallContext& call) const {
+  const FrameIndexPtr stored = file.load(options_.maxMemoryBytes, call.cancel);
+  if (!stored) return nullptr;
+  int64_t declared = 0;
+  const FrameIndexPtr head = readStreamHead(bytes_, call, declared);
+  if (!head || !sameHead(*head, *stored)) return nullptr;
+  // Fragments come on top of what an MP4 declares at its beginning.
+  if (stored->isMp4() && static_cast<int64_t>(stored->packets.size()) < declared) return nullptr;
+  return stored;
+}
+
+bool IndexedVideo::forgetStoredIndex() const {
+  if (!index_->stored) return false;
+  const std::optional<FileIdentity> identity = bytes_->identity();
+  if (!identity) return false;
+  indexes_->drop(*identity, index_);
+  if (!options_.readerCacheDir.empty()) IndexFile(options_.readerCacheDir, *identity).remove();
+  return true;
 }
 
 // An index from the cache was built under another call's limits.
@@ -55,6 +98,13 @@ void IndexedVideo::checkLimits() const {
                     " frames, more than maxFrames = " + std::to_string(options_.maxFrames) +
                     " allows.");
   }
+  const int64_t bytes = FrameIndex::countedBytes(index_->packets.size());
+  if (bytes > options_.maxMemoryBytes) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Index,
+                "The frame index of '" + bytes_->describe() + "' takes " + std::to_string(bytes) +
+                    " bytes, more than maxMemoryBytes = " +
+                    std::to_string(options_.maxMemoryBytes) + " allows.");
+  }
 }
 
 std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
@@ -66,6 +116,8 @@ std::string IndexedVideo::nameOf(int64_t displayIndex) const {
 }
 
 Error IndexedVideo::changedError() const {
+  // The next call must not meet it again.
+  if (const auto identity = bytes_->identity()) indexes_->drop(*identity, index_);
   return Error(ErrorCode::Corrupt, Stage::Decode,
                "Reading '" + bytes_->describe() +
                    "' again gave other packets than its index: the file changed meanwhile or is "
@@ -94,12 +146,13 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
                                                      : std::min<size_t>(1, displayIndices.size()));
   const int64_t bytes =
       pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) * kept;
-  if (bytes > options_.maxMemoryBytes) {
-    throw Error(ErrorCode::OutOfMemory, Stage::Decode,
-                "Keeping " + std::to_string(kept) + " frames of '" + bytes_->describe() +
-                    "' takes " + std::to_string(bytes) + " bytes, and maxMemoryBytes leaves " +
-                    std::to_string(options_.maxMemoryBytes) +
-                    " beside the result. Lower sequenceLength or raise the limit.");
+  const int64_t left = options_.maxMemoryBytes - FrameIndex::countedBytes(index_->packets.size());
+  if (bytes > left) {
+    throw Error(
+        ErrorCode::OutOfMemory, Stage::Decode,
+        "Keeping " + std::to_string(kept) + " frames of '" + bytes_->describe() + "' takes " +
+            std::to_string(bytes) + " bytes, and maxMemoryBytes leaves " + std::to_string(left) +
+            " beside the result and the frame index. Lower sequenceLength or raise the limit.");
   }
 }
 

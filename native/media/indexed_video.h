@@ -10,6 +10,8 @@
 
 namespace cps {
 
+class IndexFile;
+
 // One opened video with its frame index: what the frame sources of all devices have in common. Like
 // the FrameSource that owns it, it belongs to one call.
 class IndexedVideo {
@@ -34,6 +36,9 @@ class IndexedVideo {
   // The message of a read that gave other packets than the index, for good.
   Error changedError() const;
 
+  // Forgets an index that came from disk, in memory and there; false: this one did not.
+  bool forgetStoredIndex() const;
+
   // Plans the targets and runs the plan; where a container cannot come back to packets it showed
   // (SeekMismatch), plans what is not yet `given` anew without jumps. `run` gets a reader that may
   // be open already.
@@ -45,11 +50,14 @@ class IndexedVideo {
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
   bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader, int& lies) const;
+  FrameIndexPtr getIndex(const CallContext& call, const MediaServices& services) const;
+  FrameIndexPtr loadIndex(const IndexFile& file, const CallContext& call) const;
   void checkLimits() const;
 
   const DecodeOptions& options_;
   CancelPtr cancel_;
   Profile& profile_;
+  std::shared_ptr<IndexCache> indexes_;
   std::shared_ptr<ByteSource> bytes_;
   FrameIndexPtr index_;
 };

@@ -17,6 +17,11 @@ PacketReader::PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel,
 bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
   const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
   if (packet.size != entry.size) return false;
+  if (index_.stored) {
+    const bool key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+    const bool discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    if (key != entry.key || discard != entry.discard) return false;
+  }
   // Parsed streams: timestamps are filled in from what was read before, so only places compare.
   const bool byPlace = packet.pos >= 0 && entry.pos >= 0;
   if (byPlace && packet.pos != entry.pos) return false;

@@ -47,6 +47,7 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   held_.clear();
   given_ = 0;
   unreferenced_ = false;
+  lastShown_ = -1;
   const PacketDecoder::Output output = [this](AVFrame* frame, int error) {
     takeOutput(frame, error);
   };
@@ -125,6 +126,7 @@ void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
     return;
   }
   const auto ordinal = static_cast<int32_t>(packetNumber(*frame));
+  if (index_.stored) checkOrder(ordinal);
   const bool damagedNow = isDamaged(*frame);
   if (damagedNow) {
     if (strict_) throw StrictFailure();
@@ -138,6 +140,16 @@ void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
   }
   inside_.erase(ordinal);
   giveOutHeld();
+}
+
+// Pictures come out in the order in which they are shown; an index from disk may say another.
+void SegmentDecoder::checkOrder(int32_t ordinal) {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  const bool shown = entry.displayIndex >= 0;
+  if (shown ? entry.displayIndex <= lastShown_ : !entry.discard) {
+    throw DamagedPicture{ordinal, "pictures come out in another order than that of the index"};
+  }
+  if (shown) lastShown_ = entry.displayIndex;
 }
 
 void SegmentDecoder::forgetLost(int32_t newest) {

@@ -76,6 +76,7 @@ class SegmentDecoder {
   };
 
   void takeOutput(AVFrame* frame, int error);
+  void checkOrder(int32_t ordinal);
   void readH264(std::span<const uint8_t> packet);
   void noteUnreferenced();
   void noteMissingBefore(int32_t ordinal);
@@ -102,6 +103,7 @@ class SegmentDecoder {
   bool unreferenced_ = false;        // references were missing somewhere
   std::vector<Held> held_;
   size_t given_ = 0;
+  int32_t lastShown_ = -1;
 };
 
 }  // namespace cps

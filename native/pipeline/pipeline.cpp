@@ -165,17 +165,41 @@ Sampling sample(const FrameSource& source, const DecodeOptions& options) {
   return s;
 }
 
+// An index from disk has led to an error and is forgotten.
+struct StaleIndex {};
+
 void decodeSampled(Backends& backends, const VideoInput& input, const CallContext& call,
                    Context& context, const Sampling& sampling, Collector& collector) {
+  const auto decode = [&] {
+    try {
+      backends.source->decode(sampling.distinct.ids, collector);
+    } catch (const Error& error) {
+      const bool ofTheFile =
+          error.code() == ErrorCode::Corrupt || error.code() == ErrorCode::Unsupported;
+      if (ofTheFile && backends.source->forgetStoredIndex()) throw StaleIndex();
+      throw;
+    }
+  };
   try {
-    backends.source->decode(sampling.distinct.ids, collector);
-    return;
+    return decode();
   } catch (const Error& error) {
     const bool onCpu = backends.source->device().isCpu();
     if (onCpu || error.code() != ErrorCode::BackendUnavailable || !collector.empty()) throw;
     fallBackToCpu(backends, input, call, context, error);
   }
-  backends.source->decode(sampling.distinct.ids, collector);
+  decode();
+}
+
+// Runs a call; once more without indexes from disk where one of them may have misled it.
+template <typename Run>
+auto withTrueIndex(const DecodeOptions& decode, const Run& run) {
+  try {
+    return run(decode);
+  } catch (const StaleIndex&) {
+    DecodeOptions anew = decode;
+    anew.readerCacheDir.clear();
+    return run(anew);
+  }
 }
 
 void fillSample(SampleInfo& sample, const CallContext& call, const Backends& backends,
@@ -307,14 +331,22 @@ PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
                            const PatchOptions& patch, Context& context, const CancelPtr& cancel,
                            Profile& profile) {
   return namingInput([&] { return input.describe(); },
-                     [&] { return makePatches(input, decode, patch, context, cancel, profile); });
+                     [&] {
+                       return withTrueIndex(decode, [&](const DecodeOptions& options) {
+                         return makePatches(input, options, patch, context, cancel, profile);
+                       });
+                     });
 }
 
 FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
                            const FrameOptions& frame, Context& context, const CancelPtr& cancel,
                            Profile& profile) {
   return namingInput([&] { return input.describe(); },
-                     [&] { return makeFrames(input, decode, frame, context, cancel, profile); });
+                     [&] {
+                       return withTrueIndex(decode, [&](const DecodeOptions& options) {
+                         return makeFrames(input, options, frame, context, cancel, profile);
+                       });
+                     });
 }
 
 }  // namespace cps

@@ -35,6 +35,7 @@ const SETTINGS = {
 
 const FUZZ = {
   fuzz_decode: { seeds: 'decode', maxBytes: 65536, name: 'fuzz: demux, index, plan, decode' },
+  fuzz_index: { seeds: 'index', maxBytes: 256, name: 'fuzz: index files that lie' },
   fuzz_options: { seeds: 'options', maxBytes: 512, name: 'fuzz: options records' },
 };
 const TESTS = [

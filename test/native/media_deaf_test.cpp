@@ -111,6 +111,23 @@ TEST(Deaf, EndlessFilesHearTimeouts) {
   }
 }
 
+// Packets of one byte, without end.
+TEST(Deaf, AnIndexThatGrowsCountsAgainstMaxMemoryBytes) {
+  Bytes head = {'D', 'K', 'I', 'F', 0, 0, 32, 0, 'V', 'P', '8', '0', 64, 0, 64, 0,
+                25,  0,   0,   0,   1, 0, 0,  0, 0,   0,   0,   0,   0,  0, 0,  0};
+  const Bytes packet = {1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0x10};
+  Services services(1);
+  cps::Profile profile;
+  cps::DecodeOptions options = defaultOptions();
+  options.maxMemoryBytes = 4 << 20;
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  const auto source = std::make_shared<Endless>(head, packet, int64_t{1} << 40);
+  const std::string error = errorOf([&] { cps::openCpuSource(source, call, services.media); });
+  EXPECT_NE(error.find("ERR_CPS_OUT_OF_MEMORY"), std::string::npos) << error;
+  EXPECT_NE(error.find("frame index"), std::string::npos) << error;
+  EXPECT_NE(error.find("maxMemoryBytes"), std::string::npos) << error;
+}
+
 TEST(Deaf, TablesAreFoundAcrossTheChunksThatAreRead) {
   for (const int64_t gap : {0, 100, 256 * 1024 - 20, 256 * 1024 - 8, 256 * 1024 - 3, 1'000'000}) {
     Bytes file = mp4({"meta"});

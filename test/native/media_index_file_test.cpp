@@ -1,11 +1,14 @@
 // Indexes on disk: the same as one just built, for every clip; never one of another state of the
 // file, another file, or damaged bytes.
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
 #include <random>
 
 #include "media/index_codec.h"
@@ -125,6 +128,7 @@ TEST(IndexFile, ASecondProcessDecodesTheSameFramesFromIt) {
     SCOPED_TRACE(fixture.name);
     cps::DecodeOptions options = defaultOptions();
     options.readerCacheDir = folder / "made/when missing";
+    options.decodeThreads = 1;  // so that the same packets are read
     Decoded first, second;
     {
       Services services(2);
@@ -137,6 +141,7 @@ TEST(IndexFile, ASecondProcessDecodesTheSameFramesFromIt) {
     decodeWith(fixture.path(), options, services, sampled(first.info.totalFrames, 5), second);
     EXPECT_EQ(second.profile.at("indexFromDisk"), 1);
     ASSERT_EQ(first.sink.frames.size(), second.sink.frames.size());
+    EXPECT_EQ(first.profile.at("packetsRead"), second.profile.at("packetsRead"));
     for (const auto& [id, frame] : first.sink.frames) {
       ASSERT_TRUE(second.sink.frames.contains(id));
       EXPECT_EQ(frame.hash, second.sink.frames.at(id).hash) << "frame " << id;
@@ -174,18 +179,224 @@ TEST(IndexFile, AnotherStateOfTheFileIsAMiss) {
   EXPECT_EQ(folder.files(), 3) << "the video, its index, the cache: nothing unfinished";
 }
 
-TEST(IndexFile, AFolderThatCannotBeIsNamed) {
+// A read-only file system, a file in the way: it is only not kept.
+TEST(IndexFile, AFolderThatCannotBeUsedCostsNoCall) {
   const Folder folder;
   std::ofstream(folder / "file") << "x";
+  for (const std::string& place :
+       {folder / "file/below", std::string("/proc/none/below"), std::string("/proc/self")}) {
+    SCOPED_TRACE(place);
+    Services services(1);
+    cps::DecodeOptions options = defaultOptions();
+    options.readerCacheDir = place;
+    for (int call = 0; call < 2; ++call) {
+      cps::Profile profile;
+      const cps::CallContext context = {options, std::make_shared<cps::CancelToken>(), profile};
+      cps::VideoInput input;
+      input.path = fixtures().front().path();
+      Collector sink;
+      const auto source = cps::openCpuSource(input, context, services.media);
+      source->decode(std::vector<int64_t>{0}, sink);
+      EXPECT_EQ(sink.frames.size(), 1u);
+      const std::vector<cps::Note> notes = context.notes->list();
+      ASSERT_EQ(notes.size(), 1u);
+      EXPECT_EQ(notes[0].code.text(), "index-not-kept");
+      EXPECT_NE(notes[0].message.find("readerCacheDir"), std::string::npos) << notes[0].message;
+      EXPECT_NE(notes[0].message.find(place), std::string::npos) << notes[0].message;
+    }
+  }
+}
+
+TEST(IndexFile, AnIndexInMemoryIsWrittenWhenThereIsAFolder) {
+  const Folder folder;
+  Services services(1);
+  const std::string video = fixtures().front().path();
+  Decoded out;
+  decodeWith(video, defaultOptions(), services, {0}, out);
+  cps::DecodeOptions options = defaultOptions();
+  options.readerCacheDir = folder / "cache";
+  decodeWith(video, options, services, {0}, out);
+  Services other(1);
+  Decoded second;
+  decodeWith(video, options, other, {0}, second);
+  EXPECT_EQ(second.profile.at("indexFromDisk"), 1);
+}
+
+TEST(IndexFile, WhatAnEndedProcessLeftIsRemovedAndNothingElse) {
+  const Folder folder;
+  fs::create_directories(folder / "cache");
+  const auto make = [&](const std::string& name, int hours) {
+    const std::string path = folder / ("cache/" + name);
+    std::ofstream(path) << "x";
+    fs::last_write_time(path, fs::file_time_type::clock::now() - std::chrono::hours(hours));
+    return path;
+  };
+  const std::string hex = "0123456789abcdef";
+  const std::string left = make("a.mp4." + hex + ".cpsindex." + hex + ".part", 2);
+  const std::vector<std::string> others = {
+      make("b.mp4." + hex + ".cpsindex." + hex + ".part", 0),
+      make("c.mp4." + hex + ".cpsindex." + hex.substr(1) + ".part", 2),
+      make("d.mp4." + hex + "." + hex + ".part", 2),
+      make("e.part", 2),
+      make("f.cpsindex", 2),
+  };
   Services services(1);
   cps::DecodeOptions options = defaultOptions();
-  options.readerCacheDir = folder / "file/below";
+  options.readerCacheDir = folder / "cache";
   Decoded out;
-  const std::string error =
-      errorOf([&] { decodeWith(fixtures().front().path(), options, services, {0}, out); });
-  EXPECT_NE(error.find("ERR_CPS_INVALID_ARGUMENT"), std::string::npos) << error;
-  EXPECT_NE(error.find("readerCacheDir"), std::string::npos) << error;
-  EXPECT_NE(error.find(folder / "file/below"), std::string::npos) << error;
+  decodeWith(fixtures().front().path(), options, services, {0}, out);
+  EXPECT_FALSE(fs::exists(left));
+  for (const std::string& other : others) EXPECT_TRUE(fs::exists(other)) << other;
+}
+
+// Somebody who may not write the video must not say what is in it.
+TEST(IndexFile, OnlyTheUsersRootsOrTheVideosOwnersFilesCount) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  const Folder folder;
+  const std::string video = folder / "a.mp4";
+  fs::copy_file(fixtures().front().path(), video);
+  cps::DecodeOptions options = defaultOptions();
+  options.readerCacheDir = cps::IndexFile::kBesideVideo;
+  const auto fromDisk = [&] {
+    Services services(1);
+    Decoded out;
+    decodeWith(video, options, services, {0}, out);
+    return out.profile.at("indexFromDisk");
+  };
+  const std::string index = video + ".cpsindex";
+  EXPECT_EQ(fromDisk(), 0);
+  EXPECT_EQ(fromDisk(), 1);
+  ASSERT_EQ(::chown(index.c_str(), 12345, 12345), 0);
+  EXPECT_EQ(fromDisk(), 0);
+  EXPECT_EQ(fromDisk(), 1) << "written anew";
+  ASSERT_EQ(::chown(index.c_str(), 12345, 12345), 0);
+  ASSERT_EQ(::chown(video.c_str(), 12345, 12345), 0);
+  EXPECT_EQ(fromDisk(), 1);
+  ASSERT_EQ(::chmod(index.c_str(), 0666), 0);
+  EXPECT_EQ(fromDisk(), 0);
+}
+
+void makeChecksumRight(std::vector<uint8_t>& bytes) {
+  const size_t body = bytes.size() - 4;
+  const uint32_t sum = av_crc(av_crc_get_table(AV_CRC_32_IEEE), 0xffffffff, bytes.data(), body);
+  for (size_t i = 0; i < 4; ++i) bytes[body + i] = static_cast<uint8_t>(sum >> (8 * i));
+}
+
+void writeFile(const std::string& path, const std::vector<uint8_t>& bytes) {
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+}
+
+// All frames with whatever index is there, in the order of the file, so that every packet is read.
+struct Whole {
+  cps::VideoInfo info;
+  Collector sink;
+  std::string error;
+  bool stored = false;
+};
+void decodeWhole(const std::string& path, const std::string& place, Services& services,
+                 Whole& out) {
+  cps::Profile profile;
+  cps::DecodeOptions options = defaultOptions();
+  options.readerCacheDir = place;
+  options.uniformStrategy = cps::UniformStrategy::Stream;
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  cps::VideoInput input;
+  input.path = path;
+  out.error = errorOf([&] {
+    const auto source = cps::openCpuSource(input, call, services.media);
+    out.info = source->info();
+    out.stored = profile.values()["indexFromDisk"] == 1;
+    std::vector<int64_t> ids(static_cast<size_t>(out.info.totalFrames));
+    for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<int64_t>(i);
+    try {
+      source->decode(ids, out.sink);
+    } catch (const cps::Error&) {
+      EXPECT_EQ(source->forgetStoredIndex(), out.stored);
+      throw;
+    }
+  });
+}
+
+// What the file itself says wins, whatever the index says of it.
+TEST(IndexFile, WhatOpeningTheVideoTellsMustBeTheSame) {
+  const Folder folder;
+  const std::string video = fixturePath("h264_bpyramid.mp4");
+  const auto identity = *cps::openFileSource(video)->identity();
+  const cps::IndexFile file(folder / "cache", identity);
+  const std::vector<std::function<void(cps::FrameIndex&)>> lies = {
+      [](auto& i) { i.storedWidth = 1, i.storedHeight = 1; },
+      [](auto& i) { i.storedWidth *= 2; },
+      [](auto& i) { i.parameters->format = AV_PIX_FMT_YUV444P; },
+      [](auto& i) { i.parameters->width = 16; },
+      [](auto& i) { i.parameters->codec_id = AV_CODEC_ID_HEVC; },
+      [](auto& i) { i.parameters->extradata[i.parameters->extradata_size - 1] ^= 1; },
+      [](auto& i) { i.timeBase.den *= 2; },
+      [](auto& i) { i.orientation.swapXY = true; },
+      [](auto& i) { i.stream.streamIndex = 3; },
+      [](auto& i) { i.plain = false; },
+      [](auto& i) { i.packets.pop_back(), i.display.pop_back(), i.timestampsSec.pop_back(); },
+  };
+  for (size_t lie = 0; lie < lies.size(); ++lie) {
+    SCOPED_TRACE(lie);
+    const Built built = buildIndex(video);
+    auto& index = const_cast<cps::FrameIndex&>(*built.index);
+    lies[lie](index);
+    cps::FileIdentity stored = built.identity;
+    stored.path = fs::absolute(stored.path).lexically_normal().string();
+    writeFile(file.path(), cps::encodeIndex(index, stored));
+    Services services(1);
+    Decoded out;
+    cps::DecodeOptions options = defaultOptions();
+    options.readerCacheDir = folder / "cache";
+    decodeWith(video, options, services, {0, 20}, out);
+    EXPECT_EQ(out.profile.at("indexFromDisk"), 0);
+    EXPECT_EQ(out.info.width, 320);
+    EXPECT_EQ(out.info.totalFrames, 100);
+  }
+}
+
+// Equal to the true frames, or an error that the next call does not have.
+TEST(IndexFile, WhatAMutatedFileSaysIsFoundOut) {
+  std::mt19937 random(11);
+  int taken = 0, errors = 0;
+  for (const char* name : {"h264_bpyramid.mp4", "vfr.mkv", "mpeg2.ts", "mpeg4.avi", "vp9.webm"}) {
+    const Folder folder;
+    const std::string video = fixturePath(name), place = folder / "cache";
+    const std::vector<ReferenceFrame> truth = decodeSequentially(video);
+    Services first(2);
+    Whole good;
+    decodeWhole(video, place, first, good);
+    ASSERT_EQ(good.error, "");
+    const std::string path = cps::IndexFile(place, *cps::openFileSource(video)->identity()).path();
+    std::ifstream in(path, std::ios::binary);
+    const std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)), {});
+    for (int round = 0; round < 12; ++round) {
+      SCOPED_TRACE(std::string(name) + " round " + std::to_string(round));
+      std::vector<uint8_t> mutated = bytes;
+      for (uint32_t flips = random() % 2 + 1; flips > 0; --flips) {
+        mutated[random() % (mutated.size() - 4)] ^= static_cast<uint8_t>(1u << random() % 8);
+      }
+      makeChecksumRight(mutated);
+      writeFile(path, mutated);
+      Services services(2);
+      for (int call = 0; call < 2; ++call) {
+        Whole out;
+        decodeWhole(video, place, services, out);
+        taken += out.stored;
+        errors += !out.error.empty();
+        EXPECT_TRUE(call == 0 || out.error.empty()) << out.error;
+        for (const auto& [d, frame] : out.sink.frames) {
+          ASSERT_LT(static_cast<size_t>(d), truth.size());
+          ASSERT_EQ(frame.hash, truth[static_cast<size_t>(d)].hash) << "frame " << d;
+        }
+        ASSERT_TRUE(!out.error.empty() || out.sink.frames.size() == truth.size());
+      }
+    }
+  }
+  EXPECT_GT(taken, 10);
+  EXPECT_GT(errors, 5);
 }
 
 // Headers of damaged files may hold anything: then there is no file, and no error.
@@ -194,7 +405,7 @@ TEST(IndexFile, ValuesThatTheFormatDoesNotHoldAreNotWritten) {
   const Built built = buildIndex(fixtures().front().path());
   built.index->parameters->field_order = static_cast<AVFieldOrder>(7);
   EXPECT_TRUE(cps::encodeIndex(*built.index, built.identity).empty());
-  EXPECT_FALSE(cps::IndexFile(folder / "cache", built.identity).save(*built.index));
+  EXPECT_FALSE(cps::IndexFile(folder / "cache", built.identity).save(*built.index, nullptr));
   EXPECT_TRUE(fs::is_empty(folder / "cache"));
 }
 
@@ -213,9 +424,7 @@ TEST(IndexFile, DamagedBytesAreAMissOrHarmless) {
       }
       EXPECT_FALSE(bytes != good && cps::decodeIndex(bytes, built.identity)) << "checksum";
       if (bytes.size() < 4) continue;
-      const size_t body = bytes.size() - 4;
-      const uint32_t sum = av_crc(av_crc_get_table(AV_CRC_32_IEEE), 0xffffffff, bytes.data(), body);
-      for (size_t i = 0; i < 4; ++i) bytes[body + i] = static_cast<uint8_t>(sum >> (8 * i));
+      makeChecksumRight(bytes);
       const cps::FrameIndexPtr index = cps::decodeIndex(bytes, built.identity);
       ++(index ? taken : misses);
       if (!index) continue;

@@ -31,6 +31,8 @@ option(CPS_BUILD_FUZZ "Build the fuzz targets (clang only)" OFF)
 if(CPS_BUILD_FUZZ)
   add_executable(fuzz_decode fuzz_decode.cpp)
   target_link_libraries(fuzz_decode PRIVATE cps_core -fsanitize=fuzzer)
+  add_executable(fuzz_index fuzz_index.cpp)
+  target_link_libraries(fuzz_index PRIVATE cps_core -fsanitize=fuzzer)
   # Brings its own few functions of Node-API; the rest of what the header mentions is never called.
   set(modules ${PROJECT_SOURCE_DIR}/node_modules)
   add_executable(fuzz_options fuzz_options.cpp

@@ -1,11 +1,9 @@
 /** What is measured: this package, the floor, ffmpeg. Each as functions that resolve to { ms, … }. */
 import { spawn } from 'node:child_process';
 import * as path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { root } from '../../scripts/lib/shell.mjs';
 import { Server } from './server.mjs';
 
-const here = (name) => path.join(path.dirname(fileURLToPath(import.meta.url)), name);
 const native = (name) => path.join(root, 'build', 'bench', 'native', name);
 
 /** id_i = floor(i·(N−1)/(T−1)), the frames that every subject returns. */
@@ -16,10 +14,14 @@ export function sampledIds(total, count) {
   return [...new Set(ids)];
 }
 
-/** This package. With `cold`, every call reads the container's index anew, as for a new file. */
+/**
+ * This package, or the build of it in another checkout. With `cold`, every call reads the
+ * container's index anew, as for a new file.
+ */
 export class Package {
-  constructor() {
-    this.server = new Server(process.execPath, ['--expose-gc', here('subject-process.mjs')]);
+  constructor(checkout = root) {
+    const script = path.join(checkout, 'bench', 'lib', 'subject-process.mjs');
+    this.server = new Server(process.execPath, ['--expose-gc', script]);
   }
 
   ask(request) {

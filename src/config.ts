@@ -176,7 +176,7 @@ export interface PatchStreamConfig extends DecodeConfig {
   /**
    * value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. 'unit':
    * 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults to 1, mean
-   * to 0, std to 1. Default: 'none'.
+   * to 0, std to 1; every value must be finite in float32. Default: 'none'.
    */
   readonly normalize?:
     | 'none'

@@ -202,14 +202,27 @@ export const NORMALIZE_TYPE = `${quoted(
   Object.keys(NORMALIZE_PRESETS),
 )} | { scale?: number; mean?: number | readonly number[]; std?: number | readonly number[] }`;
 
-function channels(name: string, value: unknown, nonZero: boolean): [number, number, number] {
-  const expected = `${nonZero ? 'non-zero ' : ''}number or array of 3 ${nonZero ? 'non-zero ' : ''}numbers`;
-  const good = (v: unknown): v is number =>
-    typeof v === 'number' && Number.isFinite(v) && (!nonZero || v !== 0);
+function channels(name: string, value: unknown): [number, number, number] {
+  const good = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v);
   if (good(value)) return [value, value, value];
   const [a, b, c] = Array.isArray(value) && value.length === 3 ? (value as unknown[]) : [];
-  if (!good(a) || !good(b) || !good(c)) throw invalid(name, expected, value);
+  if (!good(a) || !good(b) || !good(c)) throw invalid(name, 'number or array of 3 numbers', value);
   return [a, b, c];
+}
+
+/** Every value is finite in float32, in which they are computed: so are both ends of rgb's range. */
+function checkFinite(name: string, { scale, mean, std }: NormalizeRecord): void {
+  const f = Math.fround;
+  const finite = 'with which (rgb · scale − mean) / std is finite in float32';
+  if (!Number.isFinite(f(255 * f(scale))))
+    throw invalid(`${name}.scale`, `number ${finite}`, scale);
+  for (const c of [0, 1, 2] as const) {
+    const ends = [0, 255].map((rgb) => f(f(rgb * f(scale)) - f(mean[c])));
+    if (!ends.every(Number.isFinite)) throw invalid(`${name}.mean`, `numbers ${finite}`, mean);
+    const by = f(std[c]);
+    const good = by !== 0 && [by, ...ends.map((v) => f(v / by))].every(Number.isFinite);
+    if (!good) throw invalid(`${name}.std`, `non-zero numbers ${finite}`, std);
+  }
 }
 
 /** A preset's name, or any of scale (default 1), mean (0) and std (1). */
@@ -227,9 +240,11 @@ export function parseNormalize(name: string, value: unknown): NormalizeRecord {
     mean = 0,
     std = 1,
   } = value as { scale?: unknown; mean?: unknown; std?: unknown };
-  return preset(
+  const record = preset(
     checkNumber(`${name}.scale`, scale, -Infinity, Infinity),
-    channels(`${name}.mean`, mean, false),
-    channels(`${name}.std`, std, true),
+    channels(`${name}.mean`, mean),
+    channels(`${name}.std`, std),
   );
+  checkFinite(name, record);
+  return record;
 }

@@ -322,7 +322,7 @@ export const OPTIONS = {
     doc:
       'value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. ' +
       "'unit': 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults " +
-      'to 1, mean to 0, std to 1.',
+      'to 1, mean to 0, std to 1; every value must be finite in float32.',
     impact: 'Done natively with the cutting of patches; costs nothing measurable.',
     parse: parseNormalize,
   } as WithDefault<NormalizeRecord>,

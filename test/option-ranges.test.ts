@@ -81,3 +81,29 @@ describe.each(ranged.filter((name) => !NO_FIELD.includes(name)))('%s', (name) =>
     }
   });
 });
+
+// The three numbers of a field in float32, and what they make of rgb.
+test.each([
+  ['std', 1e-320],
+  ['std', 1e-37],
+  ['std', 1e39],
+  ['mean', -1e39],
+  ['scale', 3e38],
+])('both refuse normalize.%s of %d', async (field, value) => {
+  expect(() => parsePatchStream({ ...common, normalize: { [field]: value } })).toThrow(
+    `for normalize.${field} but received`,
+  );
+  const bad = field === 'scale' ? value : [value, value, value];
+  const normalize = { ...patch.normalize, [field]: bad };
+  const call = async () =>
+    native().patchStream(
+      common.videoPath,
+      decode,
+      { ...patch, normalize },
+      native().createCancel(),
+    );
+  await expect(call()).rejects.toMatchObject({
+    code: 'ERR_CPS_INVALID_ARGUMENT',
+    message: expect.stringContaining(`field normalize.${field} `) as string,
+  });
+});

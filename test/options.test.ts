@@ -225,6 +225,12 @@ describe('combinations', () => {
     [{ std: [1, 0, 1] }, 'normalize.std'],
     [{ scale: '1' }, 'normalize.scale'],
     [{ scael: 1 }, 'normalize.scael'],
+    // Numbers, but not in float32, in which the values are computed.
+    [{ std: 1e-320 }, 'normalize.std'],
+    [{ std: [1, 1, 1e-37] }, 'normalize.std'],
+    [{ std: 1e39 }, 'normalize.std'],
+    [{ mean: -1e39 }, 'normalize.mean'],
+    [{ scale: 3e38 }, 'normalize.scale'],
   ])('normalize %j', (normalize, name) => {
     expect(refusal(() => patchCall({ normalize })).message).toContain(`for ${name} but received`);
   });
@@ -349,6 +355,7 @@ describe('records', () => {
       expect(normalize(name)).toEqual(record);
     }
     expect(normalize({})).toEqual(NORMALIZE_PRESETS.none);
+    expect(normalize({ std: 1e-30 })).toMatchObject({ std: [1e-30, 1e-30, 1e-30] });
     expect(normalize({ scale: 1 / 255 })).toEqual(NORMALIZE_PRESETS.unit);
     expect(normalize({ mean: 127.5, std: [1, 2, 3] })).toEqual({
       scale: 1,

@@ -54,6 +54,18 @@ bool Normalize::isIdentity() const {
   return true;
 }
 
+const char* Normalize::notFinite() const {
+  if (!std::isfinite(255.0f * scale)) return "scale";
+  for (int c = 0; c < 3; ++c) {
+    for (const float rgb : {0.0f, 255.0f}) {
+      const float v = rgb * scale - mean[c];
+      if (!std::isfinite(v)) return "mean";
+      if (std[c] == 0.0f || !std::isfinite(std[c]) || !std::isfinite(v / std[c])) return "std";
+    }
+  }
+  return nullptr;
+}
+
 void checkRanges(const DecodeOptions& o) {
   within("sequenceLength", o.sequenceLength, 1, 1'000'000);
   within("decodeDeviceId", o.decodeDeviceId, 0, 1023);
@@ -80,6 +92,11 @@ void checkRanges(const PatchOptions& o) {
   finite("staticAbsThresh", o.staticAbsThresh);
   finite("staticRelThresh", o.staticRelThresh);
   finite("energyPct", o.energyPct);
+  if (const char* field = o.normalize.notFinite()) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                std::string("Options record: field normalize.") + field +
+                    " makes values that are not finite in float32");
+  }
 }
 
 void checkRanges(const FrameOptions& o) {

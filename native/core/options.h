@@ -53,6 +53,8 @@ struct Normalize {
   float mean[3];
   float std[3];
   bool isIdentity() const;
+  // What makes a value infinite or undefined: "scale", "mean", "std"; null: nothing does.
+  const char* notFinite() const;
 };
 
 struct PatchOptions {

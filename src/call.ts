@@ -4,7 +4,7 @@ import { native } from './binding.js';
 import type { NativeBinding, NativeCancel, NativeSampleInfo } from './binding.js';
 import { AbortError, fromNativeError } from './errors.js';
 import type { Api } from './option-kinds.js';
-import { reportCall } from './profile.js';
+import { reportCall, wantedOnStderr } from './profile.js';
 
 export interface Call<R> {
   readonly api: Api;
@@ -47,14 +47,15 @@ async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R
  */
 export async function callNative<R extends NativeSampleInfo>(call: Call<R>): Promise<R> {
   const started = performance.now();
+  const wanted = wantedOnStderr();
   const report = { api: call.api, input: describeInput(call.input) };
   try {
     const result = await run(call);
     const { timings, backend } = result;
-    reportCall({ ...report, wallMs: performance.now() - started, timings, backend });
+    reportCall({ ...report, wallMs: performance.now() - started, timings, backend }, wanted);
     return result;
   } catch (error) {
-    reportCall({ ...report, wallMs: performance.now() - started, error });
+    reportCall({ ...report, wallMs: performance.now() - started, error }, wanted);
     throw error;
   }
 }

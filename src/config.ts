@@ -3,8 +3,9 @@
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {
   /**
-   * The video: a local path, a file: URL, or the bytes of the whole file (copied before the call
-   * returns). Nothing but local files and memory is ever opened.
+   * The video: a local path (a relative one is of the working directory at the call), a file:
+   * URL, or the bytes of the whole file (copied before the call returns). Nothing but local
+   * files and memory is ever opened.
    */
   readonly videoPath: string | URL | Uint8Array | ArrayBuffer;
   /**

@@ -36,14 +36,17 @@ export const STAGES = [
 
 export type Stage = (typeof STAGES)[number];
 
+// Fields, never assignments: a field is defined on the error itself, while an assignment to a name
+// that a frozen Error.prototype has (--frozen-intrinsics) would throw a TypeError instead.
+
 /** Everything that goes wrong but an abort. The message says what, where and what to do. */
 export class CodecPatchStreamError extends Error {
+  override readonly name = 'CodecPatchStreamError';
   readonly code: ErrorCode;
   readonly stage: Stage;
 
   constructor(code: ErrorCode, stage: Stage, message: string, options?: { cause?: unknown }) {
     super(message, options);
-    this.name = 'CodecPatchStreamError';
     this.code = code;
     this.stage = stage;
   }
@@ -51,12 +54,18 @@ export class CodecPatchStreamError extends Error {
 
 /** The call was stopped by its AbortSignal; `cause` is the signal's reason. */
 export class AbortError extends Error {
+  override readonly name = 'AbortError';
   readonly code = ABORT_CODE;
 
   constructor(reason?: unknown) {
     super('The operation was aborted', { cause: reason });
-    this.name = 'AbortError';
   }
+}
+
+/** The text of whatever was thrown, errors of other realms (vm contexts) included. */
+export function messageOf(thrown: unknown): string {
+  const message = (thrown as { message?: unknown } | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(thrown);
 }
 
 /** Use of something after its close(). */

@@ -67,6 +67,17 @@ export function checkNumber(name: string, value: unknown, min: number, max: numb
   return value;
 }
 
+/** Whether the memory of an ArrayBuffer went elsewhere (transfer); Node 20 has no `detached`. */
+export function isDetached(buffer: ArrayBufferLike): boolean {
+  if (buffer.byteLength > 0) return false;
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 /** Edits needed to turn `a` into `b` (Levenshtein), for "did you mean". */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

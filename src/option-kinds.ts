@@ -1,8 +1,7 @@
 /** The kinds of option that the schema (src/options.ts) is made of: each checks and describes itself. */
-import * as path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { types } from 'node:util';
-import { checkInteger, checkNumber, invalid, rangeText } from './is.js';
+import { checkInteger, checkNumber, invalid, isDetached, rangeText } from './is.js';
+import { absolutePath, isUrl, pathOfUrl } from './paths.js';
 
 export type Api = 'decodeOnly' | 'patchStream';
 
@@ -127,7 +126,7 @@ export function folderOr(word: string, text: TextWithDefault<string>): WithDefau
       if (typeof value !== 'string' || value === '' || value.includes('\0')) {
         throw invalid(name, expected, value);
       }
-      return value === word ? word : path.resolve(value);
+      return value === word ? word : absolutePath(name, value);
     },
   };
 }
@@ -135,26 +134,54 @@ export function folderOr(word: string, text: TextWithDefault<string>): WithDefau
 export const VIDEO_EXPECTED =
   'path (non-empty string), file: URL, Uint8Array, Buffer or ArrayBuffer';
 
+function bytesOf(name: string, value: Uint8Array | ArrayBufferLike): Uint8Array {
+  const buffer = types.isUint8Array(value) ? value.buffer : value;
+  if (isDetached(buffer)) {
+    const hint = '; its memory was transferred (to another thread, say), so nothing is left of it';
+    throw invalid(name, VIDEO_EXPECTED, value, `, which is detached${hint}`);
+  }
+  return types.isUint8Array(value) ? value : new Uint8Array(value);
+}
+
+/** What to do about the kinds of object that are a video's bytes, but not yet in memory. */
+function hintFor(value: unknown): string {
+  switch (Object.prototype.toString.call(value)) {
+    case '[object Blob]':
+    case '[object File]':
+    case '[object Response]':
+    case '[object Request]':
+      return '; pass its bytes: await value.arrayBuffer()';
+    case '[object ReadableStream]':
+      return '; pass its bytes: await new Response(value).arrayBuffer()';
+    case '[object Promise]':
+      return '; await it first';
+    case '[object DataView]':
+      return '; pass new Uint8Array(value.buffer, value.byteOffset, value.byteLength)';
+  }
+  if (ArrayBuffer.isView(value)) return '; pass the bytes of the file as a Uint8Array';
+  const pipe = (value as { pipe?: unknown } | null)?.pipe;
+  return typeof pipe === 'function'
+    ? "; pass its path, or its bytes: await buffer(value), with buffer of 'node:stream/consumers'"
+    : '';
+}
+
 /** A local path, or the whole file as bytes. URLs of other protocols are refused, never opened. */
 export function parseVideo(name: string, value: unknown): string | Uint8Array {
-  if (types.isUint8Array(value)) return value;
-  if (types.isAnyArrayBuffer(value)) return new Uint8Array(value);
-  const isUrl = value instanceof URL;
-  const spelling = isUrl ? value.href : value;
+  if (types.isUint8Array(value) || types.isAnyArrayBuffer(value)) return bytesOf(name, value);
+  const spelling = isUrl(value) ? value.href : value;
   if (typeof spelling !== 'string' || spelling === '' || spelling.includes('\0')) {
-    throw invalid(name, VIDEO_EXPECTED, value);
+    throw invalid(name, VIDEO_EXPECTED, value, hintFor(value));
   }
   if (/^file:/i.test(spelling)) {
-    try {
-      return fileURLToPath(spelling);
-    } catch (cause) {
-      throw invalid(name, VIDEO_EXPECTED, spelling, ', which is not a valid file: URL', cause);
-    }
+    const local = pathOfUrl(spelling);
+    if ('path' in local) return local.path;
+    const reason = ', which is not a valid file: URL';
+    throw invalid(name, VIDEO_EXPECTED, spelling, reason, local.cause);
   }
-  if (isUrl || /^[a-z][a-z0-9+.-]*:\/\//i.test(spelling)) {
+  if (isUrl(value) || /^[a-z][a-z0-9+.-]*:\/\//i.test(spelling)) {
     throw invalid(name, VIDEO_EXPECTED, spelling, '; only local files are opened');
   }
-  return spelling;
+  return absolutePath(name, spelling);
 }
 
 /** The identity record of a signal: any object that behaves like an AbortSignal. */

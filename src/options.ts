@@ -42,8 +42,9 @@ export const OPTIONS = {
     default: undefined,
     defaultText: 'required',
     doc:
-      'The video: a local path, a file: URL, or the bytes of the whole file (copied before the ' +
-      'call returns). Nothing but local files and memory is ever opened.',
+      'The video: a local path (a relative one is of the working directory at the call), a file: ' +
+      'URL, or the bytes of the whole file (copied before the call returns). Nothing but local ' +
+      'files and memory is ever opened.',
     parse: parseVideo,
   } as OptionSpec<string | Uint8Array>,
   sequenceLength: integer({

@@ -1,6 +1,6 @@
 /** Where stage timings go besides `timings`: a diagnostics channel and, on request, stderr. */
 import { channel as openChannel } from 'node:diagnostics_channel';
-import { show } from './is.js';
+import { messageOf } from './errors.js';
 import type { Api } from './option-kinds.js';
 
 /** Figures of one call: milliseconds under names that end in Ms, counts under all others. */
@@ -39,18 +39,26 @@ function table(timings: Timings): string {
 export function formatReport(report: CallReport, verbose: boolean): string {
   const { api, input, wallMs, timings = {}, backend, error } = report;
   const where = backend ? ` ${backend.decode}/${backend.process}` : '';
-  const failed =
-    error === undefined ? '' : ` failed: ${error instanceof Error ? error.message : show(error)}`;
+  const failed = error === undefined ? '' : ` failed: ${messageOf(error)}`;
   const head = `[codec-patch-stream] ${api} ${input}${where} wallMs=${figure('wallMs', wallMs)}${failed}`;
   if (verbose) return `${head}\n${table(timings)}`;
   const figures = Object.entries(timings).map(([name, value]) => ` ${name}=${figure(name, value)}`);
   return `${head}${figures.join('')}\n`;
 }
 
-export function reportCall(report: CallReport): void {
-  if (channel.hasSubscribers) channel.publish(report);
-  const verbose = isOn(process.env['CODEC_DECODE_PROFILE_VERBOSE']);
-  if (verbose || isOn(process.env['CODEC_DECODE_PROFILE'])) {
-    process.stderr.write(formatReport(report, verbose));
+type Wanted = 'nothing' | 'line' | 'table';
+
+/** What the environment asks for; read when a call begins. Deno throws where it may not be read. */
+export function wantedOnStderr(): Wanted {
+  try {
+    if (isOn(process.env['CODEC_DECODE_PROFILE_VERBOSE'])) return 'table';
+    return isOn(process.env['CODEC_DECODE_PROFILE']) ? 'line' : 'nothing';
+  } catch {
+    return 'nothing';
   }
+}
+
+export function reportCall(report: CallReport, wanted: Wanted): void {
+  if (channel.hasSubscribers) channel.publish(report);
+  if (wanted !== 'nothing') process.stderr.write(formatReport(report, wanted === 'table'));
 }

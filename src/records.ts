@@ -5,6 +5,7 @@
 import type { DecodeOnlyConfig, PatchStreamConfig } from './config.js';
 import { invalid, nearestName, show } from './is.js';
 import { CodecPatchStreamError } from './errors.js';
+import { permitted } from './paths.js';
 import { OPTIONS, optionNames } from './options.js';
 import type { OptionName } from './options.js';
 import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './option-kinds.js';
@@ -181,22 +182,43 @@ function frameRecord(v: Values): FrameRecord {
 }
 
 function inputOf(v: Values): string | Uint8Array {
-  if (v.videoPath === undefined) throw invalid('videoPath', OPTIONS.videoPath.expected, undefined);
-  return v.videoPath;
+  const { videoPath } = v;
+  if (videoPath === undefined) throw invalid('videoPath', OPTIONS.videoPath.expected, undefined);
+  if (typeof videoPath === 'string' && !permitted('fs.read', videoPath)) {
+    throw new CodecPatchStreamError(
+      'ERR_CPS_INVALID_ARGUMENT',
+      'open',
+      `No permission to read the video file '${videoPath}' (videoPath): Node runs with --permission ` +
+        'and does not have it among its --allow-fs-read.',
+    );
+  }
+  return videoPath;
+}
+
+/** A folder for indexes that Node's permission model denies is not used, like one that is full. */
+function allowedCache(decode: DecodeRecord, input: string | Uint8Array): DecodeRecord {
+  const { readerCacheDir } = decode;
+  if (readerCacheDir === '' || typeof input !== 'string') return decode;
+  const place = readerCacheDir === 'beside' ? `${input}.cpsindex` : readerCacheDir;
+  const allowed = permitted('fs.read', place) && permitted('fs.write', place);
+  return allowed ? decode : Object.freeze({ ...decode, readerCacheDir: '' });
+}
+
+function parsedCall(v: Values): ParsedCall {
+  const input = inputOf(v);
+  return { input, signal: v.signal, decode: allowedCache(decodeRecord(v), input) };
 }
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */
 export function parsePatchStream(config: PatchStreamConfig): ParsedPatchCall {
   const v = parseValues('patchStream', config);
-  const call = { input: inputOf(v), signal: v.signal, decode: decodeRecord(v) };
-  return Object.freeze({ ...call, patch: patchRecord(v) });
+  return Object.freeze({ ...parsedCall(v), patch: patchRecord(v) });
 }
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */
 export function parseDecodeOnly(config: DecodeOnlyConfig): ParsedFrameCall {
   const v = parseValues('decodeOnly', config);
-  const call = { input: inputOf(v), signal: v.signal, decode: decodeRecord(v) };
-  return Object.freeze({ ...call, frame: frameRecord(v) });
+  return Object.freeze({ ...parsedCall(v), frame: frameRecord(v) });
 }
 
 /** For datasets: checks options before any video is known, and says how far to decode ahead. */

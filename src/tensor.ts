@@ -1,6 +1,6 @@
 import type { NativeBuffer } from './binding.js';
-import { closedError } from './errors.js';
-import { checkInteger, invalid } from './is.js';
+import { closedError, CodecPatchStreamError } from './errors.js';
+import { checkInteger, invalid, isDetached } from './is.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits. */
 export interface TensorDataMap {
@@ -39,8 +39,10 @@ export function jsMemory(buffer: ArrayBuffer): TensorMemory {
     device: 'cpu',
     address: 0n, // the engine does not tell
     arrayBuffer: () => buffer,
-    copyTo: (target, byteOffset) =>
-      target.set(new Uint8Array(buffer, byteOffset, target.byteLength)),
+    copyTo: (target, byteOffset) => {
+      if (isDetached(buffer)) throw transferredError();
+      target.set(new Uint8Array(buffer, byteOffset, target.byteLength));
+    },
     toHost: () => Promise.resolve(buffer),
     release: () => undefined,
   };
@@ -175,7 +177,9 @@ export class Tensor<D extends DType = DType> {
   get data(): TensorDataMap[D] | undefined {
     const memory = this.#memory();
     if (!memory.onHost) return undefined;
-    this.#data ??= this.#typed(memory.arrayBuffer());
+    const buffer = memory.arrayBuffer();
+    if (this.#length > 0 && isDetached(buffer)) throw transferredError();
+    this.#data ??= this.#typed(buffer);
     return this.#data;
   }
 
@@ -202,7 +206,11 @@ export class Tensor<D extends DType = DType> {
 
   /** The elements in host memory: `data` itself on the CPU, a download from a GPU. */
   async toHost(): Promise<TensorDataMap[D]> {
-    return this.data ?? this.#typed(await this.#memory().toHost());
+    const { data } = this;
+    if (data) return data;
+    const buffer = await this.#memory().toHost();
+    if (this.#length > 0 && isDetached(buffer)) throw transferredError();
+    return this.#typed(buffer);
   }
 
   /**
@@ -266,6 +274,15 @@ export class Tensor<D extends DType = DType> {
     return this.#shared;
   }
 }
+
+/** Use of elements whose ArrayBuffer was given away. */
+const transferredError = (): CodecPatchStreamError =>
+  new CodecPatchStreamError(
+    'ERR_CPS_CLOSED',
+    'result',
+    "The memory of the tensor was transferred: 'data.buffer' is detached. To send the elements " +
+      'elsewhere and keep the tensor, transfer a copy: data.slice().buffer',
+  );
 
 function fromBfloat16(bits: Uint16Array): Float32Array {
   // A bfloat16 is the upper half of a float32.

@@ -372,10 +372,10 @@ describe('videoPath', () => {
   const input = (videoPath: unknown) => frameCall({ videoPath }).input;
 
   test('paths and file: URLs', () => {
-    expect(input('a b/ü%d.mp4')).toBe('a b/ü%d.mp4');
+    expect(input('a b/ü%d.mp4')).toBe(`${process.cwd()}/a b/ü%d.mp4`);
     expect(input('file:///a%20b/%C3%BC.mp4')).toBe('/a b/ü.mp4');
     expect(input(pathToFileURL('/a b/ü%d.mp4'))).toBe('/a b/ü%d.mp4');
-    expect(input('./http://odd-but-local')).toBe('./http://odd-but-local');
+    expect(input('./http://odd-but-local')).toBe(`${process.cwd()}/./http://odd-but-local`);
   });
 
   test('bytes are passed on without a copy', () => {

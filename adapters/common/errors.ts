@@ -34,6 +34,12 @@ export function failure(code: ErrorCode, message: string, cause?: unknown): Code
   );
 }
 
+/** The text of whatever was thrown, errors of other realms (vm contexts) included. */
+export function messageOf(thrown: unknown): string {
+  const message = (thrown as { message?: unknown } | null | undefined)?.message;
+  return typeof message === 'string' ? message : String(thrown);
+}
+
 export function checkInteger(name: string, value: unknown, min: number, max = Infinity): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     const range = max === Infinity ? `>= ${min}` : `between ${min} and ${max}`;
@@ -42,10 +48,14 @@ export function checkInteger(name: string, value: unknown, min: number, max = In
   return value;
 }
 
+/** URL objects of any realm. */
+export const isUrl = (value: unknown): value is URL =>
+  value instanceof URL || Object.prototype.toString.call(value) === '[object URL]';
+
 /** What a video is called in messages: its path, or how many bytes it has. */
 export function describeVideo(video: unknown): string {
   if (typeof video === 'string') return video;
-  if (video instanceof URL) return video.href;
+  if (isUrl(video)) return video.href;
   const bytes = (video as { byteLength?: unknown } | null)?.byteLength;
   return typeof bytes === 'number' ? `<memory, ${bytes} bytes>` : show(video);
 }
@@ -61,7 +71,7 @@ export interface VideoError extends Error {
 /** `error` as an error whose message names the video; `cause` is the original. */
 export function videoError(error: unknown, video: unknown, index: number): Error {
   const name = describeVideo(video);
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const text = message.includes(name) ? message : `${name}: ${message}`;
   let named: Error;
   if (error instanceof CodecPatchStreamError) {

@@ -1,6 +1,6 @@
 /** Options that every dataset and feed takes besides those of patchStream or decodeOnly. */
 import { checkPatchStreamOptions } from 'codec-patch-stream';
-import { checkInteger, failure, invalid } from './errors.js';
+import { checkInteger, failure, invalid, messageOf } from './errors.js';
 import { checkOnError } from './feed.js';
 import type { OnError } from './feed.js';
 import { parseOrder } from './videos.js';
@@ -75,10 +75,9 @@ export function checkNames(
       check({ [name]: undefined });
     } catch (error) {
       const names = [...own, ...FLOW_NAMES].join(', ');
-      const message = error instanceof Error ? error.message : String(error);
       throw failure(
         'ERR_CPS_INVALID_ARGUMENT',
-        `${message}; ${api} takes its options and ${names}`,
+        `${messageOf(error)}; ${api} takes its options and ${names}`,
         error,
       );
     }

@@ -1,5 +1,5 @@
 /** From what a caller passes as `videos` to samples in a reproducible order. */
-import { checkInteger, failure, invalid } from './errors.js';
+import { checkInteger, failure, invalid, isUrl } from './errors.js';
 import { END, item, SerialIterator } from './iterators.js';
 import type { HostIterator } from './iterators.js';
 import { permutation, randomInts } from './random.js';
@@ -76,7 +76,7 @@ export function parseOrder(options: OrderOptions): Order {
 
 const isVideo = (value: unknown): value is VideoInput =>
   typeof value === 'string' ||
-  value instanceof URL ||
+  isUrl(value) ||
   ArrayBuffer.isView(value) ||
   Object.prototype.toString.call(value) === '[object ArrayBuffer]';
 
@@ -233,7 +233,7 @@ class Samples<E extends VideoEntry> extends SerialIterator<Sample<E>> {
     this.#iterator = undefined;
     try {
       const closing = iterator?.return?.();
-      if (closing instanceof Promise) closing.catch(() => undefined);
+      Promise.resolve(closing).catch(() => undefined);
     } catch {
       // The caller's own clean-up failed; there is nobody left who could be told.
     }

@@ -68,7 +68,7 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
 
   protected async step(): Promise<IteratorResult<FedBatch<E>, undefined>> {
     const { batchSize, dropRemainder } = this.options;
-    const ort = await loadOrt(this.options.ort);
+    const ort = loadOrt(this.options.ort);
     try {
       while (this.#held.length < batchSize) {
         const result = await this.feed.next();

@@ -158,5 +158,5 @@ export async function feeds(
 ): Promise<Feeds> {
   const inputs = readInputs(session, mapping);
   const list = Array.isArray(streams) ? (streams as PatchStream[]) : [streams as PatchStream];
-  return makeFeeds(await loadOrt(options.ort), inputs, list, false);
+  return makeFeeds(loadOrt(options.ort), inputs, list, false);
 }

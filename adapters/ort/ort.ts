@@ -1,6 +1,6 @@
 /** What the adapter needs of ONNX Runtime. */
 import type * as ortNode from 'onnxruntime-node';
-import { failure } from '../common/errors.js';
+import { failure, messageOf } from '../common/errors.js';
 
 /** The module onnxruntime-node (or another one with the same Tensor class). */
 export type Ort = Pick<typeof ortNode, 'Tensor'>;
@@ -11,21 +11,22 @@ export type Feeds = Record<string, OrtTensor>;
 /** The part of an InferenceSession that says what its inputs are. */
 export type Session = Pick<ortNode.InferenceSession, 'inputNames' | 'inputMetadata'>;
 
-let imported: Promise<Ort> | undefined;
-
-/** The module given by the caller, else onnxruntime-node, loaded at the first use. */
-export function loadOrt(given: Ort | undefined): Promise<Ort> {
-  if (given) return Promise.resolve(given);
-  imported ??= import('onnxruntime-node').catch((cause: unknown) => {
-    imported = undefined;
-    const reason = cause instanceof Error ? cause.message : String(cause);
+/**
+ * The module given by the caller, else onnxruntime-node, loaded at the first use. By require: a
+ * dynamic import of CommonJS code does not work in the vm contexts of Jest and Vitest.
+ */
+export function loadOrt(given: Ort | undefined): Ort {
+  if (given) return given;
+  try {
+    // eslint-disable-next-line @typescript-eslint/no-require-imports -- see above
+    return require('onnxruntime-node') as Ort;
+  } catch (cause) {
     throw failure(
       'ERR_CPS_INVALID_ARGUMENT',
-      `onnxruntime-node does not load (${reason}); install it, or pass its module as { ort }`,
+      `onnxruntime-node does not load (${messageOf(cause)}); install it, or pass its module as { ort }`,
       cause,
     );
-  });
-  return imported;
+  }
 }
 
 /** Element types that inputs may have, and the arrays for them. */

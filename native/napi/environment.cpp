@@ -145,8 +145,13 @@ namespace {
 
 Napi::Error makeError(Napi::Env env, const char* code, const char* stage, const char* message) {
   Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", Napi::String::New(env, code));
-  error.Set("stage", Napi::String::New(env, stage));
+  // Defined, not set: a frozen or tampered prototype has no say in it.
+  constexpr auto kPlain =
+      static_cast<napi_property_attributes>(napi_writable | napi_enumerable | napi_configurable);
+  const auto field = [&](const char* name, const char* value) {
+    return Napi::PropertyDescriptor::Value(name, Napi::String::New(env, value), kPlain);
+  };
+  error.Value().DefineProperties({field("code", code), field("stage", stage)});
   return error;
 }
 

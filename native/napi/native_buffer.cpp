@@ -119,16 +119,20 @@ void NativeBuffer::copyTo(const Napi::CallbackInfo& info) {
   if (info.Length() != 2 || !info[0].IsTypedArray() || !info[1].IsNumber()) {
     throw Napi::TypeError::New(env, "Expected copyTo(target, byteOffset)");
   }
-  const auto target = info[0].As<Napi::TypedArray>();
+  // The elements' own address: a SharedArrayBuffer below them is no ArrayBuffer to Node 20.
+  void* to = nullptr;
+  size_t bytes = 0;
+  const napi_status status =
+      napi_get_typedarray_info(env, info[0], nullptr, &bytes, &to, nullptr, nullptr);
+  NAPI_THROW_IF_FAILED_VOID(env, status);
+  bytes *= info[0].As<Napi::TypedArray>().ElementSize();
   const double offset = info[1].As<Napi::Number>().DoubleValue();
-  const size_t bytes = target.ByteLength();
   if (!(offset >= 0) || offset + static_cast<double>(bytes) > static_cast<double>(bytes_)) {
     throw Napi::RangeError::New(
         env, "Expected a part of the memory's " + std::to_string(bytes_) + " bytes for the copy");
   }
   if (bytes == 0) return;
   const auto* from = static_cast<const uint8_t*>(shared->buffer.data());
-  auto* to = static_cast<uint8_t*>(target.ArrayBuffer().Data()) + target.ByteOffset();
   std::memcpy(to, from + static_cast<size_t>(offset), bytes);
 }
 

@@ -198,6 +198,8 @@ VideoInput readVideoInput(const Napi::Value& value) {
   VideoInput input;
   if (value.IsString()) {
     input.path = value.As<Napi::String>().Utf8Value();
+    // The system would end the name there and open another file.
+    if (input.path.find('\0') != std::string::npos) badField("videoPath", "a path without NUL");
     return input;
   }
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {

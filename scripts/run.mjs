@@ -16,6 +16,7 @@ import {
   ensureSystem,
   formatNeeds,
   lintNeeds,
+  nvcc,
   sanitizeNeeds,
   testNeeds,
 } from './lib/system.mjs';
@@ -59,6 +60,11 @@ const commands = {
   /** What .ci/run calls: test, sanitizers (in short) and lint, and one line that adds them up. */
   async ci() {
     const counts = { passed: 0, failed: 0 };
+    // A GPU path that does not compile is a failure here, not a part that is left out.
+    if (nvcc()) {
+      process.env.npm_cmake_CPS_ENABLE_CUDA ??= 'ON';
+      process.env.CPS_EXPECT_CUDA = '1';
+    }
     try {
       await ensureSystem([...testNeeds, ...sanitizeNeeds, ...lintNeeds]);
       await ensurePackages();

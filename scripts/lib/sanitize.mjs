@@ -2,12 +2,14 @@
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import { forgetForeignCache } from './setup.mjs';
 import { has, must, root, run, runQuiet, step } from './shell.mjs';
 import { clangTool, hasFuzzer } from './system.mjs';
 
 /** A build of its own in build/<name>; optimised just enough to run, not to be slow to compile. */
 async function build(name, sanitizers, targets, { fuzz = false } = {}) {
   const dir = path.join(root, 'build', name);
+  forgetForeignCache(dir);
   step(`building ${targets.join(', ')} with ${sanitizers}`);
   await must(
     runQuiet('cmake', [

@@ -4,7 +4,8 @@ import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { bin, must, root, run, runQuiet, step, Stop } from './shell.mjs';
+import { bin, capture, must, root, run, runQuiet, step, Stop } from './shell.mjs';
+import { nvcc } from './system.mjs';
 
 const at = (...parts) => path.join(root, ...parts);
 const read = (file) => (fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : undefined);
@@ -36,6 +37,37 @@ function cmakeJs() {
 }
 
 /**
+ * Architectures that CUDA sources are compiled for in a clone: the GPUs that are here, else the
+ * oldest that nvcc 13 knows, which is enough to compile and to test on the host. All of them (what
+ * an installation builds, and a release) take minutes: npm_cmake_CPS_CUDA_ARCH_LIST=all.
+ */
+function cudaArchs() {
+  if (!fs.existsSync(at('.git'))) return undefined;
+  const given = ['CPS_CUDA_ARCH_LIST', 'CODEC_CUDA_ARCH_LIST'].some(
+    (name) => process.env[`npm_cmake_${name}`] !== undefined,
+  );
+  if (given || !nvcc()) return undefined;
+  const gpus = capture('nvidia-smi', ['--query-gpu=compute_cap', '--format=csv,noheader']);
+  const found = [...new Set(gpus?.match(/^\d+\.\d+$/gm))];
+  return found.length > 0 ? found.join(' ') : '75';
+}
+
+/**
+ * CMake goes on with no cache that was made for another folder (a copied checkout): forgets what it
+ * keeps of such a configuration in `dir`.
+ */
+export function forgetForeignCache(dir) {
+  const cache = read(path.join(dir, 'CMakeCache.txt'));
+  const [, home] = /^CMAKE_HOME_DIRECTORY:INTERNAL=(.*)$/m.exec(cache ?? '') ?? [];
+  const real = (folder) => (fs.existsSync(folder) ? fs.realpathSync(folder) : folder);
+  if (home === undefined || real(home) === real(root)) return;
+  step(`${path.relative(root, dir)} was configured for ${home}; configuring it anew`);
+  for (const name of ['CMakeCache.txt', 'CMakeFiles', 'configured-with']) {
+    fs.rmSync(path.join(dir, name), { recursive: true, force: true });
+  }
+}
+
+/**
  * One build folder for the addon, the native tests and benchmarks, so the core is compiled once.
  * Once a run has asked for tests or benchmarks they stay configured; `npm run demo` still builds
  * only the addon.
@@ -43,12 +75,15 @@ function cmakeJs() {
 export async function buildNative({ tests = false, bench = false, target = undefined } = {}) {
   const dir = at('build');
   const stamp = path.join(dir, 'configured-with');
+  forgetForeignCache(dir);
   const cache = read(path.join(dir, 'CMakeCache.txt'));
   const withTests = tests || /CPS_BUILD_TESTS:\w+=ON/.test(cache ?? '');
   const withBench = bench || /CPS_BUILD_BENCH:\w+=ON/.test(cache ?? '');
   const args = ['--directory', root, '--out', dir, '--CDCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
   args.push(`--CDCPS_BUILD_TESTS=${withTests ? 'ON' : 'OFF'}`);
   args.push(`--CDCPS_BUILD_BENCH=${withBench ? 'ON' : 'OFF'}`);
+  const archs = cudaArchs();
+  if (archs) args.push(`--CDCPS_CUDA_ARCH_LIST=${archs}`);
   // Include paths come out of the npm packages: another lock file, another configuration. cmake-js
   // takes cache variables from the environment too (npm_cmake_CPS_ENABLE_CUDA=OFF).
   const given = Object.entries(process.env).filter(([name]) => name.startsWith('npm_cmake_'));

@@ -4,6 +4,7 @@
  * compiler or an FFmpeg from elsewhere is as good as the distribution's.
  */
 import * as fs from 'node:fs';
+import * as path from 'node:path';
 import { capture, has, run, step, Stop } from './shell.mjs';
 
 const version = (text) => (text?.match(/(\d+)\.(\d+)/) ?? []).slice(1).map(Number);
@@ -12,6 +13,16 @@ const library = (name, lowest) => () =>
   capture('pkg-config', ['--exists', lowest ? `${name} >= ${lowest}` : name]) !== undefined;
 const header = (name) => () =>
   fs.existsSync(`/usr/include/${name}`) || fs.existsSync(`/usr/local/include/${name}`);
+
+/** nvcc, where cuda/CMakeLists.txt looks for it. */
+export function nvcc() {
+  const { CUDACXX, CUDA_PATH, CUDA_HOME } = process.env;
+  const folders = [CUDA_PATH, CUDA_HOME, '/usr/local/cuda', '/opt/cuda'].filter(Boolean);
+  const files = [CUDACXX, ...folders.map((folder) => path.join(folder, 'bin', 'nvcc'))];
+  return (
+    files.find((file) => file && fs.existsSync(file)) ?? capture('sh', ['-c', 'command -v nvcc'])
+  );
+}
 
 // The lowest FFmpeg is 5.1 (Debian 12), as in CMakeLists.txt.
 const needs = {
@@ -28,6 +39,7 @@ const needs = {
   swscale: { apt: 'libswscale-dev', ok: library('libswscale') },
   swresample: { apt: 'libswresample-dev', ok: library('libswresample') },
   ffmpeg: { apt: 'ffmpeg', ok: () => has('ffmpeg') && has('ffprobe') },
+  nvcodec: { apt: 'libffmpeg-nvenc-dev', ok: header('ffnvcodec/dynlink_nvcuvid.h') },
   gtest: { apt: 'libgtest-dev', ok: () => library('gtest')() || header('gtest/gtest.h')() },
   clangFormat: { apt: 'clang-format-14', ok: () => clangTool('clang-format') !== undefined },
   clangTidy: { apt: 'clang-tidy-14', ok: () => clangTool('clang-tidy') !== undefined },
@@ -55,7 +67,8 @@ export const buildNeeds = [
   ...['compiler', 'cmake', 'make', 'pkgConfig'],
   ...['avcodec', 'avformat', 'avutil', 'swscale', 'swresample'],
 ];
-export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest'];
+/** With nvcc the GPU path is compiled and tested (on the host); that needs NVDEC's headers. */
+export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest', ...(nvcc() ? ['nvcodec'] : [])];
 export const formatNeeds = ['clangFormat'];
 export const lintNeeds = [...formatNeeds, 'clangTidy'];
 export const sanitizeNeeds = [...testNeeds, 'clang', 'clangRuntime'];

@@ -57,7 +57,7 @@ const commands = {
     const { runFormat } = await import('./lib/lint.mjs');
     return runFormat();
   },
-  /** What .ci/run calls: test, sanitizers (in short) and lint, and one line that adds them up. */
+  /** What .ci/run calls: test, sanitizers (in short), runtimes and lint, and one line that adds them up. */
   async ci() {
     const counts = { passed: 0, failed: 0 };
     // A GPU path that does not compile is a failure here, not a part that is left out.
@@ -75,9 +75,11 @@ const commands = {
       const { runSanitized } = await import('./lib/sanitize.mjs');
       const { cacheDir } = await import('./fixtures.mjs');
       const sanitized = await runSanitized(cacheDir);
-      const lint = await runLint();
-      counts.passed = tests.passed + sanitized.passed + lint.passed;
-      counts.failed = Math.max(tests.failed, code) + sanitized.failed + lint.failed;
+      const { runRuntimes } = await import('./lib/runtimes.mjs');
+      const runtimes = await runRuntimes(path.join(cacheDir, 'h264_bpyramid.mp4'));
+      const parts = [sanitized, runtimes, await runLint()];
+      counts.passed = parts.reduce((sum, part) => sum + part.passed, tests.passed);
+      counts.failed = parts.reduce((sum, part) => sum + part.failed, Math.max(tests.failed, code));
     } catch (error) {
       process.stderr.write(`\n${error instanceof Stop ? error.message : error.stack}\n`);
       counts.failed += 1;

@@ -1,0 +1,211 @@
+/**
+ * The battery of runtimes: a user's program (scripts/runtimes) under every Node that the package
+ * supports, Bun and Deno, Jest and Vitest, and under limits of the process. Each line is compared
+ * with what the same program says under the Node that runs this. What cannot be had here (a runtime
+ * that npm does not give, rights for a mount) is skipped and said.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { bin, capture, has, root, step } from './shell.mjs';
+
+const cache = path.join(root, 'build', 'runtimes');
+const program = 'program.cjs';
+const arch = process.arch;
+
+/** Where npm puts each runtime; packages of these names hold the program itself. */
+const RUNTIMES = {
+  'Node 20': { npm: `node-linux-${arch}@20`, file: `node-linux-${arch}/bin/node` },
+  'Node 22': { npm: `node-linux-${arch}@22`, file: `node-linux-${arch}/bin/node` },
+  'Node 24': { npm: `node-linux-${arch}@24`, file: `node-linux-${arch}/bin/node` },
+  'Node 26': { npm: `node-linux-${arch}@26`, file: `node-linux-${arch}/bin/node` },
+  Bun: {
+    npm: `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : 'x64'}`,
+    file: `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : 'x64'}/bin/bun`,
+  },
+  Deno: { npm: `@deno/linux-${arch}-glibc`, file: `@deno/linux-${arch}-glibc/deno` },
+  Vitest: { npm: 'vitest', file: 'vitest/vitest.mjs' },
+};
+
+/** The file of a runtime, installed once into build/runtimes; or why not. */
+function install(name) {
+  const { npm, file } = RUNTIMES[name];
+  const folder = path.join(cache, name.replace(' ', '-').toLowerCase());
+  const target = path.join(folder, 'node_modules', file);
+  if (!fs.existsSync(target)) {
+    fs.mkdirSync(folder, { recursive: true });
+    fs.writeFileSync(path.join(folder, 'package.json'), '{ "private": true }\n');
+    const args = [
+      'install',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      npm,
+    ];
+    const result = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: 180_000 });
+    if (result.status !== 0 || !fs.existsSync(target)) {
+      return { missing: `npm could not install ${npm}` };
+    }
+  }
+  if (name !== 'Vitest') fs.chmodSync(target, 0o755);
+  return { file: target };
+}
+
+/** A project that uses the package: copies, so that nothing of this clone is in the way. */
+function makeProject(video) {
+  const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cps-runtimes-')));
+  const own = path.join(folder, 'node_modules', 'codec-patch-stream');
+  fs.mkdirSync(path.join(own, 'build', 'Release'), { recursive: true });
+  for (const name of ['package.json', 'dist', 'build/Release/codec_patch_stream.node']) {
+    fs.cpSync(path.join(root, name), path.join(own, name), { recursive: true });
+  }
+  for (const name of ['onnxruntime-node', '@tensorflow']) {
+    fs.symlinkSync(path.join(root, 'node_modules', name), path.join(folder, 'node_modules', name));
+  }
+  const scripts = path.join(root, 'scripts', 'runtimes');
+  fs.cpSync(path.join(scripts, program), path.join(folder, program));
+  fs.cpSync(path.join(scripts, 'user-test.cjs'), path.join(folder, 'user.test.cjs'));
+  fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "project", "private": true }\n');
+  fs.cpSync(video, path.join(folder, 'video.mp4'));
+  fs.chmodSync(folder, 0o755); // for the line that runs as somebody else
+  return folder;
+}
+
+function execute([command, ...args], { cwd, env = {} }) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, NODE_OPTIONS: '', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      timeout: 120_000,
+      killSignal: 'SIGKILL',
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => (stdout += chunk));
+    child.stderr.on('data', (chunk) => (stderr += chunk));
+    child.on('error', (error) => resolve({ status: error.message, stdout, stderr }));
+    child.on('close', (code, signal) => resolve({ status: signal ?? code, stdout, stderr }));
+  });
+}
+
+const lastLine = (text) => text.trim().split('\n').at(-1) ?? '';
+
+/** What the program says must be `truth`, word for word. */
+const sameAs = (truth) => (result) =>
+  result.status === 0 && lastLine(result.stdout) === truth ? undefined : 'another result';
+/** It works, or says that memory is short; never anything else. */
+const sameOrCode = (truth, codes) => (result) => {
+  const line = lastLine(result.stdout);
+  if (line === truth) return undefined;
+  return codes.some((code) => line.includes(`"code":"${code}"`)) ? undefined : 'another result';
+};
+const exitsWithZero = ({ status }) => (status === 0 ? undefined : `exit status ${status}`);
+
+const isRoot = process.getuid?.() === 0;
+
+/** Lines: name, command, what to expect; or why it is skipped. */
+function makeLines(project, truth) {
+  const node = process.execPath;
+  const video = path.join(project, 'video.mp4');
+  const run = (...command) => [...command, program, video];
+  const same = sameAs(truth);
+  const lines = [];
+  const add = (name, command, check = same, options = {}) =>
+    lines.push({ name, command, check, ...options });
+  const skip = (name, why) => lines.push({ name, skipped: why });
+
+  for (const name of Object.keys(RUNTIMES)) {
+    const { file, missing } = install(name);
+    if (!file) skip(name, missing);
+    else if (name === 'Deno') {
+      add(name, run(file, 'run', '--allow-all', '--node-modules-dir=manual'));
+      add('Deno without --allow-ffi', run(file, 'run', '--allow-read', '--allow-env'), (result) =>
+        result.stdout.includes('--allow-ffi') ? undefined : 'no word of --allow-ffi',
+      );
+    } else if (name === 'Vitest') {
+      const env = { CPS_VIDEO: video, CPS_PATCHES: JSON.parse(truth).patches };
+      for (const pool of ['threads', 'forks', 'vmThreads', 'vmForks']) {
+        const args = ['run', '--globals', '--pool', pool, '--root', project];
+        add(`Vitest, pool ${pool}`, [node, file, ...args], exitsWithZero, { env });
+      }
+      const config = JSON.stringify({
+        rootDir: project,
+        transform: {},
+        testMatch: ['**/*.test.cjs'],
+      });
+      const jest = [bin('jest'), '--config', config, '--no-cache', '--runInBand'];
+      add('Jest', [node, ...jest], exitsWithZero, { env });
+    } else {
+      add(name, run(file));
+      if (name.startsWith('Node') && name !== 'Node 20') {
+        const read = [`--allow-fs-read=${project}/*`, '--allow-worker'];
+        add(`${name} --permission`, run(file, '--permission', '--allow-addons', ...read));
+        const refused = ({ stdout }) =>
+          stdout.includes('--allow-addons') ? undefined : 'no word of --allow-addons';
+        add(`${name} --permission, no addons`, run(file, '--permission', ...read), refused);
+      }
+    }
+  }
+
+  add('--frozen-intrinsics', run(node, '--frozen-intrinsics'));
+  const noStrings = '--disallow-code-generation-from-strings';
+  add(noStrings, run(node, noStrings));
+  const addLimited = (name, needs, command, check) => {
+    const lacking = needs.find((need) => !has(need));
+    if (lacking) skip(name, `no ${lacking} here`);
+    else add(name, command, check);
+  };
+  addLimited('40 open files', ['prlimit'], run('prlimit', '--nofile=40', node));
+  const memory = ['ERR_CPS_OUT_OF_MEMORY'];
+  const small = run('prlimit', `--as=${2 ** 31}`, node);
+  addLimited('2 GiB of address space', ['prlimit'], small, sameOrCode(truth, memory));
+  const other = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups'];
+  const may = isRoot && capture('setpriv', [...other.slice(1), node, '--version']) !== undefined;
+  if (may) addLimited('another user', ['setpriv'], run(...other, node));
+  else skip('another user', 'needs root and a Node that everybody may run');
+
+  const readOnly =
+    'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"';
+  const mounts = ['unshare', '-m', 'sh', '-c', readOnly, project];
+  if (isRoot && capture(mounts[0], [...mounts.slice(1), 'true']) !== undefined) {
+    add('a read-only file system', run(...mounts, node));
+  } else {
+    skip('a read-only file system', 'no right to mount');
+  }
+  return lines;
+}
+
+/** { passed, failed, skipped, lines }. `only`: a part of the names of the lines to run. */
+export async function runRuntimes(video, { only = '' } = {}) {
+  step('runtimes');
+  const counts = { passed: 0, failed: 0, skipped: 0, lines: [] };
+  const project = makeProject(video);
+  try {
+    const reference = await execute([process.execPath, program, path.join(project, 'video.mp4')], {
+      cwd: project,
+    });
+    const truth = lastLine(reference.stdout);
+    if (reference.status !== 0) throw new Error(`The program fails here: ${reference.stderr}`);
+    for (const { name, command, check, env, skipped } of makeLines(project, truth)) {
+      if (!name.includes(only)) continue;
+      const result = skipped ? undefined : await execute(command, { cwd: project, env });
+      const wrong = result && check(result);
+      const outcome = skipped ? 'skipped' : wrong ? 'failed' : 'passed';
+      counts[outcome] += 1;
+      counts.lines.push({ name, outcome, why: skipped ?? wrong });
+      process.stderr.write(`    ${outcome.padEnd(7)} ${name}${skipped ? `: ${skipped}` : ''}\n`);
+      if (wrong) {
+        const said = `${result.stdout}${result.stderr}`.slice(-3000);
+        process.stderr.write(`${wrong} (${result.status})\nexpected ${truth}\n${said}\n`);
+      }
+    }
+  } finally {
+    fs.rmSync(project, { recursive: true, force: true });
+  }
+  const { passed, failed, skipped } = counts;
+  process.stdout.write(`runtimes: ${passed} passed, ${failed} failed, ${skipped} skipped\n`);
+  return counts;
+}

@@ -1,0 +1,88 @@
+/**
+ * The README's lines as a user's program, for scripts/runtimes.mjs: prints one line of JSON that is
+ * the same wherever it runs right. `node program.cjs VIDEO`; a worker runs the same file.
+ */
+const { createHash } = require('node:crypto');
+const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+const api = require('codec-patch-stream');
+
+const digest = (...arrays) => {
+  const hash = createHash('sha256');
+  for (const a of arrays) hash.update(Buffer.from(a.buffer, a.byteOffset, a.byteLength));
+  return hash.digest('hex').slice(0, 16);
+};
+
+async function patches(videoPath) {
+  const stream = await api.patchStream({
+    ...{ videoPath, backend: 'cpu', sequenceLength: 8, kKeep: 256, outputDtype: 'fp32' },
+  });
+  const { fields, scores } = stream.metadataTensors;
+  const count = [...stream].length;
+  const text = `${count} ${digest(stream.patches.data, stream.positions.data, fields.data, scores.data)}`;
+  stream.close();
+  return text;
+}
+
+async function frames(videoPath) {
+  const result = await api.decodeOnly({ videoPath, backend: 'cpu', sequenceLength: 8 });
+  const copy = new Uint8Array(new SharedArrayBuffer(result.frames.length));
+  result.frames.copyTo(copy);
+  const text = `${result.width}x${result.height} ${digest(result.frames.data)} ${digest(copy)}`;
+  result.close();
+  return text;
+}
+
+const refusal = (call) =>
+  call().then(
+    () => 'accepted',
+    (e) => `${e.name} ${e.code} ${e instanceof api.CodecPatchStreamError}`,
+  );
+
+/** The code of what is said about memory that was given away; where a runtime can do that. */
+async function transferred(videoPath) {
+  const stream = await api.patchStream({ videoPath, backend: 'cpu', sequenceLength: 1, kKeep: 4 });
+  const { data } = stream.patches;
+  if (typeof data.buffer.transfer !== 'function') return 'ERR_CPS_CLOSED';
+  data.buffer.transfer();
+  return stream.patches.toFloat32().then(
+    (values) => `${values.length} values`,
+    (e) => e.code,
+  );
+}
+
+function inWorker(videoPath) {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(__filename, { workerData: { videoPath } });
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+}
+
+async function main() {
+  const videoPath = process.argv[2];
+  const abort = new AbortController();
+  const aborted = refusal(() => {
+    const call = api.patchStream({ videoPath, backend: 'cpu', signal: abort.signal });
+    abort.abort();
+    return call;
+  });
+  const line = {
+    patches: await patches(videoPath),
+    frames: await frames(videoPath),
+    aborted: await aborted,
+    missing: await refusal(() => api.decodeOnly({ videoPath: `${videoPath}.none` })),
+    transferred: await transferred(videoPath),
+    worker: await inWorker(videoPath),
+    imported: Object.keys(await import('codec-patch-stream')).includes('patchStream'),
+  };
+  console.log(JSON.stringify(line));
+}
+
+if (isMainThread) {
+  main().catch((e) => {
+    console.log(JSON.stringify({ code: e.code, message: e.message }));
+    process.exitCode = 1;
+  });
+} else {
+  patches(workerData.videoPath).then((text) => parentPort.postMessage(text));
+}

@@ -36,6 +36,10 @@ export class DecodedFrames extends SampledResult {
     return this.#frames.at(index);
   }
 
+  override toJSON(): Record<string, unknown> {
+    return this.closed ? super.toJSON() : { frames: this.#frames.toJSON(), ...super.toJSON() };
+  }
+
   protected release(): void {
     this.#frames.close();
   }

@@ -92,11 +92,34 @@ function editDistance(a: string, b: string): number {
   return row[b.length] ?? 0;
 }
 
+/** Names that others use for the same thing, without case and underscores. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  videoPath: ['video', 'path', 'file', 'filename', 'filepath', 'input', 'source', 'src', 'url'],
+  sequenceLength: [
+    'numframes',
+    'nframes',
+    'frames',
+    'framecount',
+    'numsamples',
+    'samples',
+    'length',
+  ],
+  kKeep: ['k', 'topk', 'numpatches', 'maxpatches', 'patchcount', 'keep'],
+  outputDtype: ['dtype', 'type', 'precision'],
+  timeoutMs: ['timeout'],
+  decodeThreads: ['threads', 'numthreads'],
+  backend: ['device'],
+  deviceId: ['gpu', 'gpuid', 'cuda'],
+};
+
 /** The known name that `unknown` most likely stands for, if any is close. */
 export function nearestName(unknown: string, known: readonly string[]): string | undefined {
   // Case and underscores carry no meaning here: video_path is videoPath.
   const plain = (name: string): string => name.replace(/[_-]/g, '').toLowerCase();
   const wanted = plain(unknown.slice(0, 64));
+  for (const name of known) {
+    if (Object.hasOwn(SYNONYMS, name) && SYNONYMS[name]?.includes(wanted)) return name;
+  }
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1;
   for (const name of known) {

@@ -209,6 +209,12 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     }
   }
 
+  override toJSON(): Record<string, unknown> {
+    if (this.closed) return super.toJSON();
+    const { length, grid } = this;
+    return { length, patches: this.#patches.toJSON(), grid, ...super.toJSON() };
+  }
+
   protected release(): void {
     const tensors = [this.#patches, this.#fields, this.#scores, this.#frameScores];
     for (const tensor of [...tensors, this.#positions]) tensor?.close();

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+import type { InspectOptions } from 'node:util';
 import type { NativeSampleInfo } from './binding.js';
 import { closedError } from './errors.js';
 import type { ResultNote } from './notes.js';
@@ -25,6 +27,21 @@ export abstract class SampledResult {
 
   protected check(): void {
     this.#open();
+  }
+
+  /** What console.log and JSON.stringify show: facts and shapes, never elements. */
+  toJSON(): Record<string, unknown> {
+    if (this.closed) return { closed: true };
+    const { codec, format, width, height, fps, durationSec, totalFrames, notes, backend } = this;
+    const { sampledFrameIds, timestampsSec } = this;
+    return {
+      ...{ codec, format, width, height, fps, durationSec, totalFrames, sampledFrameIds },
+      ...{ timestampsSec, backend, notes },
+    };
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return `${this.constructor.name} ${inspect(this.toJSON(), options)}`;
   }
 
   get closed(): boolean {

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import type { NativeBuffer } from './binding.js';
 import { closedError, CodecPatchStreamError } from './errors.js';
 import { checkInteger, invalid, isDetached } from './is.js';
@@ -257,6 +258,20 @@ export class Tensor<D extends DType = DType> {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** What JSON.stringify shows: type and shape, never elements. */
+  toJSON(): { dtype: DType; shape: readonly number[]; device: string } | { closed: true } {
+    return this.closed
+      ? { closed: true }
+      : { dtype: this.#dtype, shape: this.#shape, device: this.device };
+  }
+
+  /** What console.log shows. */
+  [inspect.custom](): string {
+    return this.closed
+      ? 'Tensor (closed)'
+      : `Tensor ${this.#dtype} [${this.#shape.join(', ')}] on ${this.device}`;
   }
 
   #sub(row: number, shape: readonly number[]): Tensor<D> {

@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
+import { inspect } from 'node:util';
 import * as vm from 'node:vm';
 import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
 import { native } from '../src/binding.js';
@@ -218,4 +219,36 @@ describe('memory', () => {
     }
     stream.close();
   });
+});
+
+test('console.log and JSON show what there is, and no elements', async () => {
+  const videoPath = fixturePath('small.mp4');
+  const stream = await patchStream({ videoPath, backend: 'cpu', kKeep: 8, outputDtype: 'fp32' });
+  const frames = await decodeOnly({ ...cheap, videoPath });
+  expect(inspect(stream)).toMatch(/^PatchStream \{\s+length: 8,\s+patches: .*float32/s);
+  expect(inspect(stream.patches)).toBe('Tensor float32 [8, 3, 14, 14] on cpu');
+  expect(inspect(frames)).toMatch(/^DecodedFrames \{\s+frames: .*uint8.*width: 48/s);
+  expect(JSON.parse(JSON.stringify({ frames, tensor: frames.frames }))).toMatchObject({
+    frames: { width: 48, sampledFrameIds: [0], frames: { shape: [1, frames.height, 48, 3] } },
+    tensor: { dtype: 'uint8', device: 'cpu' },
+  });
+  const { patches } = stream;
+  stream.close();
+  frames.close();
+  expect(inspect(stream)).toBe('PatchStream { closed: true }');
+  expect(inspect(patches)).toBe('Tensor (closed)');
+  expect(JSON.stringify([frames, patches])).toBe('[{"closed":true},{"closed":true}]');
+});
+
+test.each([
+  ['numFrames', 'sequenceLength'],
+  ['num_frames', 'sequenceLength'],
+  ['topK', 'kKeep'],
+  ['path', 'videoPath'],
+  ['dtype', 'outputDtype'],
+  ['sequenceLenght', 'sequenceLength'],
+  ['max_frames', 'maxFrames'],
+])('%s: did you mean %s?', async (key, name) => {
+  const call = patchStream({ videoPath: 'v.mp4', [key]: 1 });
+  await expect(call).rejects.toThrow(`did you mean ${name}?`);
 });

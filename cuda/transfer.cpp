@@ -53,8 +53,8 @@ std::vector<PlaneGroup> groupPlanes(const FrameView& view) {
   return groups;
 }
 
-SourceFrame copyFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu,
-                      bool toDevice) {
+SourceFrame copyPlanes(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu,
+                       bool toDevice) {
   std::vector<PlaneGroup> groups = groupPlanes(frame.view);
   size_t bytes = 0;
   for (PlaneGroup& group : groups) {
@@ -107,6 +107,19 @@ SourceFrame copyFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>
     throw;
   }
   stream->synchronize(Stage::Transfer);
+  return result;
+}
+
+SourceFrame copyFrame(const SourceFrame& frame, const std::shared_ptr<GpuDevice>& gpu,
+                      bool toDevice) {
+  SourceFrame result = copyPlanes(frame, gpu, toDevice);
+  if (frame.luma) {
+    SourceFrame luma;
+    luma.owner = frame.luma->owner;
+    luma.view = frame.luma->view;
+    luma = copyPlanes(luma, gpu, toDevice);
+    result.luma = LumaView{std::move(luma.owner), luma.view};
+  }
   return result;
 }
 

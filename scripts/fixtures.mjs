@@ -37,6 +37,12 @@ const edits = {
     }
     return out;
   },
+  // The stream header's compression, of 1-bit pictures that are stored as they are.
+  msRle: (b) => {
+    const out = Buffer.from(b);
+    out.writeUInt32LE(1, out.indexOf('strf') + 24);
+    return out;
+  },
   text: () => Buffer.from('This is not a video.\n'.repeat(50)),
   empty: () => Buffer.alloc(0),
   noise: () => {

@@ -88,7 +88,7 @@ class Stages {
       const auto energy = makeEnergyStage(patch_, grid_, distinct_.ofPosition, *kernels_, profile);
       std::vector<std::optional<KeptPicture>> kept(frames_.size());
       pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
-        energy->addFrame(static_cast<int32_t>(i), frames_[i].view);
+        energy->addFrame(static_cast<int32_t>(i), frames_[i].view, frames_[i].view);
         kept[i] = kernels_->keepForGather(frames_[i].view, grid_);
       });
       std::vector<FrameView> views;

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/scaled_rgb.h"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -160,6 +161,10 @@ NvdecFormat nvdecFormatOf(const FrameIndex& index, const StreamTags& tags) {
   if (!d || (d->flags & odd)) {
     unavailable(std::string("NVDEC does not decode the pixel format ") +
                 (d ? d->name : "of this stream"));
+  }
+  // Note [Pictures of the scaler]: done where the CPU decodes.
+  if (scalerConverts(tags.format, index.storedWidth, index.storedHeight)) {
+    unavailable(std::string("colour of ") + d->name + " with an odd side is converted on the CPU");
   }
   format.bitDepth = d->comp[0].depth;
   if (d->nb_components == 1) {

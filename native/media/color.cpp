@@ -66,8 +66,10 @@ ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std:
   }
   const bool gray = descriptor && descriptor->nb_components <= 2;
   const int64_t range = enumNumber(frame.color_range);
-  spec.fullRange = range == AVCOL_RANGE_JPEG || isFullRangeFormat(format) ||
-                   (gray && range == AVCOL_RANGE_UNSPECIFIED);
+  const bool untagged = range != AVCOL_RANGE_JPEG && range != AVCOL_RANGE_MPEG;
+  spec.fullRange = range == AVCOL_RANGE_JPEG || (untagged && (gray || isFullRangeFormat(format)));
+  // Whatever its tag: the scaler takes 8-bit gray for a palette.
+  if (format == AV_PIX_FMT_GRAY8) spec.fullRange = true;
   switch (option) {
     case ColorMatrixOption::Auto:
       spec.matrix = taggedMatrix(enumNumber(frame.colorspace), where);

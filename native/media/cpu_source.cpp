@@ -329,6 +329,7 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
   SourceFrame out;
   out.owner = std::move(viewed.owner);
   out.view = viewed.view;
+  out.luma = std::move(viewed.luma);
   out.device = Device::cpu();
   out.displayIndex = displayIndex;
   out.timestampSec = index_.timestampsSec[static_cast<size_t>(displayIndex)];

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -26,10 +27,18 @@ struct VideoInfo {
   std::string format;  // demuxer name
 };
 
+// The luma of a picture, as a gray picture.
+struct LumaView {
+  std::shared_ptr<const void> owner;
+  FrameView view;
+};
+
 // A decoded picture; `owner` keeps its planes alive (an AVFrame reference or a device allocation).
 struct SourceFrame {
   std::shared_ptr<const void> owner;
   FrameView view;
+  // Where the view is RGB that was made of a picture with a luma plane: that plane.
+  std::optional<LumaView> luma;
   Device device;
   int64_t displayIndex = 0;
   double timestampSec = 0;  // the container's own: pts * time base

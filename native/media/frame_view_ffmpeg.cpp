@@ -9,6 +9,7 @@
 #include "core/buffer.h"
 #include "core/error.h"
 #include "media/color.h"
+#include "media/scaled_rgb.h"
 
 extern "C" {
 #include <libavutil/imgutils.h>
@@ -55,11 +56,11 @@ float floatSample(uint32_t bits) {
   return std::isfinite(value) ? std::clamp(value, 0.0f, 1.0f) : 0.0f;
 }
 
-// Unpacked planes of a format that cannot be mapped.
-ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d) {
+// Unpacked planes of a format that cannot be mapped: the first `wanted` components.
+ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
   const bool palette = (d.flags & AV_PIX_FMT_FLAG_PAL) != 0;
   const bool isFloat = (d.flags & AV_PIX_FMT_FLAG_FLOAT) != 0;
-  const int count = palette ? 3 : wantedComponents(d);
+  const int count = palette ? 3 : wanted;
   int depth = 8;
   if (isFloat) depth = 16;
   for (int i = 0; i < count && !palette && !isFloat; ++i) depth = std::max(depth, d.comp[i].depth);
@@ -116,12 +117,12 @@ ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d) {
   return out;
 }
 
-ViewedFrame map(const AVFrame& frame, const AVPixFmtDescriptor& d) {
+ViewedFrame map(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
   AVFrame* reference = checkAlloc(av_frame_clone(&frame), Stage::Decode);
   ViewedFrame out;
   out.owner = SharedAVFrame(reference, FrameDeleter());
   FrameView& view = out.view;
-  view.planes = wantedComponents(d);
+  view.planes = wanted;
   view.bitDepth = d.comp[0].depth;
   for (int i = 0; i < view.planes; ++i) {
     const AVComponentDescriptor& c = d.comp[i];
@@ -131,33 +132,63 @@ ViewedFrame map(const AVFrame& frame, const AVPixFmtDescriptor& d) {
   return out;
 }
 
+// The first one or three components as they were decoded.
+ViewedFrame componentsOf(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
+  ViewedFrame out = mapsDirectly(d, wanted) ? map(frame, d, wanted) : unpack(frame, d, wanted);
+  FrameView& view = out.view;
+  view.width = frame.width;
+  view.height = frame.height;
+  constexpr uint64_t kWhole = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL;
+  const bool subsampled = view.planes == 3 && !(d.flags & kWhole);
+  view.log2ChromaW = subsampled ? d.log2_chroma_w : 0;
+  view.log2ChromaH = subsampled ? d.log2_chroma_h : 0;
+  return out;
+}
+
+bool hasLuma(const AVPixFmtDescriptor& d, AVPixelFormat format) {
+  constexpr uint64_t kNone = AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_BAYER;
+  const bool xyz = format == AV_PIX_FMT_XYZ12LE || format == AV_PIX_FMT_XYZ12BE;
+  return !xyz && !(d.flags & kNone) && d.comp[0].depth >= 8;
+}
+
+// As RGB, with the luma beside it: two owners, for luma is let go first.
+ViewedFrame convertedBy(const AVFrame& frame, const AVPixFmtDescriptor& d, const ColorSpec& color,
+                        const std::string& where) {
+  ScaledRgb rgb = scaledRgb(frame, color.matrix, where);
+  ViewedFrame out;
+  out.view = rgb.view;
+  auto memory = std::make_shared<Buffer>(std::move(rgb.memory));
+  out.owner = std::shared_ptr<const void>(memory, memory->data());
+  if (hasLuma(d, static_cast<AVPixelFormat>(frame.format))) {
+    ViewedFrame luma = componentsOf(frame, d, 1);
+    luma.view.color = color;
+    out.luma = LumaView{std::move(luma.owner), luma.view};
+  }
+  return out;
+}
+
 }  // namespace
 
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
                    const std::string& where) {
-  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  const auto format = static_cast<AVPixelFormat>(frame.format);
+  const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(format);
+  const ColorSpec color = colorSpecOf(frame, matrix, where);
+  const bool converts = scalerConverts(format, frame.width, frame.height);
   constexpr uint64_t kNoPixels = AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BAYER;
-  constexpr uint64_t kXyz =
-#ifdef AV_PIX_FMT_FLAG_XYZ
-      AV_PIX_FMT_FLAG_XYZ;
-#else
-      0;
-#endif
-  const bool xyz = frame.format == AV_PIX_FMT_XYZ12LE || frame.format == AV_PIX_FMT_XYZ12BE;
-  if (!d || xyz || (d->flags & (kNoPixels | kXyz))) {
+  if (!d || (!converts && (d->flags & kNoPixels) != 0)) {
     throw Error(ErrorCode::Unsupported, Stage::Decode,
                 where + ": pixel format '" + (d ? d->name : "unknown") + "' is not supported.");
   }
-  ViewedFrame out = mapsDirectly(*d, wantedComponents(*d)) ? map(frame, *d) : unpack(frame, *d);
-  FrameView& view = out.view;
-  view.width = frame.width;
-  view.height = frame.height;
-  const bool subsampled = view.planes == 3 && !(d->flags & AV_PIX_FMT_FLAG_RGB);
-  view.log2ChromaW = subsampled ? d->log2_chroma_w : 0;
-  view.log2ChromaH = subsampled ? d->log2_chroma_h : 0;
-  if (d->flags & AV_PIX_FMT_FLAG_PAL) view.log2ChromaW = view.log2ChromaH = 0;
-  view.color = colorSpecOf(frame, matrix, where);
-  view.orientation = orientation;
+  ViewedFrame out;
+  if (converts) {
+    out = convertedBy(frame, *d, color, where);
+  } else {
+    out = componentsOf(frame, *d, wantedComponents(*d));
+    out.view.color = color;
+  }
+  out.view.orientation = orientation;
+  if (out.luma) out.luma->view.orientation = orientation;
   return out;
 }
 
@@ -166,6 +197,11 @@ int64_t pictureBytes(int format, int64_t width, int64_t height) {
       format >= 0 ? av_pix_fmt_desc_get(static_cast<AVPixelFormat>(format)) : nullptr;
   const int64_t bits = d ? av_get_padded_bits_per_pixel(d) : 12;
   return width * height * bits / 8;
+}
+
+int64_t keptPictureBytes(int format, int32_t width, int32_t height) {
+  const bool rgb = format >= 0 && scalerConverts(static_cast<AVPixelFormat>(format), width, height);
+  return rgb ? int64_t{3} * width * height : pictureBytes(format, width, height);
 }
 
 }  // namespace cps

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "core/options.h"
@@ -12,16 +13,19 @@ namespace cps {
 struct ViewedFrame {
   std::shared_ptr<const void> owner;
   FrameView view;
+  std::optional<LumaView> luma;  // SourceFrame::luma
 };
 
 // Maps a decoded picture's planes without copying them. Formats whose samples are not whole
-// little-endian bytes or 16-bit words (palette, bitstream mono, big endian, float, RGB565 ...) are
-// unpacked once into 8- or 16-bit planes. Throws Error(Unsupported) for what holds no pixels
-// (hardware surfaces) or is neither YUV, gray nor RGB (Bayer, XYZ).
+// little-endian bytes or 16-bit words (palette, big endian ...) are unpacked once into 8- or 16-bit
+// planes; what ops cannot convert as FFmpeg's scaler does becomes RGB here (Note [Pictures of the
+// scaler] in scaled_rgb.h). Throws Error(Unsupported) for what holds no pixels (hardware surfaces).
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
                    const std::string& where);
 
 // Bytes of one decoded picture; an estimate when the format is not known beforehand (< 0).
 int64_t pictureBytes(int format, int64_t width, int64_t height);
+// The same of one that waits for its patches.
+int64_t keptPictureBytes(int format, int32_t width, int32_t height);
 
 }  // namespace cps

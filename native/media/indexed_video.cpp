@@ -145,7 +145,8 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
   const auto kept = static_cast<int64_t>(keepsFrames ? displayIndices.size()
                                                      : std::min<size_t>(1, displayIndices.size()));
   const int64_t bytes =
-      pictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) * kept;
+      keptPictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
+      kept;
   const int64_t left = options_.maxMemoryBytes - FrameIndex::countedBytes(index_->packets.size());
   if (bytes > left) {
     throw Error(

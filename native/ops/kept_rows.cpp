@@ -23,13 +23,30 @@ struct RowBlock {
 struct Blocks {
   RowBlock block[3];
   int count = 0;
-  bool semiPlanar = false;
+  bool semiPlanar = false, packed = false;
 };
+
+// RGB24 and the like: three bytes a pixel, in any order.
+bool isPackedRgb(const FrameView& f) {
+  if (f.bitDepth != 8 || f.planes != 3 || f.color.matrix != ColorMatrix::Rgb) return false;
+  const uint8_t* first = std::min({f.plane[0].data, f.plane[1].data, f.plane[2].data});
+  for (const PlaneView& plane : f.plane) {
+    if (plane.step != 3 || plane.stride != f.plane[0].stride || plane.data - first > 2)
+      return false;
+  }
+  return true;
+}
 
 std::optional<Blocks> blocksOf(const FrameView& f) {
   const int32_t bytes = f.bitDepth > 8 ? 2 : 1;
-  if (f.plane[0].step != bytes) return std::nullopt;
   Blocks out;
+  if (isPackedRgb(f)) {
+    const uint8_t* first = std::min({f.plane[0].data, f.plane[1].data, f.plane[2].data});
+    out.block[out.count++] = {first, f.plane[0].stride, static_cast<size_t>(f.width) * 3, 0};
+    out.packed = true;
+    return out;
+  }
+  if (f.plane[0].step != bytes) return std::nullopt;
   const auto add = [&](const uint8_t* data, int plane, int64_t samples) {
     out.block[out.count++] = {data, f.plane[plane].stride, static_cast<size_t>(samples * bytes),
                               plane ? f.log2ChromaH : 0};
@@ -112,6 +129,10 @@ std::optional<KeptPicture> keepRows(const FrameView& frame, int32_t outHeight, i
     };
     move(kept.view.plane[i]);
     if (i == 1 && blocks->semiPlanar) move(kept.view.plane[2]);
+    if (blocks->packed) {
+      move(kept.view.plane[1]);
+      move(kept.view.plane[2]);
+    }
   }
   kept.rows = std::move(rows);
   return kept;

@@ -42,7 +42,7 @@ struct KeptPicture {
 };
 
 // A copy of those rows in host memory, where that saves at least a quarter of the picture and its
-// planes are laid out as decoders do (planar, semi-planar, gray); else nothing.
+// planes are laid out as decoders do (planar, semi-planar, gray, packed RGB); else nothing.
 std::optional<KeptPicture> keepRows(const FrameView& frame, int32_t outHeight, int32_t outWidth);
 
 }  // namespace cps

@@ -32,9 +32,9 @@ class PairwiseStage : public EnergyStage {
     firstOf_.push_back(frames);
   }
 
-  void addFrame(int32_t distinct, const FrameView& frame) final {
+  void addFrame(int32_t distinct, const FrameView& frame, const FrameView& luma) final {
     const auto d = static_cast<size_t>(distinct);
-    Buffer map = reduce(frame);
+    Buffer map = reduce(frame, luma);
     std::vector<size_t> complete;
     {
       std::lock_guard lock(mutex_);
@@ -56,7 +56,7 @@ class PairwiseStage : public EnergyStage {
   const float* scores() const final { return scores_.as<float>(); }
 
  protected:
-  virtual Buffer reduce(const FrameView& frame) = 0;
+  virtual Buffer reduce(const FrameView& frame, const FrameView& luma) = 0;
   virtual size_t scratchBytes() const = 0;
   virtual void compare(const Buffer& cur, const Buffer& prev, void* scratch) = 0;
   virtual void zero(void* scratch) = 0;
@@ -115,10 +115,10 @@ class BlockEnergy final : public PairwiseStage {
         energyPct_(options.energyPct) {}
 
  private:
-  Buffer reduce(const FrameView& frame) override {
+  Buffer reduce(const FrameView& /*frame*/, const FrameView& luma) override {
     Buffer cells = Buffer::allocate(kernels_.memory(), static_cast<size_t>(cells_.cells()));
     const Profile::Scope scope(profile_, "cellsMs");
-    kernels_.lumaCells(frame, cells_, cells.as<uint8_t>());
+    kernels_.lumaCells(luma, cells_, cells.as<uint8_t>());
     return cells;
   }
   size_t scratchBytes() const override { return residualOffset() + cellCount(); }
@@ -152,7 +152,7 @@ class ReferenceEnergy final : public PairwiseStage {
         energyPct_(options.energyPct) {}
 
  private:
-  Buffer reduce(const FrameView& frame) override {
+  Buffer reduce(const FrameView& frame, const FrameView& /*luma*/) override {
     Buffer luma = Buffer::allocate(kernels_.memory(), mapBytes());
     const Profile::Scope scope(profile_, "cellsMs");
     kernels_.referenceLuma(frame, cells_, luma.as<float>());

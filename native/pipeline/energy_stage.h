@@ -18,8 +18,9 @@ namespace cps {
 class EnergyStage {
  public:
   virtual ~EnergyStage() = default;
-  // `distinct` indexes DistinctFrames::ids. Each exactly once. Thread-safe.
-  virtual void addFrame(int32_t distinct, const FrameView& frame) = 0;
+  // `distinct` indexes DistinctFrames::ids. Each exactly once. Thread-safe. `luma`: what to read
+  // where luma is wanted; the same picture, or its luma plane where `frame` is RGB made of it.
+  virtual void addFrame(int32_t distinct, const FrameView& frame, const FrameView& luma) = 0;
   // [T, rows, cols] in the kernels' memory. Valid after every frame was added.
   virtual const float* scores() const = 0;
 };

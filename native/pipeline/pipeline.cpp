@@ -114,7 +114,8 @@ class PatchCollector final : public Collector {
 
   void accept(size_t d, SourceFrame frame) override {
     frames_[d] = {std::move(frame.owner), Buffer(), frame.view, nullptr};
-    energy_.addFrame(static_cast<int32_t>(d), frame.view);
+    energy_.addFrame(static_cast<int32_t>(d), frame.view,
+                     frame.luma ? frame.luma->view : frame.view);
     if (std::optional<KeptPicture> kept = kernels_.keepForGather(frame.view, grid_)) {
       frames_[d] = {nullptr, std::move(kept->memory), kept->view, std::move(kept->rows)};
     }

@@ -1,4 +1,5 @@
-// What the references of the tests make of a decoded picture; independent of native/.
+// What the references of the tests make of a decoded picture; independent of native/ but for which
+// pictures become RGB where they are decoded.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +11,9 @@ extern "C" {
 #include <libavutil/intreadwrite.h>
 #include <libavutil/pixdesc.h>
 }
+
+#include "media/scaled_rgb.h"
+#include "scaler_reference.h"
 
 namespace frame_hash {
 
@@ -23,9 +27,21 @@ class Hash {
   uint64_t value_ = 14695981039346656037ull;
 };
 
+// RGB of a picture that the package has converted (Note [Pictures of the scaler]).
+inline uint64_t hashOfRgb(const AVFrame& frame) {
+  const std::vector<uint8_t> rgb = scaler_reference::rgbOf(frame);
+  Hash hash;
+  for (size_t c = 0; c < 3; ++c) {
+    for (size_t i = c; i < rgb.size(); i += 3) hash.add(rgb[i]);
+  }
+  return hash.value();
+}
+
 // The samples of the first one or three components (alpha left out), as FFmpeg's own accessor gives
 // them, row by row.
 inline uint64_t hashOfFrame(const AVFrame& frame) {
+  const auto format = static_cast<AVPixelFormat>(frame.format);
+  if (cps::scalerConverts(format, frame.width, frame.height)) return hashOfRgb(frame);
   const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   const bool palette = (d->flags & AV_PIX_FMT_FLAG_PAL) != 0;
   const bool rgb = palette || (d->flags & AV_PIX_FMT_FLAG_RGB) != 0;

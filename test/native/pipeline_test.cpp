@@ -234,7 +234,7 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
     Profile profile;
     auto scoresOf = [&](const std::vector<int>& order) {
       auto stage = makeEnergyStage(options, grid, positions, *kernels, profile);
-      for (const int d : order) stage->addFrame(d, view(d));
+      for (const int d : order) stage->addFrame(d, view(d), view(d));
       const float* s = stage->scores();
       return std::vector<float>(s, s + positions.size() * static_cast<size_t>(grid.perFrame()));
     };

@@ -43,6 +43,36 @@ const edits = {
     out.writeUInt32LE(1, out.indexOf('strf') + 24);
     return out;
   },
+  // Autodesk FLC: 12 frames of plain pixels, a palette that changes in the sixth (no encoder has it).
+  flic: () => {
+    const [width, height, frames] = [96, 64, 12];
+    const chunk = (type, head, body) => {
+      const start = Buffer.alloc(6);
+      start.writeUInt32LE(6 + head.length + body.length, 0);
+      start.writeUInt16LE(type, 4);
+      return Buffer.concat([start, head, body]);
+    };
+    const none = Buffer.alloc(0);
+    const palette = (turn) => {
+      const colours = Buffer.alloc(4 + 768);
+      colours.writeUInt16LE(1, 0); // one packet, nothing skipped, 256 entries
+      for (let i = 0; i < 768; i++) colours[4 + i] = (i * 37 + turn * 90) & 255;
+      return chunk(4, none, colours);
+    };
+    const all = Array.from({ length: frames }, (_, t) => {
+      const pixels = Buffer.alloc(width * height);
+      for (let i = 0; i < pixels.length; i++)
+        pixels[i] = (i % width) * 2 + 3 * (i / width) + 11 * t;
+      const parts = [...(t % 6 === 0 ? [palette(t / 6)] : []), chunk(16, none, pixels)];
+      const head = Buffer.alloc(10);
+      head.writeUInt16LE(parts.length, 0);
+      return chunk(0xf1fa, head, Buffer.concat(parts));
+    });
+    const header = Buffer.alloc(128);
+    header.writeUInt32LE(128 + all.reduce((sum, part) => sum + part.length, 0), 0);
+    [0xaf12, frames, width, height, 8, 3, 40].forEach((v, i) => header.writeUInt16LE(v, 4 + 2 * i));
+    return Buffer.concat([header, ...all]);
+  },
   text: () => Buffer.from('This is not a video.\n'.repeat(50)),
   empty: () => Buffer.alloc(0),
   noise: () => {

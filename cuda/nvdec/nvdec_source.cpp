@@ -18,6 +18,7 @@ class NvdecSource final : public FrameSource {
         options_(call.options),
         cancel_(call.cancel),
         profile_(call.profile),
+        notes_(call.notes),
         nvdec_(std::move(nvdec)),
         clock_(index_) {
     checkNvdecStream(index_);
@@ -105,7 +106,7 @@ class NvdecSource final : public FrameSource {
     frame->format = tags.format;
     frame->colorspace = tags.space;
     frame->color_range = tags.range;
-    return colorSpecOf(*frame, options_.colorMatrix, "'" + video_.bytes()->describe() + "'");
+    return colorSpecOf(*frame, options_.colorMatrix, *notes_);
   }
 
   // One decoder reads on through segments that touch.
@@ -141,6 +142,7 @@ class NvdecSource final : public FrameSource {
   const DecodeOptions& options_;
   CancelPtr cancel_;
   Profile& profile_;
+  std::shared_ptr<Notes> notes_;
   std::shared_ptr<NvdecDevice> nvdec_;
   NvdecFormat format_;
   ColorSpec color_;

@@ -1,8 +1,8 @@
 #include "media/color.h"
 
 #include <cstdlib>
+#include <string>
 
-#include "core/error.h"
 #include "ffmpeg/util.h"
 
 extern "C" {
@@ -25,7 +25,7 @@ bool isFullRangeFormat(AVPixelFormat format) {
   }
 }
 
-ColorMatrix taggedMatrix(int64_t space, const std::string& where) {
+ColorMatrix taggedMatrix(int64_t space, Notes& notes) {
   switch (space) {
     case AVCOL_SPC_BT709:
       return ColorMatrix::Bt709;
@@ -36,9 +36,7 @@ ColorMatrix taggedMatrix(int64_t space, const std::string& where) {
     case AVCOL_SPC_BT2020_NCL:
     case AVCOL_SPC_BT2020_CL:
       return ColorMatrix::Bt2020;
-    case AVCOL_SPC_RGB:  // on YUV planes: a tag that cannot be meant
     case AVCOL_SPC_UNSPECIFIED:
-    case AVCOL_SPC_RESERVED:
     case AVCOL_SPC_BT470BG:
     case AVCOL_SPC_SMPTE170M:
       return ColorMatrix::Bt601;
@@ -46,16 +44,19 @@ ColorMatrix taggedMatrix(int64_t space, const std::string& where) {
       const char* name = space >= 0 && space < AVCOL_SPC_NB
                              ? av_color_space_name(static_cast<AVColorSpace>(space))
                              : nullptr;
-      throw Error(ErrorCode::Unsupported, Stage::Decode,
-                  where + ": colour matrix '" + (name ? name : std::to_string(space).c_str()) +
-                      "' is not supported; set colorMatrix to override the tag.");
+      const std::string tag =
+          name ? std::string("'").append(name).append("'") : std::to_string(space);
+      notes.add("assumed-matrix", "The colour tags name the matrix " + tag +
+                                      ", which FFmpeg's scaler does not have: BT.601 was taken, as "
+                                      "FFmpeg does. Set colorMatrix to take another one.");
+      return ColorMatrix::Bt601;
     }
   }
 }
 
 }  // namespace
 
-ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std::string& where) {
+ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, Notes& notes) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* descriptor = av_pix_fmt_desc_get(format);
   ColorSpec spec;
@@ -70,9 +71,10 @@ ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std:
   spec.fullRange = range == AVCOL_RANGE_JPEG || (untagged && (gray || isFullRangeFormat(format)));
   // Whatever its tag: the scaler takes 8-bit gray for a palette.
   if (format == AV_PIX_FMT_GRAY8) spec.fullRange = true;
+  if (gray) return spec;
   switch (option) {
     case ColorMatrixOption::Auto:
-      spec.matrix = taggedMatrix(enumNumber(frame.colorspace), where);
+      spec.matrix = taggedMatrix(enumNumber(frame.colorspace), notes);
       break;
     case ColorMatrixOption::Bt601:
       spec.matrix = ColorMatrix::Bt601;

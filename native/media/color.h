@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
+#include "core/notes.h"
 #include "core/options.h"
 #include "ffmpeg/handles.h"
 #include "ops/frame_view.h"
@@ -12,9 +12,10 @@ namespace cps {
 // The matrix and range of a decoded picture: its tags; BT.601 limited where untagged (full for the
 // yuvj formats and for gray, which FFmpeg writes in full range; 8-bit gray always is, as FFmpeg's
 // scaler takes it); RGB formats are RGB. `option`
-// overrides the matrix only. Throws Error(Unsupported) for matrices that are not linear in R'G'B'
-// (YCgCo, ICtCp, chromaticity-derived); `where` names file and frame in its message.
-ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, const std::string& where);
+// overrides the matrix only. For tags that name no matrix FFmpeg's scaler has (reserved numbers,
+// YCgCo, ICtCp, chromaticity-derived, RGB on YCbCr planes) BT.601, as the scaler takes it, and a
+// note.
+ColorSpec colorSpecOf(const AVFrame& frame, ColorMatrixOption option, Notes& notes);
 
 // The nearest of the eight orientations to a container's 3x3 display matrix (null: upright).
 Orientation orientationFromMatrix(const int32_t* matrix);

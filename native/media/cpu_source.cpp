@@ -48,6 +48,7 @@ class CpuSource final : public FrameSource {
         index_(video_.index()),
         options_(call.options),
         profile_(call.profile),
+        notes_(call.notes),
         services_(services) {}
 
   Device device() const override { return Device::cpu(); }
@@ -88,6 +89,7 @@ class CpuSource final : public FrameSource {
   const FrameIndex& index_;
   const DecodeOptions& options_;
   Profile& profile_;
+  std::shared_ptr<Notes> notes_;
   MediaServices services_;
   Totals totals_;
   std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode()
@@ -325,7 +327,7 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
     throw otherSize(displayIndex, frame.width, frame.height);
   }
   ViewedFrame viewed =
-      viewOf(frame, index_.orientation, options_.colorMatrix, video_.nameOf(displayIndex));
+      viewOf(frame, index_.orientation, options_.colorMatrix, *notes_, video_.nameOf(displayIndex));
   SourceFrame out;
   out.owner = std::move(viewed.owner);
   out.view = viewed.view;

@@ -170,10 +170,10 @@ ViewedFrame convertedBy(const AVFrame& frame, const AVPixFmtDescriptor& d, const
 }  // namespace
 
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
-                   const std::string& where) {
+                   Notes& notes, const std::string& where) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(format);
-  const ColorSpec color = colorSpecOf(frame, matrix, where);
+  const ColorSpec color = colorSpecOf(frame, matrix, notes);
   const bool converts = scalerConverts(format, frame.width, frame.height);
   constexpr uint64_t kNoPixels = AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BAYER;
   if (!d || (!converts && (d->flags & kNoPixels) != 0)) {

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/notes.h"
 #include "core/options.h"
 #include "ffmpeg/handles.h"
 #include "media/frame_source.h"
@@ -21,7 +22,7 @@ struct ViewedFrame {
 // planes; what ops cannot convert as FFmpeg's scaler does becomes RGB here (Note [Pictures of the
 // scaler] in scaled_rgb.h). Throws Error(Unsupported) for what holds no pixels (hardware surfaces).
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
-                   const std::string& where);
+                   Notes& notes, const std::string& where);
 
 // Bytes of one decoded picture; an estimate when the format is not known beforehand (< 0).
 int64_t pictureBytes(int format, int64_t width, int64_t height);

@@ -7,8 +7,8 @@
 namespace cps {
 
 // Note [Colour as FFmpeg's scaler]
-// RGB is what libswscale makes of a picture on x86 by default (and so what PyAV, OpenCV and the
-// Python original see), bit for bit, in integers, on every device. It has three ways:
+// RGB is what libswscale makes of a picture on x86 with flags=bilinear alone (as torchcodec asks),
+// bit for bit, in integers; what is not here, Note [Pictures of the scaler] has. Three ways:
 // - Floor, 8-bit with chroma subsampled across (4:2:0, 4:2:2, 4:1:1): every product is rounded
 // down,
 //     R = clip8((cy * (Y - yOffset) >> 13) + (rv * (V - 128) >> 13)), G and B alike,

@@ -133,9 +133,10 @@ TEST(Colour, OfEveryPixelFormatEqualsTheScaler) {
         std::vector<uint8_t> got(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
         const auto what = std::string(d->name) + " " + std::to_string(width) + "x" +
                           std::to_string(height) + " range " + std::to_string(tags.range);
+        Notes notes;
         try {
           const ViewedFrame viewed =
-              viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, "a picture");
+              viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture");
           makeCpuKernels({})->toRgb(viewed.view, height, width, got.data());
         } catch (const Error& error) {
           EXPECT_EQ(error.code(), ErrorCode::Unsupported) << what;
@@ -150,6 +151,29 @@ TEST(Colour, OfEveryPixelFormatEqualsTheScaler) {
     }
   }
   EXPECT_GT(formats, 100);
+}
+
+// Whatever number a file has for its matrix: FFmpeg's choice, and a note where it is one.
+TEST(Colour, OfEveryMatrixNumberEqualsTheScaler) {
+  for (const AVPixelFormat format : {AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV411P}) {
+    for (int space = 0; space < 20; ++space) {
+      const Tags tags{AVCOL_RANGE_MPEG, static_cast<AVColorSpace>(space)};
+      const UniqueAVFrame frame = randomPicture(format, 64, 32, tags, 7);
+      std::vector<uint8_t> got(64 * 32 * 3);
+      Notes notes;
+      const ViewedFrame viewed =
+          viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture");
+      makeCpuKernels({})->toRgb(viewed.view, 32, 64, got.data());
+      EXPECT_EQ(difference(scaler_reference::rgbOf(*frame), got).worst, 0) << space;
+      const bool known = space == AVCOL_SPC_UNSPECIFIED || space == AVCOL_SPC_BT709 ||
+                         (space >= AVCOL_SPC_FCC && space <= AVCOL_SPC_SMPTE240M) ||
+                         space == AVCOL_SPC_BT2020_NCL || space == AVCOL_SPC_BT2020_CL;
+      EXPECT_EQ(notes.list().size(), known ? 0u : 1u) << space;
+      Notes none;
+      viewOf(*frame, Orientation{}, ColorMatrixOption::Bt709, none, "a picture");
+      EXPECT_TRUE(none.list().empty()) << space;
+    }
+  }
 }
 
 }  // namespace

@@ -26,6 +26,11 @@ const manifestPath = path.join(cacheDir, 'manifest.json');
 const edits = {
   // From the middle of a group of pictures, at a packet boundary.
   cutTransportStream: (b) => b.subarray(188 * Math.floor((b.length * 0.37) / 188)),
+  // Two captures in one file: the second begins with its own headers and clock.
+  twice: (b) => Buffer.concat([b, b]),
+  // Parameters of each frame (interlacing), which the format allows.
+  frameParameters: (b) =>
+    Buffer.from(b.toString('latin1').replaceAll('FRAME\n', 'FRAME Ip\n'), 'latin1'),
   truncate: (b) => b.subarray(0, Math.floor(b.length * 0.6)),
   headerOnly: (b) => b.subarray(0, b.indexOf('mdat') + 4),
   bitrot: (b) => {

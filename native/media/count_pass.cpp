@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "media/cpu_source.h"
 #include "media/frame_index.h"
+#include "media/index_times.h"
 #include "media/packet_decoder.h"
 #include "media/packet_reader.h"
 
@@ -44,6 +46,29 @@ int depthByTimestamps(const FrameIndex& index) {
   return timed.reorderDepth;
 }
 
+// Decode times of all packets. Matroska has none; there they are what presentation times and the
+// depth make them, as FFmpeg fills them in: the least that is still to be shown.
+std::vector<int64_t> decodeTimes(const FrameIndex& index, int depth) {
+  std::vector<int64_t> times;
+  times.reserve(index.packets.size());
+  bool none = true;
+  for (const PacketEntry& entry : index.packets) {
+    times.push_back(entry.dts);
+    none = none && entry.dts == AV_NOPTS_VALUE;
+  }
+  if (!none) return times;
+  std::vector<int64_t> waiting(static_cast<size_t>(depth) + 1, AV_NOPTS_VALUE);  // ascending
+  for (size_t i = 0; i < times.size(); ++i) {
+    if (index.packets[i].pts == AV_NOPTS_VALUE) continue;
+    waiting.front() = index.packets[i].pts;
+    for (size_t at = 0; at + 1 < waiting.size() && waiting[at] > waiting[at + 1]; ++at) {
+      std::swap(waiting[at], waiting[at + 1]);
+    }
+    times[i] = waiting.front();
+  }
+  return times;
+}
+
 }  // namespace
 
 void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
@@ -53,13 +78,16 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   DecoderConfig config;
   config.threads = lease.count();
   config.threadType = call.options.decodeThreadType;
-  config.reorderDepth = depthByTimestamps(index);
+  config.reorderDepth = index.reorderDepth > 0 ? index.reorderDepth : depthByTimestamps(index);
   config.maxPixels = call.options.maxFramePixels;
   PacketDecoder decoder(*index.parameters, config);
   PacketReader reader(source, call.cancel, index);
 
   const auto count = static_cast<int64_t>(index.packets.size());
   std::vector<int32_t> shown;
+  BestTime times;
+  const std::vector<int64_t> decodedAt = decodeTimes(index, config.reorderDepth);
+  index.shownAt.clear();
   std::vector<uint8_t> pictures(index.packets.size(), 0);
   bool onePerPacket = true;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
@@ -69,6 +97,8 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       onePerPacket = false;
     }
     shown.push_back(static_cast<int32_t>(std::clamp<int64_t>(number, 0, count - 1)));
+    const PacketEntry& entry = index.packets[static_cast<size_t>(shown.back())];
+    index.shownAt.push_back(times.of(entry.pts, frame->pkt_dts));
     if (static_cast<int64_t>(shown.size()) > call.options.maxFrames) {
       throw Error(ErrorCode::Unsupported, Stage::Index,
                   "'" + source->describe() + "' has more frames than maxFrames = " +
@@ -82,7 +112,9 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       if (index.parameters->codec_id == AV_CODEC_ID_MPEG4 && packet->size > 0) {
         packed = packed || holdsSeveralVops({packet->data, static_cast<size_t>(packet->size)});
       }
-      decoder.decode(*packet, reader.next() - 1, output);
+      const int32_t ordinal = reader.next() - 1;
+      packet->dts = decodedAt[static_cast<size_t>(ordinal)];
+      decoder.decode(*packet, ordinal, output);
     }
   } catch (const SeekMismatch&) {
     throw Error(ErrorCode::Corrupt, Stage::Index,

@@ -14,7 +14,8 @@ namespace cps {
 namespace {
 
 constexpr unsigned kProbeBytes = 1 << 20;
-constexpr int64_t kStreamInfoBytes = 5'000'000;
+// Enough for the first packets of any stream.
+constexpr int64_t kShortProbeBytes = 4096;
 constexpr int64_t kStreamInfoUs = 5 * int64_t{AV_TIME_BASE};
 constexpr int kMaxEmptyReads = 1000;
 // What coded sizes may add to the shown ones.
@@ -67,8 +68,8 @@ Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const Str
     : source_(std::move(source)),
       cancel_(std::move(cancel)),
       io_(std::make_unique<AvioReader>(source_, cancel_)),
-      maxPixels_(limits.pixels) {
-  open(limits.tableBytes);
+      limits_(limits) {
+  open();
   const char* name = context_->iformat->name;
   // These two say everything about a packet themselves; no parser needs to look at it.
   plain_ = startsWith(name, "mov,") || startsWith(name, "matroska");
@@ -90,7 +91,7 @@ Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const Str
 
 Demuxer::~Demuxer() = default;
 
-void Demuxer::open(int64_t maxTableBytes) {
+void Demuxer::open() {
   const std::string where = "'" + source_->describe() + "'";
   const AVInputFormat* format = nullptr;
   const int score = av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
@@ -107,7 +108,7 @@ void Demuxer::open(int64_t maxTableBytes) {
         ErrorCode::NoVideo, Stage::Open,
         where + " is not a video container (its content looks like '" + format->name + "').");
   }
-  if (startsWith(format->name, "mov,")) checkMp4Tables(*source_, maxTableBytes, cancel_);
+  if (startsWith(format->name, "mov,")) checkMp4Tables(*source_, limits_.tableBytes, cancel_);
   AVFormatContext* context = checkAlloc(avformat_alloc_context(), Stage::Open);
   context->pb = io_->get();
   context->flags |= AVFMT_FLAG_CUSTOM_IO;
@@ -115,7 +116,7 @@ void Demuxer::open(int64_t maxTableBytes) {
   context->protocol_whitelist = av_strdup("");
   context->interrupt_callback = {interrupted, cancel_.get()};
   if (!cancel_) context->interrupt_callback = {nullptr, nullptr};
-  context->probesize = kStreamInfoBytes;
+  context->probesize = limits_.probeBytes;
   context->max_analyze_duration = kStreamInfoUs;
   context->skip_estimate_duration_from_pts = 1;
   const int status = avformat_open_input(&context, "", format, nullptr);
@@ -132,7 +133,7 @@ void Demuxer::open(int64_t maxTableBytes) {
 }
 
 void Demuxer::findStreamInfo() {
-  const int64_t most = std::min<int64_t>(maxPixels_ + kCodedSlack, INT_MAX);
+  const int64_t most = std::min<int64_t>(limits_.pixels + kCodedSlack, INT_MAX);
   std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
   for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", most, 0);
   const int status =
@@ -145,6 +146,7 @@ void Demuxer::findStreamInfo() {
                 "Cannot find out what the streams of '" + source_->describe() +
                     "' hold: " + avErrorText(status) + ".");
   }
+  readAhead_ = avio_tell(io_->get()) >= source_->size();
 }
 
 void Demuxer::chooseStream() {
@@ -194,12 +196,14 @@ bool Demuxer::read(AVPacket& packet) {
   for (;;) {
     if (cancel_) cancel_->check(Stage::Decode);
     av_packet_unref(&packet);
+    const int64_t before = avio_tell(io_->get());
     const int status = av_read_frame(context_.get(), &packet);
     io_->rethrow();
     if (status == AVERROR_EOF) return false;
     if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
     if (status < 0) {
       if (cancel_) cancel_->check(Stage::Decode);
+      if (status != AVERROR(ENOMEM) && isPastEnd(before)) return false;
       const ErrorCode code =
           status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Corrupt;
       throw Error(code, Stage::Decode,
@@ -209,6 +213,25 @@ bool Demuxer::read(AVPacket& packet) {
     }
     if (packet.stream_index == stream_->index) return true;
   }
+}
+
+// Some demuxers report the end of the file as an error. It is one where a part of a packet is
+// there.
+bool Demuxer::isPastEnd(int64_t before) const {
+  if (before < source_->size()) return false;
+  if (!readAhead_ || limits_.probeBytes <= kShortProbeBytes) return true;
+  // What comes now was read before: once more, step by step.
+  DemuxLimits limits = limits_;
+  limits.probeBytes = kShortProbeBytes;
+  Demuxer again(source_, cancel_, nullptr, limits);
+  const UniqueAVPacket packet = makePacket(Stage::Decode);
+  try {
+    while (again.read(*packet)) continue;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::Corrupt) throw;
+    return false;
+  }
+  return true;
 }
 
 bool Demuxer::seek(SeekKind kind, int64_t target) {

@@ -26,6 +26,8 @@ struct DemuxLimits {
   int64_t tableBytes = std::numeric_limits<int64_t>::max();
   // Of the pictures that FFmpeg decodes to find out about streams.
   int64_t pixels = INT32_MAX;
+  // Of the bytes that are read to find out about streams.
+  int64_t probeBytes = 5'000'000;
 };
 
 // One container opened for reading the packets of its main video stream, nothing else.
@@ -62,16 +64,18 @@ class Demuxer {
   AvioReader& io() { return *io_; }
 
  private:
-  void open(int64_t maxTableBytes);
+  void open();
   void chooseStream();
   void findStreamInfo();
+  bool isPastEnd(int64_t before) const;
 
   std::shared_ptr<ByteSource> source_;
   CancelPtr cancel_;
   std::unique_ptr<AvioReader> io_;
   UniqueAVFormatContext context_;
   AVStream* stream_ = nullptr;
-  int64_t maxPixels_;
+  DemuxLimits limits_;
+  bool readAhead_ = false;  // finding out about the streams took the whole file
   bool plain_ = false;
 };
 

@@ -37,12 +37,14 @@ struct PacketEntry {
 // Note [Trust]
 // The index says which packet holds the picture with display index d without decoding anything.
 // That holds only where one packet is one picture and its timestamp is its place: the container
-// gives every shown packet a pts, all are distinct, decoding can start at the first packet and
-// nothing is shown before it. It does not hold for field pictures in packets of their own, MPEG-4
-// outside MP4 and Matroska or with packed B-frames, raw streams without timestamps, AVI (decode
-// timestamps only) or streams cut in mid-GOP. There the whole stream is decoded once
+// gives every shown packet a pts, all are distinct, decoding can start at the first packet, nothing
+// is shown before it, and the codec's own order is the same (Note [Picture order] in
+// picture_order.h). It does not hold for field pictures in packets of their own, MPEG-4 outside MP4
+// and Matroska or with packed B-frames, raw streams without timestamps, AVI (decode timestamps
+// only), streams cut in mid-GOP or joined ones. There the whole stream is decoded once
 // (count_pass.cpp) and the list of pictures that came out is kept in the index: `Counted` knows the
-// packet of each picture, `Sequential` only how many there are.
+// packet of each picture, `Sequential` only how many there are. Where a codec shows pictures as it
+// decodes them, their order in the file is enough, whatever the clock says.
 enum class IndexTrust { Timestamps, Counted, Sequential };
 
 // What decoding a stream needs to know, and which packets make which picture. Immutable after
@@ -66,6 +68,7 @@ class FrameIndex {
   std::vector<double> timestampsSec;  // [totalFrames]
   Notes notes;                        // what building it found
   bool stored = false;                // read from disk: Note [Index files] in index_file.h
+  std::vector<int64_t> shownAt;       // while building, where pictures were counted: their times
 
   // MP4, QuickTime and their kin.
   bool isMp4() const { return info.format.compare(0, 4, "mov,") == 0; }

@@ -35,6 +35,45 @@ int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
   return -1;
 }
 
+void skipBufferParameters(BitReader& r) {  // hrd_parameters()
+  const uint32_t count = r.ue() + 1;
+  r.bits(8);
+  for (uint32_t i = 0; i < count && !r.ended(); ++i) {
+    r.ue();
+    r.ue();
+    r.bit();
+  }
+  r.bits(20);
+}
+
+// max_num_reorder_frames of the usability information (annex E.1.1); -1: not there.
+int readMostReordered(BitReader& r) {
+  constexpr uint32_t kExtendedAspect = 255, kMost = 16;
+  if (r.bit() && r.bits(8) == kExtendedAspect) r.bits(32);
+  if (r.bit()) r.bit();                             // overscan
+  if (r.bit() && (r.bits(4) & 1) != 0) r.bits(24);  // video signal, colours
+  if (r.bit()) {                                    // chroma location
+    r.ue();
+    r.ue();
+  }
+  if (r.bit()) {  // timing
+    r.bits(32);
+    r.bits(32);
+    r.bit();
+  }
+  const bool network = r.bit() != 0;
+  if (network) skipBufferParameters(r);
+  const bool coded = r.bit() != 0;
+  if (coded) skipBufferParameters(r);
+  if (network || coded) r.bit();
+  r.bit();  // pic_struct_present_flag
+  if (!r.bit()) return -1;
+  r.bit();
+  for (int i = 0; i < 4; ++i) r.ue();
+  const uint32_t most = r.ue();
+  return r.ended() || most > kMost ? -1 : static_cast<int>(most);
+}
+
 void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   BitReader r(nal.subspan(1));
   H264Sequence sequence;
@@ -63,8 +102,9 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   }
   const uint64_t frameNumBits = uint64_t{r.ue()} + 4;
   const uint32_t orderType = r.ue();
+  uint64_t orderBits = 4;
   if (orderType == 0) {
-    r.ue();
+    orderBits = uint64_t{r.ue()} + 4;
   } else if (orderType == 1) {
     r.bit();
     r.se();
@@ -84,7 +124,7 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   }
   constexpr uint64_t kMostBlocks = 4096;
   if (r.ended() || id >= headers.sequence.size() || frameNumBits > 16) return;
-  if (blocksWide > kMostBlocks || blocksHigh > kMostBlocks) return;
+  if (blocksWide > kMostBlocks || blocksHigh > kMostBlocks || orderBits > 16) return;
   const int fields = sequence.framesOnly ? 1 : 2;
   sequence.codedWidth = static_cast<int>(blocksWide) * 16;
   sequence.codedHeight = static_cast<int>(blocksHigh) * 16 * fields;
@@ -99,6 +139,14 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
   sequence.height = cut(crop[2], crop[3], unitY, sequence.codedHeight);
   sequence.known = true;
   sequence.frameNumBits = static_cast<int>(frameNumBits);
+  sequence.orderType = static_cast<int>(std::min<uint32_t>(orderType, 3));
+  sequence.orderBits = static_cast<int>(orderBits);
+  constexpr uint32_t kBaseline = 66;
+  if (orderType == 2 || profile == kBaseline) {
+    sequence.mostReordered = 0;
+  } else if (r.bit()) {
+    sequence.mostReordered = readMostReordered(r);
+  }
   headers.sequence[id] = sequence;
 }
 

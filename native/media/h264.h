@@ -15,6 +15,9 @@ struct H264Sequence {
   bool gaps = false;  // gaps_in_frame_num_value_allowed_flag
   bool separatePlanes = false;
   int frameNumBits = 0;
+  int orderType = 0;       // pic_order_cnt_type
+  int orderBits = 0;       // of pic_order_cnt_lsb, where the type is 0
+  int mostReordered = -1;  // pictures that may be shown after one decoded later; -1: not said
   int codedWidth = 0, codedHeight = 0;  // in whole macroblocks
   int width = 0, height = 0;            // after cropping
   bool cutsTopOrLeft = false;

@@ -1,10 +1,12 @@
 #include <algorithm>
-#include <cmath>
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
 #include "media/color.h"
 #include "media/frame_index.h"
+#include "media/index_order.h"
+#include "media/index_times.h"
+#include "media/picture_order.h"
 
 namespace cps {
 namespace {
@@ -111,6 +113,7 @@ class IndexBuilder {
   std::shared_ptr<FrameIndex> build(const MediaServices& services) {
     readHeaders();
     readPackets();
+    if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
     if (index_->packets.empty()) {
       throw Error(ErrorCode::NoVideo, Stage::Index,
                   "The video stream of '" + source_->describe() + "' has no frames.");
@@ -124,7 +127,7 @@ class IndexBuilder {
       throw Error(ErrorCode::Corrupt, Stage::Index,
                   "No frame of '" + source_->describe() + "' can be decoded.");
     }
-    fillInfo();
+    fillTimes(*index_, demuxer_.stream().avg_frame_rate);
     index_->seal();
     if (firstIsEntry_) index_->setStart(0, true);
     return index_;
@@ -168,8 +171,9 @@ class IndexBuilder {
     const AVCodecID codec = index.parameters->codec_id;
     const bool looksInside =
         codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_MPEG4;
-    const bool tables = index.isMp4() && !looksInside;
-    const int declared = tables ? avformat_index_get_entries_count(&stream) : 0;
+    if (PictureOrder::isToldBy(codec)) order_.emplace(*index.parameters);
+    tables_ = index.isMp4() && !looksInside;
+    const int declared = tables_ ? avformat_index_get_entries_count(&stream) : 0;
     if (declared > call_.options.maxFrames) tooManyFrames(declared);
     checkMemory(declared);
     index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
@@ -179,8 +183,8 @@ class IndexBuilder {
         lookAtFirst(*packet);
         checkFrameLimit(call_, *source_, index.storedWidth, index.storedHeight);
       }
-      addPacket(*packet, looksInside);
-      if (!tables) continue;
+      addPacket(*packet);
+      if (!tables_) continue;
       // Fragments add to the table; those before have been read by then.
       const int entries = avformat_index_get_entries_count(&stream);
       if (entries != known) demuxer_.io().skipPayload(payloadRanges(stream, known));
@@ -224,7 +228,7 @@ class IndexBuilder {
     }
   }
 
-  void addPacket(const AVPacket& packet, bool looksInside) {
+  void addPacket(const AVPacket& packet) {
     PacketEntry entry;
     entry.pts = packet.pts;
     entry.dts = packet.dts;
@@ -234,7 +238,7 @@ class IndexBuilder {
     entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
     truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
-    const int shown = looksInside ? lookInside(packet) : packet.size > 0;
+    const int shown = tables_ ? packet.size > 0 : lookInside(packet);
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
     entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
@@ -244,13 +248,10 @@ class IndexBuilder {
     if (count % 1024 == 0) checkMemory(count);
   }
 
-  // Pictures that the packet shows; 2 stands for several, or for what only decoding tells.
+  // Pictures that the packet shows; 2 stands for several.
   int lookInside(const AVPacket& packet) {
-    const AVCodecID codec = index_->parameters->codec_id;
-    if (codec != AV_CODEC_ID_MPEG4) return shownPictures(bytesOf(packet), codec);
-    const auto vop = soleVop(bytesOf(packet));
-    bVops_.push_back(vop == VopType::B);
-    return vop ? 1 : 2;
+    if (order_) return order_->add(bytesOf(packet)) ? 1 : 0;
+    return shownPictures(bytesOf(packet), index_->parameters->codec_id);
   }
 
   [[noreturn]] void tooManyFrames(int64_t count) {
@@ -287,6 +288,7 @@ class IndexBuilder {
     const FrameIndex& index = *index_;
     const AVCodecID codec = index.parameters->codec_id;
     if (!onePicturePerPacket(codec) || severalShown_) return false;
+    if (order_ && order_->onlyDecodingTells()) return false;
     if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
     if (codec == AV_CODEC_ID_MPEG4 && !index.plain) return false;
     if (index.info.format == "avi" && reorders_) return false;
@@ -307,7 +309,8 @@ class IndexBuilder {
     return true;
   }
 
-  // False when two pictures have the same timestamp, or the timestamps are known to lie.
+  // False when timestamps do not give the order: two pictures have the same, the codec says
+  // something else, or a clock restarts.
   bool orderByTimestamps() {
     FrameIndex& index = *index_;
     auto& packets = index.packets;
@@ -315,96 +318,32 @@ class IndexBuilder {
       if (packets[i].displayIndex >= 0) index.display.push_back(static_cast<int32_t>(i));
       if (timeOf(packets[i]) != AV_NOPTS_VALUE) packets[i].order = timeOf(packets[i]);
     }
-    std::sort(index.display.begin(), index.display.end(), [&](int32_t a, int32_t b) {
+    const auto earlier = [&](int32_t a, int32_t b) {
       return packets[static_cast<size_t>(a)].order < packets[static_cast<size_t>(b)].order;
-    });
-    for (size_t d = 0; d < index.display.size(); ++d) {
-      PacketEntry& entry = packets[static_cast<size_t>(index.display[d])];
-      if (d > 0 && entry.order == packets[static_cast<size_t>(index.display[d - 1])].order) {
+    };
+    const auto inOrder = [&] {
+      return std::adjacent_find(index.display.begin(), index.display.end(),
+                                [&](int32_t a, int32_t b) { return !earlier(a, b); }) ==
+             index.display.end();
+    };
+    if (!reorders_) {
+      // What comes later is shown later, whatever the clock says.
+      if (!inOrder()) {
+        for (size_t i = 0; i < packets.size(); ++i) packets[i].order = static_cast<int64_t>(i);
+      }
+    } else {
+      std::sort(index.display.begin(), index.display.end(), earlier);
+      if (!inOrder() ||
+          !isOrderOfCodec(index, order_ ? order_->finish() : std::vector<int64_t>())) {
         index.display.clear();
         return false;
       }
-      entry.displayIndex = static_cast<int32_t>(d);
     }
-    if (!bVops_.empty() && !isOrderOfVops()) {
-      index.display.clear();
-      return false;
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      packets[static_cast<size_t>(index.display[d])].displayIndex = static_cast<int32_t>(d);
     }
     index.measureReordering();
     return true;
-  }
-
-  // MPEG-4 from AVI, put into MP4 or Matroska as it is, has decode times for presentation times.
-  // The order is known without them: B-VOPs are shown at once, others when the next of these is
-  // decoded.
-  bool isOrderOfVops() const {
-    const FrameIndex& index = *index_;
-    size_t at = 0;
-    const auto isNext = [&](size_t ordinal) {
-      const int32_t expected = index.packets[ordinal].displayIndex;
-      return expected < 0 || static_cast<size_t>(expected) == at++;
-    };
-    std::optional<size_t> held;
-    for (size_t i = 0; i < index.packets.size(); ++i) {
-      if (bVops_[i]) {
-        if (!isNext(i)) return false;
-      } else {
-        if (held && !isNext(*held)) return false;
-        held = i;
-      }
-    }
-    return !held || isNext(*held);
-  }
-
-  void fillInfo() {
-    FrameIndex& index = *index_;
-    VideoInfo& info = index.info;
-    index.setShownSize();
-    info.totalFrames = static_cast<int64_t>(index.display.size());
-    const AVRational declared = demuxer_.stream().avg_frame_rate;
-    // Where the container declares a rate it is what other tools report; transport streams and raw
-    // streams only have FFmpeg's guess.
-    const bool declares =
-        (index.plain || index.info.format == "avi") && declared.num > 0 && declared.den > 0;
-    const double tick = av_q2d(index.timeBase);
-    fillTimestamps(tick, declared.num > 0 && declared.den > 0 ? av_q2d(declared) : 25.0);
-    const double first = index.timestampsSec.front();
-    const double last = index.timestampsSec.back();
-    if (declares) {
-      info.fps = av_q2d(declared);
-    } else if (last > first) {
-      info.fps = static_cast<double>(info.totalFrames - 1) / (last - first);
-    } else {
-      info.fps = declared.num > 0 && declared.den > 0 ? av_q2d(declared) : 0;
-    }
-    const PacketEntry& lastEntry = index.packets[static_cast<size_t>(index.display.back())];
-    double lastDuration = static_cast<double>(lastEntry.duration) * tick;
-    if (lastDuration <= 0) lastDuration = info.fps > 0 ? 1 / info.fps : 0;
-    info.durationSec = last - first + lastDuration;
-  }
-
-  // Seconds of every picture: its pts; where some lack one, the decode timestamps in order; where
-  // there are none, the frame rate.
-  void fillTimestamps(double tick, double fallbackRate) {
-    FrameIndex& index = *index_;
-    index.timestampsSec.resize(index.display.size());
-    // What AVI has as pts for streams with B-frames is FFmpeg's guess.
-    bool allPts = index.trust == IndexTrust::Timestamps || index.info.format != "avi";
-    bool allDts = true;
-    for (const int32_t ordinal : index.display) {
-      const PacketEntry& entry = index.packets[static_cast<size_t>(ordinal)];
-      allPts = allPts && timeOf(entry) != AV_NOPTS_VALUE;
-      allDts = allDts && entry.dts != AV_NOPTS_VALUE;
-    }
-    for (size_t d = 0; d < index.display.size(); ++d) {
-      const PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
-      index.timestampsSec[d] = allPts   ? static_cast<double>(timeOf(entry)) * tick
-                               : allDts ? static_cast<double>(entry.dts) * tick
-                                        : static_cast<double>(d) / fallbackRate;
-    }
-    if (index.trust != IndexTrust::Timestamps) {
-      std::sort(index.timestampsSec.begin(), index.timestampsSec.end());
-    }
   }
 
   std::shared_ptr<ByteSource> source_;
@@ -415,7 +354,8 @@ class IndexBuilder {
   bool firstIsEntry_ = false;
   bool framesOnly_ = true;
   bool severalShown_ = false;
-  std::vector<bool> bVops_;  // per packet of MPEG-4
+  bool tables_ = false;                // MP4: packets are listed without being read
+  std::optional<PictureOrder> order_;  // of every packet, where the codec tells it
   bool truncated_ = false;
 };
 

@@ -353,7 +353,7 @@ void contents(auto& io, FrameIndex& index) {
 }
 
 // Raised whenever anything above changes.
-constexpr int64_t kVersion = 3;
+constexpr int64_t kVersion = 4;
 
 void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video) {
   char magic[8] = {'c', 'p', 's', 'i', 'n', 'd', 'e', 'x'};

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -41,6 +42,23 @@ bool forEachNal(std::span<const uint8_t> d, int lengthBytes, Visit visit) {
     at += n;
   }
   return at == d.size();
+}
+
+// The same over the first bytes of a packet: the unit that they end in is visited, too, as far as
+// it is there.
+template <typename Visit>
+void forEachNalOfHead(std::span<const uint8_t> d, int lengthBytes, Visit visit) {
+  if (lengthBytes == 0) {
+    forEachNal(d, 0, visit);
+    return;
+  }
+  for (size_t at = 0; at + static_cast<size_t>(lengthBytes) < d.size();) {
+    size_t n = 0;
+    for (int i = 0; i < lengthBytes; ++i) n = n << 8 | d[at++];
+    n = std::min(n, d.size() - at);
+    if (n > 0 && !visit(d.subspan(at, n))) return;
+    at += n;
+  }
 }
 
 }  // namespace cps

@@ -74,7 +74,6 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
 void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
   if (packet.size <= 0) return;  // a frame that was dropped; to a decoder it would mean the end
   packet.pts = number;
-  packet.dts = AV_NOPTS_VALUE;
   if (packet.side_data_elems > 0 &&
       (av_packet_get_side_data(&packet, AV_PKT_DATA_NEW_EXTRADATA, nullptr) ||
        av_packet_get_side_data(&packet, AV_PKT_DATA_PARAM_CHANGE, nullptr))) {

@@ -1,5 +1,7 @@
 #include "media/packet_reader.h"
 
+#include "core/error.h"
+
 namespace cps {
 namespace {
 
@@ -29,22 +31,49 @@ bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
   return packet.pts == entry.pts && packet.dts == entry.dts;
 }
 
-bool PacketReader::readRaw(AVPacket& packet) {
-  if (hasAhead_) {
-    hasAhead_ = false;
-    av_packet_unref(&packet);
-    av_packet_move_ref(&packet, ahead_.get());
-    return true;
+bool PacketReader::follows(const AVPacket& packet, int32_t ordinal) const {
+  if (index_.plain) return matches(packet, ordinal);
+  // How much a parser can fill in depends on what was read before: on a second reading less.
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  const bool placed = packet.pos >= 0 && entry.pos >= 0;
+  if (packet.size != entry.size || (placed && packet.pos != entry.pos)) return false;
+  const auto differ = [](int64_t a, int64_t b) {
+    return a != AV_NOPTS_VALUE && b != AV_NOPTS_VALUE && a != b;
+  };
+  return placed || (!differ(packet.pts, entry.pts) && !differ(packet.dts, entry.dts));
+}
+
+// Where jumps lead to something that cannot be read, reading on from the start may still be good.
+bool PacketReader::readAny(AVPacket& packet) {
+  try {
+    if (!demuxer_.read(packet)) return false;
+  } catch (const Error& error) {
+    if (seeks_ == 0 || error.code() != ErrorCode::Corrupt) throw;
+    throw SeekMismatch();
   }
-  if (!demuxer_.read(packet)) return false;
   ++packetsRead_;
   return true;
 }
 
+// Reads the packet `next()`; some demuxers give empty ones in between on one reading, not on
+// others.
+void PacketReader::readNext(AVPacket& packet) {
+  const bool isEmpty = index_.packets[static_cast<size_t>(next_)].size == 0;
+  do {
+    if (!readAny(packet)) throw SeekMismatch();
+  } while (packet.size == 0 && !isEmpty);
+  if (!follows(packet, next_)) throw SeekMismatch();
+}
+
 bool PacketReader::read(AVPacket& packet) {
   if (next_ >= static_cast<int32_t>(index_.packets.size())) return false;
-  if (!readRaw(packet)) throw SeekMismatch();
-  if (!matches(packet, next_)) throw SeekMismatch();
+  if (hasAhead_) {  // compared by seekTo
+    hasAhead_ = false;
+    av_packet_unref(&packet);
+    av_packet_move_ref(&packet, ahead_.get());
+  } else {
+    readNext(packet);
+  }
   ++next_;
   return true;
 }
@@ -68,8 +97,7 @@ bool PacketReader::seekTo(int32_t ordinal) {
   hasAhead_ = false;
   ++seeks_;
   if (!demuxer_.seek(index_.seekKind, target)) return false;
-  if (!demuxer_.read(*ahead_)) return false;
-  ++packetsRead_;
+  if (!readAny(*ahead_)) return false;
   // At the packet itself, or before it: at a key packet as a rule.
   for (int32_t at = ordinal; at >= 0; --at) {
     if (matches(*ahead_, at)) {
@@ -94,9 +122,7 @@ void PacketReader::moveTo(int32_t ordinal) {
       ++next_;
       continue;
     }
-    if (!demuxer_.read(*ahead_)) throw SeekMismatch();
-    ++packetsRead_;
-    if (!matches(*ahead_, next_)) throw SeekMismatch();
+    readNext(*ahead_);
     av_packet_unref(ahead_.get());
     ++next_;
   }

@@ -27,9 +27,13 @@ class PacketReader {
   int64_t seeks() const { return seeks_; }
 
  private:
+  // Whether this is the packet, for all that is known of it.
   bool matches(const AVPacket& packet, int32_t ordinal) const;
+  // The same where the packet before it was the one before: what parsers leave open does not count.
+  bool follows(const AVPacket& packet, int32_t ordinal) const;
   bool seekTo(int32_t ordinal);
-  bool readRaw(AVPacket& packet);
+  bool readAny(AVPacket& packet);
+  void readNext(AVPacket& packet);
 
   const FrameIndex& index_;
   Demuxer demuxer_;

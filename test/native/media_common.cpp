@@ -89,8 +89,9 @@ std::vector<ReferenceFrame> decodeSequentially(const std::string& path) {
       out.hash = hashOfFrame(*frame);
       out.width = frame->width;
       out.height = frame->height;
-      out.hasTime = frame->pts != AV_NOPTS_VALUE;
-      if (out.hasTime) out.seconds = static_cast<double>(frame->pts) * av_q2d(stream->time_base);
+      const int64_t time = frame->best_effort_timestamp;
+      out.hasTime = time != AV_NOPTS_VALUE;
+      if (out.hasTime) out.seconds = static_cast<double>(time) * av_q2d(stream->time_base);
       frames.push_back(out);
     }
   };

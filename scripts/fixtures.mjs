@@ -78,6 +78,15 @@ const edits = {
     [0xaf12, frames, width, height, 8, 3, 40].forEach((v, i) => header.writeUInt16LE(v, 4 + 2 * i));
     return Buffer.concat([header, ...all]);
   },
+  // As if an old x264 had made it: FFmpeg then takes 4:4:4 for what those builds wrote.
+  oldX264: (b) => replaced(b, /(?<=x264 - core )\d{3}/, '142'),
+  // The size of the first message in hvcC is larger than what is there.
+  brokenSei: (b) => {
+    const out = Buffer.from(b);
+    const message = out.indexOf('4e0105', out.indexOf('hvcC'), 'hex');
+    return out.fill(0xff, message + 3, message + 6);
+  },
+  annexB: (b) => annexB(b),
   text: () => Buffer.from('This is not a video.\n'.repeat(50)),
   empty: () => Buffer.alloc(0),
   noise: () => {
@@ -92,6 +101,40 @@ const edits = {
   rotate180: (b) => setRotation(b, 180),
   rotate270: (b) => setRotation(b, 270),
 };
+
+/** Text of the same length in place of what the pattern finds. */
+function replaced(bytes, pattern, text) {
+  const found = pattern.exec(bytes.toString('latin1'));
+  if (!found || found[0].length !== text.length) throw new Error(`no ${pattern}`);
+  const out = Buffer.from(bytes);
+  out.write(text, found.index, 'latin1');
+  return out;
+}
+
+/** The temporal units of an IVF file as AV1's Annex B has them: with the sizes of units around OBUs. */
+function annexB(ivf) {
+  const leb128 = (n) => (n < 128 ? [n] : [(n & 127) | 128, ...leb128(n >> 7)]);
+  const sized = (b) => Buffer.concat([Buffer.from(leb128(b.length)), b]);
+  const units = [];
+  for (let at = 32; at + 12 <= ivf.length;) {
+    const end = at + 12 + ivf.readUInt32LE(at);
+    const obus = [];
+    for (at += 12; at < end;) {
+      // Header and size field; the units of a file without layers have no extension.
+      let size = 0;
+      let next = at + 1;
+      for (let shift = 0; ; shift += 7) {
+        const byte = ivf[next++];
+        size |= (byte & 127) << shift;
+        if (byte < 128) break;
+      }
+      obus.push(sized(ivf.subarray(at, next + size)));
+      at = next + size;
+    }
+    units.push(sized(sized(Buffer.concat(obus))));
+  }
+  return Buffer.concat(units);
+}
 
 /** Writes the 3x3 matrix of the first track header: clockwise rotation for the viewer. */
 function setRotation(bytes, degrees) {

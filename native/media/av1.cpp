@@ -1,5 +1,7 @@
 #include "media/av1.h"
 
+#include <bit>
+
 #include "media/bit_reader.h"
 
 namespace cps {
@@ -75,14 +77,15 @@ Av1Sequence readSequence(std::span<const uint8_t> payload) {
   const bool displayDelay = r.bit();  // initial_display_delay_present_flag
   const uint32_t points = r.bits(5) + 1;
   for (uint32_t i = 0; i < points; ++i) {
-    r.bits(12);                  // operating_point_idc
+    const uint32_t layers = r.bits(12) >> 8;  // operating_point_idc: the spatial ones
+    if (i == 0) s.spatialLayers = std::popcount(layers) > 1;
     if (r.bits(5) > 7) r.bit();  // seq_level_idx, seq_tier
     if (displayDelay && r.bit()) r.bits(4);
   }
   const int widthBits = static_cast<int>(r.bits(4)) + 1;
   const int heightBits = static_cast<int>(r.bits(4)) + 1;
-  r.bits(widthBits);
-  r.bits(heightBits);
+  s.maxWidth = static_cast<int>(r.bits(widthBits)) + 1;
+  s.maxHeight = static_cast<int>(r.bits(heightBits)) + 1;
   if (r.bit()) {  // frame_id_numbers_present_flag
     const uint32_t delta = r.bits(4) + 2;
     s.frameIdBits = static_cast<int>(r.bits(3) + delta + 1);

@@ -14,6 +14,10 @@ struct Av1Sequence {
   int forceIntegerMv = 0;           // 2: each frame says
   int frameIdBits = 0;
   int orderHintBits = 0;
+  // Where pictures come in several sizes for one time, decoders give out the largest, and that is
+  // the size that the sequence declares.
+  bool spatialLayers = false;
+  int maxWidth = 0, maxHeight = 0;
 };
 
 // The sequence header among these OBUs, or nothing when there is none.

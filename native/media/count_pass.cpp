@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "media/codec_habits.h"
 #include "media/cpu_source.h"
 #include "media/frame_index.h"
 #include "media/index_times.h"
@@ -14,22 +15,9 @@ namespace {
 // Whether decoding may start in the middle once it is known which packets make pictures. Not where
 // MPEG-4 packs two pictures into a packet and carries one over to the next.
 bool mayJump(const FrameIndex& index, bool packed) {
-  switch (index.parameters->codec_id) {
-    case AV_CODEC_ID_H264:
-    case AV_CODEC_ID_HEVC:
-    case AV_CODEC_ID_VP8:
-    case AV_CODEC_ID_VP9:
-    case AV_CODEC_ID_AV1:
-    case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO:
-      return true;
-    case AV_CODEC_ID_MPEG4:
-      return index.isMp4() && !packed;
-    default: {
-      const AVCodecDescriptor* d = avcodec_descriptor_get(index.parameters->codec_id);
-      return d && (d->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
-    }
-  }
+  const AVCodecID codec = index.parameters->codec_id;
+  const bool mayCarryOver = codec == AV_CODEC_ID_MPEG4 && (packed || !index.isMp4());
+  return habitsOf(codec).jumps && !mayCarryOver;
 }
 
 // The reorder depth where every packet has its pts; else 0, and the decoder starts with what FFmpeg
@@ -76,10 +64,12 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   const Profile::Scope scope(call.profile, "countMs");
   const ThreadBudget::Lease lease = leaseDecoderThreads(call.options, services);
   DecoderConfig config;
-  config.threads = lease.count();
+  const bool threads = habitsOf(index.parameters->codec_id).threads;
+  config.threads = threads ? lease.count() : 1;
   config.threadType = call.options.decodeThreadType;
   config.reorderDepth = index.reorderDepth > 0 ? index.reorderDepth : depthByTimestamps(index);
   config.maxPixels = call.options.maxFramePixels;
+  config.x264Build = index.x264Build;
   PacketDecoder decoder(*index.parameters, config);
   PacketReader reader(source, call.cancel, index);
 

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/codec_habits.h"
 #include "media/decoder_pool.h"
 #include "media/frame_view_ffmpeg.h"
 #include "media/index_cache.h"
@@ -15,37 +16,13 @@
 namespace cps {
 namespace {
 
-// Note [One thread per decoder]
-// With frame threads FFmpeg's MPEG-4 decoders lose the flag that says that a picture was concealed,
-// and AV_EF_EXPLODE, which would turn it into an error (Note [Strict]), ends the whole process
-// there (av_assert0(frame->buf[0]) on a truncated packet). One thread per decoder has neither
-// problem; segments still run in parallel. VP8 pictures after a lost packet, which nothing reports,
-// come out differently with every number of threads; with one they are what any player shows.
-bool mayUseFrameThreads(AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_MPEG4:
-    case AV_CODEC_ID_H263:
-    case AV_CODEC_ID_H263P:
-    case AV_CODEC_ID_H263I:
-    case AV_CODEC_ID_FLV1:
-    case AV_CODEC_ID_MSMPEG4V1:
-    case AV_CODEC_ID_MSMPEG4V2:
-    case AV_CODEC_ID_MSMPEG4V3:
-    case AV_CODEC_ID_WMV1:
-    case AV_CODEC_ID_WMV2:
-    case AV_CODEC_ID_VP8:
-      return false;
-    default:
-      return true;
-  }
-}
-
 class CpuSource final : public FrameSource {
  public:
   CpuSource(std::shared_ptr<ByteSource> bytes, const CallContext& call,
             const MediaServices& services)
       : video_(std::move(bytes), call, services),
         index_(video_.index()),
+        habits_(habitsOf(index_.parameters->codec_id)),
         options_(call.options),
         profile_(call.profile),
         notes_(call.notes),
@@ -87,6 +64,7 @@ class CpuSource final : public FrameSource {
 
   const IndexedVideo video_;
   const FrameIndex& index_;
+  const CodecHabits habits_;
   const DecodeOptions& options_;
   Profile& profile_;
   std::shared_ptr<Notes> notes_;
@@ -119,7 +97,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
                         FrameSink& sink) {
   const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   ThreadPlan threads = planThreads(plan, lease.count());
-  if (threads.threads > 1 && !mayUseFrameThreads(index_.parameters->codec_id)) {
+  if (threads.threads > 1 && !habits_.threads) {
     threads.threads = 1;
     threads.decoders = std::min(lease.count(), static_cast<int>(plan.segments.size()));
   }
@@ -154,6 +132,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     worker.config.threadType = options_.decodeThreadType;
     worker.config.reorderDepth = index_.reorderDepth;
     worker.config.maxPixels = options_.maxFramePixels;
+    worker.config.x264Build = index_.x264Build;
     worker.config.strict = threads.threads > 1;
   }
   std::atomic<size_t> next{0};
@@ -182,19 +161,23 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   openReader(worker);
   // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
   // of a group shows what a new one makes of it.
-  const bool forgets = flushForgets(index_.parameters->codec_id);
-  if (!index_.startIsGood(segment.first) || (worker.decoder && !forgets)) {
-    worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
-  } else if (!worker.decoder) {
-    worker.decoder = takeDecoder(worker.config);
-  } else {
-    worker.decoder->flush();
+  bool fresh = !index_.startIsGood(segment.first);
+  if (worker.decoder && (fresh || !habits_.forgets || worker.decoder->tainted())) {
+    worker.decoder.reset();
+    fresh = true;
   }
   std::vector<int32_t> open = segment.targets;
   DecodeSegment packets = segment;
   bool steppedBack = false;
   for (bool again = false;; again = true) {
     try {
+      if (again || (!worker.decoder && fresh)) {
+        worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
+      } else if (!worker.decoder) {
+        worker.decoder = takeDecoder(worker.config);
+      } else {
+        worker.decoder->flush();
+      }
       attempt(worker, packets, again, open, sink);
       return;
     } catch (const StrictFailure&) {
@@ -204,21 +187,27 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
       throw otherSize(entry.displayIndex, other.width, other.height);
     } catch (const DamagedPicture& damaged) {
       const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
-      if (packets.first == 0 || steppedBack) {
+      if (again && (packets.first == 0 || steppedBack)) {
         throw Error(ErrorCode::Corrupt, Stage::Decode,
                     video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
                         ". The file is damaged there.");
       }
-      // An entry point may have been none after all: once more from the one before.
-      packets.first = index_.startFor(packets.first - 1);
-      steppedBack = true;
+      if (again) {
+        // An entry point may have been none after all: once more from the one before.
+        packets.first = index_.startFor(packets.first - 1);
+        steppedBack = true;
+      }
     }
+    // Once more as a plain decode would do it, which goes on reading instead of emptying the
+    // decoder (where a stream begins with pictures that are not shown it is not known which those
+    // are).
+    const auto count = static_cast<int32_t>(index_.packets.size());
+    packets.last = std::min(count - 1, segment.last + kReadOn);
     // Not every stream can be gone back in, and damaged ones less than others.
     closeReader(worker);
     openReader(worker);
     worker.config.threads = 1;
     worker.config.strict = false;
-    worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
   }
 }
 
@@ -261,6 +250,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   DecoderConfig config;
   config.reorderDepth = index_.reorderDepth;
   config.maxPixels = options_.maxFramePixels;
+  config.x264Build = index_.x264Build;
   PacketDecoder decoder(*index_.parameters, config);
   const std::unique_ptr<PacketReader> opened = video_.openReader();
   PacketReader& reader = *opened;
@@ -274,6 +264,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   };
   BitstreamFormat bitstream = index_.bitstream;
   H264PictureNumbers numbers;
+  bool picture = true;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     for (const int64_t number : decoder.takeUnreferenced()) {
       const bool key = index_.packets[static_cast<size_t>(number)].key;
@@ -281,7 +272,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
     }
     // Errors before the first picture are of packets that show nothing.
     if (!frame) {
-      failed = failed || count > 0;
+      failed = failed || (count > 0 && picture);
       return;
     }
     const int64_t d = count++;
@@ -303,6 +294,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
           !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
         failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
       }
+      picture = holdsPicture(bytes, bitstream);
       decoder.decode(*packet, reader.next() - 1, output);
     }
   } catch (const SeekMismatch&) {

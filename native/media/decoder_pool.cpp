@@ -1,5 +1,6 @@
 #include "media/decoder_pool.h"
 
+#include "media/codec_habits.h"
 #include "media/frame_view_ffmpeg.h"
 
 namespace cps {
@@ -11,20 +12,6 @@ constexpr int64_t kPicturesHeld = 6;
 
 }  // namespace
 
-bool flushForgets(AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_H264:
-    case AV_CODEC_ID_HEVC:
-    case AV_CODEC_ID_AV1:
-    case AV_CODEC_ID_VP9:
-    case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO:
-      return true;
-    default:
-      return false;
-  }
-}
-
 DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderConfig& config) {
   return {p.codec_id,
           p.codec_tag,
@@ -35,9 +22,14 @@ DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderCon
           p.level,
           config.threads,
           config.reorderDepth,
+          config.x264Build,
           config.maxPixels,
           config.threadType,
           config.strict,
+          p.color_space,
+          p.color_range,
+          p.color_primaries,
+          p.color_trc,
           std::vector<uint8_t>(p.extradata, p.extradata + p.extradata_size)};
 }
 
@@ -59,7 +51,7 @@ std::unique_ptr<PacketDecoder> DecoderPool::take(const AVCodecParameters& parame
 void DecoderPool::giveBack(std::unique_ptr<PacketDecoder> decoder,
                            const AVCodecParameters& parameters, const DecoderConfig& config) {
   if (!decoder || decoder->tainted() || capacity_ == 0) return;
-  if (!flushForgets(parameters.codec_id)) return;
+  if (!habitsOf(parameters.codec_id).forgets) return;
   decoder->flush();
   const int64_t bytes = pictureBytes(parameters.format, parameters.width, parameters.height) *
                         (kPicturesHeld + config.threads);

@@ -9,16 +9,12 @@
 
 namespace cps {
 
-// Whether a decoder of this codec that was flushed is as good as a new one. Those of FFV1 and VP8
-// keep what a damaged packet did to them (seen as other pictures of the next, intact video); of the
-// rest it is not known.
-bool flushForgets(AVCodecID codec);
-
 // Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
 // codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
-// A decoder that saw an error never comes back here, and only codecs come that take every parameter
-// they have from the next stream's own headers: FFmpeg's others keep some, or refuse the next
-// stream (FFV1 without global headers), though all that a container says of the two is equal.
+// A decoder that saw an error or foreign headers never comes back here, and only codecs come that
+// take every parameter they have from the next stream's own headers (CodecHabits::forgets):
+// FFmpeg's others keep some, or refuse the next stream (FFV1 without global headers), though all
+// that a container says of the two is equal.
 class DecoderPool {
  public:
   explicit DecoderPool(size_t capacity) : capacity_(capacity) {}
@@ -34,10 +30,14 @@ class DecoderPool {
   struct Key {
     AVCodecID codec;
     uint32_t tag;
-    int format, width, height, profile, level, threads, reorderDepth;
+    int format, width, height, profile, level, threads, reorderDepth, x264Build;
     int64_t maxPixels;
     ThreadType threadType;
     bool strict;
+    AVColorSpace matrix;
+    AVColorRange range;
+    AVColorPrimaries primaries;
+    AVColorTransferCharacteristic transfer;
     std::vector<uint8_t> extradata;
     bool operator==(const Key&) const = default;
   };

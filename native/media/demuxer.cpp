@@ -192,7 +192,7 @@ SeekKind Demuxer::seekKind() const {
 }
 
 bool Demuxer::read(AVPacket& packet) {
-  int emptyReads = 0;
+  int emptyReads = 0, atEnd = 0;
   for (;;) {
     if (cancel_) cancel_->check(Stage::Decode);
     av_packet_unref(&packet);
@@ -201,6 +201,8 @@ bool Demuxer::read(AVPacket& packet) {
     io_->rethrow();
     if (status == AVERROR_EOF) return false;
     if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
+    // FFmpeg's Annex B demuxer of AV1 takes the end of the file for damage once, and then goes on.
+    if (status == AVERROR_INVALIDDATA && avio_feof(io_->get()) && atEnd++ == 0) continue;
     if (status < 0) {
       if (cancel_) cancel_->check(Stage::Decode);
       if (status != AVERROR(ENOMEM) && isPastEnd(before)) return false;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/codec_habits.h"
+
 namespace cps {
 
 namespace {
@@ -12,13 +14,9 @@ constexpr int64_t kNeverStart = std::numeric_limits<int64_t>::max();
 // notice. Of other codecs only a container is doubted that flags every packet (MP4 does so where
 // its table of key frames is missing).
 bool flagsAreTrusted(const FrameIndex& index) {
-  const AVCodecID codec = index.parameters->codec_id;
-  if (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4) {
-    return false;
-  }
-  const AVCodecDescriptor* descriptor = avcodec_descriptor_get(codec);
-  const bool intraOnly = descriptor && (descriptor->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
-  return intraOnly || index.keys.size() < index.packets.size();
+  const CodecHabits habits = habitsOf(index.parameters->codec_id);
+  if (habits.flagsLie) return false;
+  return habits.intraOnly || index.keys.size() < index.packets.size();
 }
 
 }  // namespace
@@ -142,8 +140,14 @@ int64_t FrameIndex::countedBytes(size_t packets) {
   return std::max<int64_t>(0, static_cast<int64_t>(packets * kPerPacket) - kFree);
 }
 
+bool staysInForce(AVPacketSideDataType type) {
+  return type == AV_PKT_DATA_PALETTE || type == AV_PKT_DATA_NEW_EXTRADATA;
+}
+
 size_t FrameIndex::memoryBytes() const {
-  return sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
+  size_t sideData = 0;
+  for (const SideData& data : inForce) sideData += sizeof(data) + data.bytes.capacity();
+  return sideData + sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
          (display.capacity() + keys.capacity()) * sizeof(int32_t) +
          timestampsSec.capacity() * sizeof(double) + keys.size() + keys.size() / 2;
 }

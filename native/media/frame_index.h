@@ -34,6 +34,19 @@ struct PacketEntry {
   bool discard = false;  // an edit list cuts this picture out
 };
 
+// Note [In force]
+// Some of what a decoder has to be told comes once and holds until it is told otherwise: palettes
+// (AVI, QuickTime) and new headers in mid-stream are side data of a packet. A demuxer gives it with
+// the packet that it happens to read first, or not at all after a seek. The index keeps it, and
+// PacketReader gives every decoder that begins somewhere what is in force there.
+struct SideData {
+  int32_t from = 0;  // ordinal of the packet that it came with
+  AVPacketSideDataType type = AV_PKT_DATA_PALETTE;
+  std::vector<uint8_t> bytes;
+};
+// Whether side data of this type stays in force.
+bool staysInForce(AVPacketSideDataType type);
+
 // Note [Trust]
 // The index says which packet holds the picture with display index d without decoding anything.
 // That holds only where one packet is one picture and its timestamp is its place: the container
@@ -61,6 +74,8 @@ class FrameIndex {
   AVRational timeBase = {0, 1};
   Orientation orientation;
   int32_t storedWidth = 0, storedHeight = 0;
+  int x264Build = -1;                 // DecoderConfig has it
+  std::vector<SideData> inForce;      // Note [In force]; ascending
   int reorderDepth = 0;               // pictures that can be decoded before one that is shown first
   std::vector<PacketEntry> packets;   // in decode order; "ordinal" is a position in it
   std::vector<int32_t> display;       // [totalFrames] ordinal of each picture

@@ -1,6 +1,8 @@
 #include "media/h264.h"
 
 #include <algorithm>
+#include <optional>
+#include <string_view>
 
 #include "media/bit_reader.h"
 #include "media/nal_units.h"
@@ -18,21 +20,44 @@ bool isH264IntraSlice(std::span<const uint8_t> nal) {
   return !r.ended() && (type == 2 || type == 4);
 }
 
-// recovery_frame_cnt of a recovery point message in this SEI unit, or -1.
-int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
-  constexpr uint32_t kRecoveryPoint = 6;
-  BitReader r(nal.subspan(1));
+// Looks for a message of this type in an SEI unit. Its size, with the reader at its payload.
+std::optional<uint32_t> findSei(BitReader& r, uint32_t wanted) {
   while (!r.ended()) {
     uint32_t type = 0, size = 0, byte;
     do type += byte = r.bits(8);
     while (byte == 255 && !r.ended());
     do size += byte = r.bits(8);
     while (byte == 255 && !r.ended());
-    if (r.ended()) return -1;
-    if (type == kRecoveryPoint) return r.ue();
+    if (r.ended()) return std::nullopt;
+    if (type == wanted) return size;
     for (uint32_t i = 0; i < size && !r.ended(); ++i) r.bits(8);
   }
-  return -1;
+  return std::nullopt;
+}
+
+// recovery_frame_cnt of a recovery point message in this SEI unit, or -1.
+int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
+  constexpr uint32_t kRecoveryPoint = 6;
+  BitReader r(nal.subspan(1));
+  return findSei(r, kRecoveryPoint) ? int64_t{r.ue()} : -1;
+}
+
+// N of "x264 - core N" in an unregistered message of this SEI unit, or -1.
+int x264Build(std::span<const uint8_t> nal) {
+  constexpr uint32_t kUnregistered = 5, kUuidBytes = 16;
+  constexpr std::string_view kName = "x264 - core ";
+  BitReader r(nal.subspan(1));
+  const std::optional<uint32_t> size = findSei(r, kUnregistered);
+  if (!size || *size < kUuidBytes + kName.size() + 4) return -1;
+  for (uint32_t i = 0; i < kUuidBytes; ++i) r.bits(8);
+  for (const char c : kName) {
+    if (r.bits(8) != static_cast<uint8_t>(c)) return -1;
+  }
+  int build = 0, digits = 0;
+  for (uint32_t c = r.bits(8); digits++ < 6 && c >= '0' && c <= '9'; c = r.bits(8)) {
+    build = 10 * build + static_cast<int>(c - '0');
+  }
+  return build > 0 ? build : -1;
 }
 
 void skipBufferParameters(BitReader& r) {  // hrd_parameters()
@@ -171,20 +196,10 @@ int h264LengthBytes(std::span<const uint8_t> extradata) {
 }
 
 void readH264Extradata(std::span<const uint8_t> extradata, H264Headers& headers) {
-  if (h264LengthBytes(extradata) == 0) return readH264Headers(extradata, 0, headers);
-  // avcC: twice a count of parameter sets (the first in 5 bits), each with a 16-bit size.
-  size_t at = 5;
-  for (const int mask : {31, 255}) {
-    if (at >= extradata.size()) return;
-    for (int left = extradata[at++] & mask; left > 0; --left) {
-      if (at + 2 > extradata.size()) return;
-      const size_t n = size_t{extradata[at]} << 8 | extradata[at + 1];
-      at += 2;
-      if (n == 0 || n > extradata.size() - at) return;
-      readUnit(extradata.subspan(at, n), headers);
-      at += n;
-    }
-  }
+  forEachH264ExtradataUnit(extradata, [&](std::span<const uint8_t> unit) {
+    readUnit(unit, headers);
+    return true;
+  });
 }
 
 void readH264Headers(std::span<const uint8_t> packet, int lengthBytes, H264Headers& headers) {
@@ -219,6 +234,16 @@ bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes) {
     return true;
   });
   return idr || (whole && recovery && slices && intra);
+}
+
+int h264EncoderBuild(std::span<const uint8_t> packet, int lengthBytes) {
+  int build = -1;
+  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type == kH264Sei) build = std::max(build, x264Build(nal));
+    return type < kH264Slice || type > kH264Idr;
+  });
+  return build;
 }
 
 bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {

@@ -2,6 +2,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/codec_habits.h"
 #include "media/color.h"
 #include "media/frame_index.h"
 #include "media/index_order.h"
@@ -13,35 +14,6 @@ namespace {
 
 std::span<const uint8_t> bytesOf(const AVPacket& packet) {
   return {packet.data, packet.size > 0 ? static_cast<size_t>(packet.size) : 0};
-}
-
-// Codecs whose every packet is exactly one picture in any container that keeps packets whole.
-bool onePicturePerPacket(AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_H264:  // when there are no field pictures, see below
-    case AV_CODEC_ID_HEVC:
-    case AV_CODEC_ID_AV1:
-    case AV_CODEC_ID_VP8:
-    case AV_CODEC_ID_VP9:
-    case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO:
-    case AV_CODEC_ID_MPEG4:  // when a look at each packet shows it
-    case AV_CODEC_ID_MJPEG:
-    case AV_CODEC_ID_PRORES:
-    case AV_CODEC_ID_DNXHD:
-    case AV_CODEC_ID_FFV1:
-    case AV_CODEC_ID_HUFFYUV:
-    case AV_CODEC_ID_FFVHUFF:
-    case AV_CODEC_ID_RAWVIDEO:
-    case AV_CODEC_ID_UTVIDEO:
-    case AV_CODEC_ID_CFHD:
-    case AV_CODEC_ID_JPEG2000:
-    case AV_CODEC_ID_DVVIDEO:
-    case AV_CODEC_ID_PNG:
-      return true;
-    default:
-      return false;
-  }
 }
 
 void checkFrameLimit(const CallContext& call, const ByteSource& source, int64_t width,
@@ -201,12 +173,17 @@ class IndexBuilder {
   void lookAtFirst(const AVPacket& packet) {
     FrameIndex& index = *index_;
     sizeFromBitstream(packet, index);
+    BitstreamFormat format = index.bitstream;
+    followHeaders(bytesOf(packet), format);
+    if (format.av1.spatialLayers) {
+      index.storedWidth = format.av1.maxWidth;
+      index.storedHeight = format.av1.maxHeight;
+    }
     firstIsEntry_ = isEntryPoint(bytesOf(packet), index.bitstream);
     if (index.parameters->codec_id == AV_CODEC_ID_H264) {
-      H264Headers headers = index.bitstream.h264;
-      readH264Headers(bytesOf(packet), index.bitstream.lengthBytes, headers);
-      framesOnly_ = h264FramesOnly(headers).value_or(false);
-      cropAsContainer(headers);
+      index.x264Build = h264EncoderBuild(bytesOf(packet), index.bitstream.lengthBytes);
+      framesOnly_ = h264FramesOnly(format.h264).value_or(false);
+      cropAsContainer(format.h264);
     }
   }
 
@@ -242,10 +219,21 @@ class IndexBuilder {
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
     entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
+    noteSideData(packet);
     index_->packets.push_back(entry);
     const auto count = static_cast<int64_t>(index_->packets.size());
     if (count > call_.options.maxFrames) tooManyFrames(count);
     if (count % 1024 == 0) checkMemory(count);
+  }
+
+  // Note [In force] in frame_index.h.
+  void noteSideData(const AVPacket& packet) {
+    const auto ordinal = static_cast<int32_t>(index_->packets.size());
+    for (int i = 0; i < packet.side_data_elems; ++i) {
+      const AVPacketSideData& data = packet.side_data[i];
+      if (!staysInForce(data.type)) continue;
+      index_->inForce.push_back({ordinal, data.type, {data.data, data.data + data.size}});
+    }
   }
 
   // Pictures that the packet shows; 2 stands for several.
@@ -287,7 +275,7 @@ class IndexBuilder {
   bool trusted() const {
     const FrameIndex& index = *index_;
     const AVCodecID codec = index.parameters->codec_id;
-    if (!onePicturePerPacket(codec) || severalShown_) return false;
+    if (!habitsOf(codec).onePicturePerPacket || severalShown_) return false;
     if (order_ && order_->onlyDecodingTells()) return false;
     if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
     if (codec == AV_CODEC_ID_MPEG4 && !index.plain) return false;

@@ -211,6 +211,20 @@ void packetTable(auto& io, std::vector<PacketEntry>& packets) {
   }
 }
 
+void sideDataTable(auto& io, FrameIndex& index) {
+  index.inForce.resize(count(io, index.inForce.size()));
+  const auto packets = static_cast<int64_t>(index.packets.size());
+  int32_t last = 0;
+  for (SideData& data : index.inForce) {
+    field(io, data.from, last, packets - 1);
+    last = data.from;
+    field(io, data.type, 0, kInt);
+    require(staysInForce(data.type));
+    data.bytes.resize(count(io, data.bytes.size()));
+    io.raw(data.bytes.data(), data.bytes.size());
+  }
+}
+
 // Where it is not (IndexTrust::Sequential), it is stored.
 void displayTable(auto& io, FrameIndex& index) {
   index.display.resize(count(io, index.display.size()));
@@ -334,7 +348,9 @@ void contents(auto& io, FrameIndex& index) {
   require(info.fps >= 0 && info.fps < 1e9 && std::isfinite(info.durationSec));
   field(io, index.trust, 0, static_cast<int64_t>(IndexTrust::Sequential));
   field(io, index.reorderDepth, 0, 16);
+  field(io, index.x264Build, -1, kInt);
   packetTable(io, index.packets);
+  sideDataTable(io, index);
   bool seekable = index.seekable();
   flag(io, seekable);
   if (index.trust == IndexTrust::Sequential) displayTable(io, index);

@@ -162,9 +162,7 @@ BitstreamFormat bitstreamFormat(const AVCodecParameters& par) {
     format.lengthBytes = h264LengthBytes(extra);
     readH264Extradata(extra, format.h264);
   } else if (par.codec_id == AV_CODEC_ID_HEVC) {
-    // Annex B begins with a start code, hvcC with its version.
-    const bool hvcc = extra.size() >= 23 && (extra[0] || extra[1] || extra[2] > 1);
-    if (hvcc) format.lengthBytes = (extra[21] & 3) + 1;
+    if (isHvcc(extra)) format.lengthBytes = (extra[21] & 3) + 1;
     format.hevcSubLayers = hevcSubLayers(extra, format.lengthBytes);
   } else if (par.codec_id == AV_CODEC_ID_AV1) {
     // av1C: four bytes, then OBUs; other containers give the OBUs alone.
@@ -224,6 +222,22 @@ void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format) {
   } else if (format.codec == AV_CODEC_ID_H264) {
     readH264Headers(packet, format.lengthBytes, format.h264);
   }
+}
+
+bool holdsPicture(std::span<const uint8_t> packet, const BitstreamFormat& format) {
+  const bool hevc = format.codec == AV_CODEC_ID_HEVC;
+  if (!hevc && format.codec != AV_CODEC_ID_H264) return true;
+  int others = 0;
+  bool picture = false;
+  const bool whole = forEachNal(packet, format.lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = hevc ? (nal[0] >> 1) & 63 : nal[0] & 31;
+    // Messages, parameter sets, delimiters, ends of sequence and stream, filler.
+    const bool other = hevc ? type >= 32 && type <= 40 : type >= 6 && type <= 13;
+    picture = !other;
+    ++others;
+    return other;
+  });
+  return picture || !whole || others == 0;
 }
 
 bool holdsSeveralVops(std::span<const uint8_t> packet) { return vopsOf(packet).count > 1; }

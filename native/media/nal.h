@@ -36,6 +36,10 @@ bool isDroppable(std::span<const uint8_t> packet, const BitstreamFormat& format)
 // begin there.
 bool isSkippedLeading(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
+// False for H.264 and HEVC packets without a slice: delimiters, messages and parameter sets alone
+// make no picture, and that there is none is no damage.
+bool holdsPicture(std::span<const uint8_t> packet, const BitstreamFormat& format);
+
 // Whether an MPEG-4 packet holds two pictures or more ("packed", as AVI needs it for B-frames).
 bool holdsSeveralVops(std::span<const uint8_t> packet);
 

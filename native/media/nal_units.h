@@ -61,4 +61,75 @@ void forEachNalOfHead(std::span<const uint8_t> d, int lengthBytes, Visit visit) 
   }
 }
 
+// What comes before the first unit whose first byte `stops`; its end is not looked for.
+template <typename Stops>
+std::span<const uint8_t> unitsBefore(std::span<const uint8_t> d, int lengthBytes, Stops stops) {
+  const auto prefix = static_cast<size_t>(lengthBytes);
+  for (size_t at = 0;;) {
+    if (lengthBytes == 0) at = findStartCode(d, at);
+    const size_t begin = at + (lengthBytes == 0 ? 3 : prefix);
+    if (begin >= d.size()) return d;
+    if (stops(d[begin])) return d.first(at);
+    if (lengthBytes == 0) {
+      at = begin;
+      continue;
+    }
+    size_t n = 0;
+    for (size_t i = 0; i < prefix; ++i) n = n << 8 | d[at + i];
+    if (n > d.size() - begin) return d;
+    at = begin + n;
+  }
+}
+
+// The units in an avcC record (or in Annex B extradata): twice a count of parameter sets (the first
+// in 5 bits), each with a 16-bit size.
+template <typename Visit>
+void forEachH264ExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
+  if (extra.size() < 7 || extra[0] != 1) {
+    forEachNal(extra, 0, visit);
+    return;
+  }
+  size_t at = 5;
+  for (const int mask : {31, 255}) {
+    if (at >= extra.size()) return;
+    for (int left = extra[at++] & mask; left > 0; --left) {
+      if (at + 2 > extra.size()) return;
+      const size_t n = size_t{extra[at]} << 8 | extra[at + 1];
+      at += 2;
+      if (n == 0 || n > extra.size() - at) return;
+      if (!visit(extra.subspan(at, n))) return;
+      at += n;
+    }
+  }
+}
+
+// Annex B begins with a start code, hvcC with its version.
+inline bool isHvcc(std::span<const uint8_t> extra) {
+  return extra.size() >= 23 && (extra[0] || extra[1] || extra[2] > 1);
+}
+
+// The units in an hvcC record (or in Annex B extradata): arrays of a type, a 16-bit count and
+// units, each with a 16-bit size.
+template <typename Visit>
+void forEachHevcExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
+  if (!isHvcc(extra)) {
+    forEachNal(extra, 0, visit);
+    return;
+  }
+  size_t at = 23;
+  for (int arrays = extra[22]; arrays > 0; --arrays) {
+    if (at + 3 > extra.size()) return;
+    int left = extra[at + 1] << 8 | extra[at + 2];
+    at += 3;
+    for (; left > 0; --left) {
+      if (at + 2 > extra.size()) return;
+      const size_t n = size_t{extra[at]} << 8 | extra[at + 1];
+      at += 2;
+      if (n == 0 || n > extra.size() - at) return;
+      if (!visit(extra.subspan(at, n))) return;
+      at += n;
+    }
+  }
+}
+
 }  // namespace cps

@@ -5,7 +5,12 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/codec_habits.h"
 #include "media/picture_marks.h"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
 
 namespace cps {
 namespace {
@@ -19,7 +24,7 @@ constexpr int64_t kCodedSlack = 2 * 128 * 16384;
 }  // namespace
 
 PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config)
-    : frame_(makeFrame(Stage::Decode)) {
+    : sets_(parameters, config.x264Build), frame_(makeFrame(Stage::Decode)) {
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   if (!codec) {
     throw Error(
@@ -42,26 +47,24 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
       context_->thread_type = FF_THREAD_SLICE;
       break;
   }
-  // Only here: other decoders return an error together with a picture then, which FFmpeg's frame
-  // threads answer by aborting the process (an assertion in libavcodec/decode.c, seen with MPEG-4).
-  const bool canExplode =
-      parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
-  if (config.strict && canExplode) context_->err_recognition |= AV_EF_EXPLODE;
-  marked_ = usesMarks(parameters.codec_id);
+  const CodecHabits habits = habitsOf(parameters.codec_id);
+  if (config.strict && habits.explodes) context_->err_recognition |= AV_EF_EXPLODE;
+  marked_ = habits.marks;
   buffers_.install(*context_);
   // Concealment would write over the marks, and its own flag gets lost between frame threads.
-  // MPEG-1/2 decoders have none, and where they conceal they set the flag; left to themselves they
-  // would give out whole slices whose end shows that they are wrong.
-  const bool mpeg12 = parameters.codec_id == AV_CODEC_ID_MPEG1VIDEO ||
-                      parameters.codec_id == AV_CODEC_ID_MPEG2VIDEO;
-  if (marked_ && config.strict && !mpeg12) context_->error_concealment = 0;
+  if (config.strict && habits.concealsOverMarks) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
   context_->has_b_frames = std::max(context_->has_b_frames, config.reorderDepth);
+  if (config.x264Build > 0) {
+    av_opt_set_int(context_.get(), "x264_build", config.x264Build, AV_OPT_SEARCH_CHILDREN);
+  }
   const int status = avcodec_open2(context_.get(), codec, nullptr);
+  // A message in the extradata that does not parse is an error to a strict decoder alone.
+  if (status < 0 && status != AVERROR(ENOMEM) && config.strict) throw StrictFailure();
   if (status < 0) {
     const ErrorCode code =
         status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Unsupported;
@@ -79,6 +82,8 @@ void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
        av_packet_get_side_data(&packet, AV_PKT_DATA_PARAM_CHANGE, nullptr))) {
     tainted_ = true;  // it holds other parameters now than a later user expects
   }
+  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+  if (!tainted_ && !sets_.knows(bytes)) tainted_ = true;
   for (;;) {
     const int status = avcodec_send_packet(context_.get(), &packet);
     if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);

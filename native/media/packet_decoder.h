@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <functional>
 
 #include "core/options.h"
 #include "ffmpeg/handles.h"
+#include "media/parameter_sets.h"
 #include "media/picture_buffers.h"
 
 namespace cps {
@@ -22,6 +24,15 @@ struct DecoderConfig {
   // into an error (H.264, HEVC: AV_EF_EXPLODE), and whatever it reports makes the segment be
   // decoded again by one lenient thread, which knows.
   bool strict = false;
+  // The build of x264 that the stream's first packet names, for decoders that begin elsewhere
+  // (h264EncoderBuild); -1: none.
+  int x264Build = -1;
+};
+
+// A strict decoder met something; decode the segment again with a lenient single thread.
+class StrictFailure : public std::exception {
+ public:
+  const char* what() const noexcept override { return "decode error in a strict decoder"; }
 };
 
 // One opened decoder. Packets are numbered by the caller (their position in the frame index); the
@@ -45,13 +56,14 @@ class PacketDecoder {
   std::vector<int64_t> takeUnreferenced() { return buffers_.takeRepeated(); }
 
   int threads() const { return context_->thread_count; }
-  // Something happened that a later use could notice.
+  // Something happened that a later use could notice, even after a flush.
   bool tainted() const { return tainted_; }
   const char* name() const { return context_->codec->name; }
 
  private:
   void receive(const Output& output);
 
+  const ParameterSets sets_;
   PictureBuffers buffers_;  // the context points to it
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;

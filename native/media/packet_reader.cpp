@@ -1,5 +1,9 @@
 #include "media/packet_reader.h"
 
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
 #include "core/error.h"
 
 namespace cps {
@@ -7,6 +11,14 @@ namespace {
 
 // Reading over this many packets costs less than a seek and what it makes the container do.
 constexpr int32_t kReadOver = 8;
+
+void removeSideData(AVPacket& packet, AVPacketSideDataType type) {
+  for (int i = packet.side_data_elems - 1; i >= 0; --i) {
+    if (packet.side_data[i].type != type) continue;
+    av_freep(&packet.side_data[i].data);
+    packet.side_data[i] = packet.side_data[--packet.side_data_elems];
+  }
+}
 
 }  // namespace
 
@@ -65,6 +77,22 @@ void PacketReader::readNext(AVPacket& packet) {
   if (!follows(packet, next_)) throw SeekMismatch();
 }
 
+void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
+  for (const AVPacketSideDataType type : {AV_PKT_DATA_PALETTE, AV_PKT_DATA_NEW_EXTRADATA}) {
+    // As the demuxer gives it, it may be of another place.
+    removeSideData(packet, type);
+    const auto after =
+        std::upper_bound(index_.inForce.begin(), index_.inForce.end(), ordinal,
+                         [](int32_t at, const SideData& data) { return at < data.from; });
+    const auto last = std::find_if(std::make_reverse_iterator(after), index_.inForce.rend(),
+                                   [&](const SideData& data) { return data.type == type; });
+    if (last == index_.inForce.rend() || (!begins_ && last->from != ordinal)) continue;
+    uint8_t* data =
+        checkAlloc(av_packet_new_side_data(&packet, type, last->bytes.size()), Stage::Decode);
+    std::memcpy(data, last->bytes.data(), last->bytes.size());
+  }
+}
+
 bool PacketReader::read(AVPacket& packet) {
   if (next_ >= static_cast<int32_t>(index_.packets.size())) return false;
   if (hasAhead_) {  // compared by seekTo
@@ -74,6 +102,8 @@ bool PacketReader::read(AVPacket& packet) {
   } else {
     readNext(packet);
   }
+  if (!index_.inForce.empty()) addWhatIsInForce(packet, next_);
+  begins_ = false;
   ++next_;
   return true;
 }
@@ -110,6 +140,7 @@ bool PacketReader::seekTo(int32_t ordinal) {
 }
 
 void PacketReader::moveTo(int32_t ordinal) {
+  begins_ = true;
   const bool ahead = next_ <= ordinal;
   if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
     if (!index_.seekable() || !seekTo(ordinal)) throw SeekMismatch();

@@ -27,6 +27,8 @@ class PacketReader {
   int64_t seeks() const { return seeks_; }
 
  private:
+  // What an earlier packet's side data says and still holds (Note [In force] in frame_index.h).
+  void addWhatIsInForce(AVPacket& packet, int32_t ordinal) const;
   // Whether this is the packet, for all that is known of it.
   bool matches(const AVPacket& packet, int32_t ordinal) const;
   // The same where the packet before it was the one before: what parsers leave open does not count.
@@ -39,6 +41,7 @@ class PacketReader {
   Demuxer demuxer_;
   UniqueAVPacket ahead_;  // read while looking where a seek ended
   bool hasAhead_ = false;
+  bool begins_ = true;  // the next packet is the first that some decoder gets
   int32_t next_ = 0;
   int64_t packetsRead_ = 0;
   int64_t seeks_ = 0;

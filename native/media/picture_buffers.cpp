@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <utility>
 
+#include "media/codec_habits.h"
 #include "media/picture_marks.h"
 
 namespace cps {
 
 void PictureBuffers::install(AVCodecContext& context) {
-  marks_ = usesMarks(context.codec_id);
-  counts_ = context.codec_id == AV_CODEC_ID_HEVC;
+  const CodecHabits habits = habitsOf(context.codec_id);
+  marks_ = habits.marks;
+  counts_ = habits.makesReferencesUp;
   if (!marks_ && !counts_) return;
   context.opaque = this;
   context.get_buffer2 = getBuffer;

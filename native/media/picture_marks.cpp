@@ -53,26 +53,6 @@ void forEachMark(const AVFrame& frame, int x0, int y0, const Rows& rows, const F
 
 }  // namespace
 
-bool usesMarks(AVCodecID codec) {
-  switch (codec) {
-    case AV_CODEC_ID_H264:
-    case AV_CODEC_ID_HEVC:
-    case AV_CODEC_ID_MJPEG:
-    case AV_CODEC_ID_MPEG1VIDEO:
-    case AV_CODEC_ID_MPEG2VIDEO:
-    case AV_CODEC_ID_FFV1:
-    case AV_CODEC_ID_QTRLE:
-    case AV_CODEC_ID_MSRLE:
-    case AV_CODEC_ID_MSVIDEO1:
-    case AV_CODEC_ID_CINEPAK:
-    case AV_CODEC_ID_RPZA:
-    case AV_CODEC_ID_SMC:
-      return true;
-    default:
-      return false;
-  }
-}
-
 void setMarks(AVFrame& frame) {
   const Rows rows = rowsOf(frame);
   if (rows.sampleBits == 0 || !frame.data[0]) return;

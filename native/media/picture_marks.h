@@ -15,8 +15,6 @@ namespace cps {
 // rest of a slice in raster order, so what can go unnoticed is a gap of less than four blocks
 // inside one row, before a slice that begins in mid-row. (A mark in every block would show that
 // too, but costs decoding time.)
-bool usesMarks(AVCodecID codec);
-
 // Marks a picture that no decoder has written into yet.
 void setMarks(AVFrame& frame);
 

@@ -22,9 +22,10 @@ bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
 }
 
 // What the packet itself says, whatever the decoder makes of it.
-bool SegmentDecoder::isBroken(const AVPacket& packet) const {
-  if ((packet.flags & AV_PKT_FLAG_CORRUPT) != 0) return true;
-  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+bool SegmentDecoder::isBroken(std::span<const uint8_t> bytes, int flags) const {
+  // Transport streams are flagged for what may be no loss at all: a length that is wrong, a counter
+  // that jumps where two were joined. Elsewhere data ends early.
+  if ((flags & AV_PKT_FLAG_CORRUPT) != 0 && index_.info.format != "mpegts") return true;
   switch (bitstream_.codec) {
     case AV_CODEC_ID_FFV1:
       return !ffv1ChecksumsHold(bytes);
@@ -48,33 +49,20 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   given_ = 0;
   unreferenced_ = false;
   lastShown_ = -1;
-  const PacketDecoder::Output output = [this](AVFrame* frame, int error) {
-    takeOutput(frame, error);
-  };
+  leading_ = false;
+  first_ = first;
   UniqueAVPacket packet = makePacket(Stage::Decode);
   reader_.moveTo(first);
-  while (reader_.next() <= last && reader_.read(*packet)) {
+  // FFmpeg's H.264 decoder does not show pictures that are shown before the entry point, and when
+  // it is emptied, one that it does not show is the last: there it has to be fed on.
+  while ((reader_.next() <= last || (leading_ && reader_.next() <= last + kReadOn)) &&
+         reader_.read(*packet)) {
     current_ = reader_.next() - 1;
-    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
-    followHeaders(bytes, bitstream_);
-    if (bitstream_.codec == AV_CODEC_ID_H264) readH264(bytes);
-    if (mayDrop(*packet, current_)) {
-      ++counters_.packetsDropped;
-      continue;
-    }
-    // Pictures that an edit list cuts out come out too: damage in them must be seen.
-    packet->flags &= ~AV_PKT_FLAG_DISCARD;
-    if (isBroken(*packet)) damaged_.push_back(current_);
-    const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
-    if (entry.displayIndex >= 0) inside_.insert(current_);
-    ++counters_.packetsDecoded;
-    decoder_.decode(*packet, current_, output);
-    noteUnreferenced();
-    forgetLost(current_);
-    giveOutHeld();
+    feed(*packet);
     if (given_ == targets_.size()) return;
   }
-  decoder_.drain(output);
+  picture_ = true;
+  decoder_.drain([this](AVFrame* frame, int error) { takeOutput(frame, error); });
   noteUnreferenced();
   // What has not come out by now was lost: what refers to it is not right either.
   damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
@@ -88,6 +76,30 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
     if (failed || isSpoilt(target)) throw DamagedPicture{target, "its data cannot be decoded"};
   }
   throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
+}
+
+void SegmentDecoder::feed(AVPacket& packet) {
+  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+  followHeaders(bytes, bitstream_);
+  if (bitstream_.codec == AV_CODEC_ID_H264) readH264(bytes);
+  if (mayDrop(packet, current_)) {
+    ++counters_.packetsDropped;
+    return;
+  }
+  picture_ = holdsPicture(bytes, bitstream_);
+  if (isBroken(bytes, packet.flags)) damaged_.push_back(current_);
+  // Pictures that an edit list cuts out come out too: damage in them must be seen.
+  packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
+  if (entry.displayIndex >= 0) inside_.insert(current_);
+  leading_ = leading_ || (bitstream_.codec == AV_CODEC_ID_H264 && entry.order != kNoOrder &&
+                          entry.order < index_.packets[static_cast<size_t>(first_)].order);
+  ++counters_.packetsDecoded;
+  decoder_.decode(packet, current_,
+                  [this](AVFrame* frame, int error) { takeOutput(frame, error); });
+  noteUnreferenced();
+  forgetLost(current_);
+  giveOutHeld();
 }
 
 void SegmentDecoder::readH264(std::span<const uint8_t> packet) {
@@ -120,7 +132,9 @@ void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
   noteUnreferenced();
   if (!frame) {
     if (strict_) throw StrictFailure();
-    // One thread decodes a packet before it takes the next: the error is of this one.
+    // One thread decodes a packet before it takes the next: the error is of this one. That a packet
+    // without a picture gives none is no damage.
+    if (!picture_) return;
     damaged_.push_back(current_);
     inside_.erase(current_);
     return;

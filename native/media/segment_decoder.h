@@ -16,12 +16,6 @@ struct DecodeCounters {
   int64_t packetsDropped = 0;
 };
 
-// A strict decoder met something; decode the segment again with a lenient single thread.
-class StrictFailure : public std::exception {
- public:
-  const char* what() const noexcept override { return "decode error in a strict decoder"; }
-};
-
 // A wanted picture did not come out undamaged.
 struct DamagedPicture {
   int32_t ordinal = 0;
@@ -37,6 +31,10 @@ struct OtherSize {
 
 // Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
 bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target);
+
+// Packets that a plain decode may take before the last picture comes out: as far as a decoder can
+// look ahead, in fields.
+constexpr int32_t kReadOn = 48;
 
 // Decodes one segment and gives its wanted pictures out as soon as they are known to be good.
 //
@@ -75,6 +73,7 @@ class SegmentDecoder {
     UniqueAVFrame frame;
   };
 
+  void feed(AVPacket& packet);
   void takeOutput(AVFrame* frame, int error);
   void checkOrder(int32_t ordinal);
   void readH264(std::span<const uint8_t> packet);
@@ -83,7 +82,7 @@ class SegmentDecoder {
   void giveOutHeld();
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
-  bool isBroken(const AVPacket& packet) const;
+  bool isBroken(std::span<const uint8_t> packet, int flags) const;
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
 
   const FrameIndex& index_;
@@ -96,7 +95,9 @@ class SegmentDecoder {
   DecodeCounters counters_;
 
   std::span<const int32_t> targets_;
-  int32_t current_ = 0;
+  int32_t first_ = 0, current_ = 0;
+  bool leading_ = false;             // H.264 pictures shown before the entry point were fed
+  bool picture_ = true;              // whether the current packet holds one
   std::set<int32_t> inside_;         // fed, shown, not out yet
   std::vector<int32_t> damaged_;     // packets that failed or whose picture is damaged
   std::vector<int32_t> lostBefore_;  // entry points before which references are missing

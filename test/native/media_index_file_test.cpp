@@ -87,6 +87,12 @@ void expectEqual(const cps::FrameIndex& a, const cps::FrameIndex& b) {
                 x.displayIndex == y.displayIndex && x.discard == y.discard)
         << "packet " << i;
   }
+  EXPECT_EQ(a.x264Build, b.x264Build);
+  ASSERT_EQ(a.inForce.size(), b.inForce.size());
+  for (size_t i = 0; i < a.inForce.size(); ++i) {
+    const cps::SideData &x = a.inForce[i], &y = b.inForce[i];
+    EXPECT_TRUE(x.from == y.from && x.type == y.type && x.bytes == y.bytes) << "side data " << i;
+  }
 }
 
 TEST(IndexFile, GivesBackTheIndexOfEveryClip) {
@@ -98,7 +104,8 @@ TEST(IndexFile, GivesBackTheIndexOfEveryClip) {
     ASSERT_TRUE(read);
     expectEqual(*built.index, *read);
     // A few bytes per frame, the codec's own headers aside.
-    const size_t headers = 400 + static_cast<size_t>(built.index->parameters->extradata_size);
+    size_t headers = 400 + static_cast<size_t>(built.index->parameters->extradata_size);
+    for (const cps::SideData& data : built.index->inForce) headers += data.bytes.size();
     EXPECT_LT(bytes.size(), headers + 40 * built.index->packets.size());
   }
 }

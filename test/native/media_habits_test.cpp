@@ -1,0 +1,394 @@
+// What decoders do with threads, what they remember, and what they have to be told: every clip with
+// every number of threads, clips one after the other through one pool, streams whose parts differ.
+// The long form, ten times each: CPS_LONG=10.
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+#include <numeric>
+#include <set>
+
+#include "frame_hash.h"
+#include "hostile/reference.h"
+#include "media/av1.h"
+#include "media/codec_habits.h"
+#include "media/demuxer.h"
+#include "media/packet_decoder.h"
+#include "media_common.h"
+
+namespace media_test {
+namespace {
+
+using frame_hash::hashOfFrame;
+using hostile::Bytes;
+
+Bytes fixtureBytes(const std::string& name) { return hostile::readFile(fixturePath(name)); }
+
+Bytes joined(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+cps::VideoInput inMemory(const Bytes& bytes) {
+  cps::VideoInput input;
+  input.bytes = std::make_shared<const Bytes>(bytes);
+  return input;
+}
+
+int repeats() {
+  const char* text = std::getenv("CPS_LONG");
+  return text ? std::max(1, std::atoi(text)) : 1;
+}
+
+// Samples and colours of what comes out, by display index.
+struct Look {
+  uint64_t hash = 0;
+  cps::ColorMatrix matrix = cps::ColorMatrix::Bt601;
+  bool fullRange = false;
+  bool operator==(const Look&) const = default;
+};
+struct Looks final : cps::FrameSink {
+  void onFrame(cps::SourceFrame frame) override {
+    const Look look = {hashOf(frame.view), frame.view.color.matrix, frame.view.color.fullRange};
+    const std::lock_guard<std::mutex> lock(mutex);
+    frames[frame.displayIndex] = look;
+  }
+  std::mutex mutex;
+  std::map<int64_t, Look> frames;
+};
+
+struct Result {
+  std::map<int64_t, Look> frames;
+  std::string error;
+  bool operator==(const Result&) const = default;
+};
+
+struct Way {
+  cps::UniformStrategy strategy = cps::UniformStrategy::Seek;
+  int threads = 1;
+};
+constexpr std::array kWays = {
+    Way{cps::UniformStrategy::Stream, 1}, Way{cps::UniformStrategy::Seek, 1},
+    Way{cps::UniformStrategy::Stream, 2}, Way{cps::UniformStrategy::Seek, 2},
+    Way{cps::UniformStrategy::Seek, 4}};
+
+// `ids` empty: all.
+Result decodeBytes(const cps::VideoInput& input, Way way, Services& services,
+                   std::vector<int64_t> ids = {}) {
+  cps::DecodeOptions options = defaultOptions();
+  options.uniformStrategy = way.strategy;
+  options.decodeThreads = way.threads;
+  options.readerCacheSize = 1000;
+  cps::Profile profile;
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  Looks sink;
+  Result result;
+  result.error = errorOf([&] {
+    const auto source = cps::openCpuSource(input, call, services.media);
+    if (ids.empty()) {
+      ids.resize(static_cast<size_t>(source->info().totalFrames));
+      std::iota(ids.begin(), ids.end(), 0);
+    }
+    source->decode(ids, sink);
+  });
+  result.frames = std::move(sink.frames);
+  return result;
+}
+
+// Whether every picture, alone and with the others, is the one of a plain decode.
+void expectAsPlain(const Bytes& bytes, const std::string& what) {
+  SCOPED_TRACE(what);
+  const hostile::Reference plain = hostile::decodeReference(bytes, 10'000, 60);
+  const auto count = static_cast<int64_t>(plain.frames.size());
+  ASSERT_GT(count, 8);
+  for (const Way& way : kWays) {
+    SCOPED_TRACE(std::to_string(way.threads) + " threads, strategy " +
+                 std::to_string(static_cast<int>(way.strategy)));
+    Services services(4);
+    const auto check = [&](const std::vector<int64_t>& ids) {
+      const Result got = decodeBytes(inMemory(bytes), way, services, ids);
+      EXPECT_EQ(got.error, "");
+      EXPECT_EQ(got.frames.size(), ids.empty() ? plain.frames.size() : ids.size());
+      for (const auto& [d, look] : got.frames) {
+        ASSERT_LT(d, count);
+        EXPECT_EQ(look.hash, plain.frames[static_cast<size_t>(d)].hash) << "picture " << d;
+      }
+    };
+    check({});
+    for (int64_t d = 0; d < count; d += std::max<int64_t>(1, count / 7)) check({d});
+  }
+}
+
+// --- threads
+
+// (packet number, picture) of a whole clip.
+using Pictures = std::vector<std::pair<int64_t, uint64_t>>;
+
+Pictures picturesOf(const std::string& path, int threads) {
+  cps::Demuxer demuxer(cps::openFileSource(path), nullptr);
+  cps::DecoderConfig config;
+  config.threads = threads;
+  cps::PacketDecoder decoder(demuxer.parameters(), config);
+  Pictures pictures;
+  const cps::PacketDecoder::Output take = [&](AVFrame* frame, int error) {
+    if (frame) pictures.emplace_back(frame->pts, hashOfFrame(*frame));
+    if (!frame) pictures.emplace_back(error, 0);
+  };
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  for (int64_t number = 0; demuxer.read(*packet); ++number) decoder.decode(*packet, number, take);
+  decoder.drain(take);
+  return pictures;
+}
+
+class HabitsOfClips : public ::testing::TestWithParam<int> {};
+constexpr int kShards = 4;
+
+TEST_P(HabitsOfClips, ThreadsGiveWhatOneThreadGives) {
+  const std::vector<Fixture> all = fixtures();
+  for (size_t i = static_cast<size_t>(GetParam()); i < all.size(); i += kShards) {
+    SCOPED_TRACE(all[i].name);
+    const cps::Demuxer demuxer(cps::openFileSource(all[i].path()), nullptr);
+    if (!cps::habitsOf(demuxer.parameters().codec_id).threads) continue;
+    const Pictures alone = picturesOf(all[i].path(), 1);
+    for (int round = 0; round < repeats(); ++round) {
+      for (const int threads : {2, 4}) {
+        ASSERT_EQ(picturesOf(all[i].path(), threads), alone) << threads << " threads";
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shard, HabitsOfClips, ::testing::Range(0, kShards));
+
+// Frame threads of these are a race or worse; nothing uses them, whatever the call asks for.
+TEST(HabitsOfDecoders, CodecsWithoutSoundThreadsGiveTheSameEveryTime) {
+  for (const char* name : {"theora.ogv", "mpeg4.avi", "odd_mpeg4.avi", "wmv2.asf"}) {
+    SCOPED_TRACE(name);
+    const Bytes bytes = fixtureBytes(name);
+    const hostile::Reference plain = hostile::decodeReference(bytes, 10'000, 60);
+    for (int round = 0; round < 2 * repeats(); ++round) {
+      Services services(4);
+      const Result got = decodeBytes(inMemory(bytes), {cps::UniformStrategy::Auto, 4}, services);
+      ASSERT_EQ(got.error, "");
+      ASSERT_EQ(got.frames.size(), plain.frames.size());
+      for (const auto& [d, look] : got.frames) {
+        ASSERT_EQ(look.hash, plain.frames[static_cast<size_t>(d)].hash) << "picture " << d;
+      }
+    }
+  }
+}
+
+// Headers in mid-stream, which frame threads refuse.
+TEST(HabitsOfDecoders, ChainedOggHasAllPicturesOfAllLinks) {
+  expectAsPlain(joined(fixtureBytes("theora.ogv"), fixtureBytes("theora_q2.ogv")), "chained");
+}
+
+// --- memory
+
+TEST(PooledDecoders, NothingOfOneVideoReachesTheNext) {
+  struct Clip {
+    std::string name, kind;
+    int64_t middle;
+    Result alone;
+  };
+  const auto look = [](const std::string& name, std::vector<int64_t> ids, Services& services) {
+    cps::VideoInput input;
+    input.path = fixturePath(name);
+    return decodeBytes(input, {cps::UniformStrategy::Seek, 1}, services, std::move(ids));
+  };
+  std::vector<Clip> clips;
+  for (const Fixture& fixture : fixtures()) {
+    const cps::Demuxer demuxer(cps::openFileSource(fixture.path()), nullptr);
+    const AVCodecParameters& p = demuxer.parameters();
+    // A decoder can only be handed on to a video of its codec and size.
+    const std::string kind =
+        std::to_string(p.codec_id) + " " + std::to_string(p.width) + "x" + std::to_string(p.height);
+    Services services(1);
+    const int64_t middle = std::min<int64_t>(7, probe(fixture.path(), services).totalFrames - 1);
+    clips.push_back({fixture.name, kind, middle, look(fixture.name, {0}, services)});
+  }
+  int pairs = 0;
+  Services services(1);
+  for (const Clip& before : clips) {
+    for (const Clip& after : clips) {
+      if (before.kind != after.kind || before.name == after.name) continue;
+      ++pairs;
+      look(before.name, {before.middle}, services);
+      const Result got = look(after.name, {0}, services);
+      ASSERT_EQ(got.error, after.alone.error) << after.name << " after " << before.name;
+      ASSERT_TRUE(got == after.alone) << after.name << " after " << before.name;
+    }
+  }
+  EXPECT_GT(pairs, 100);
+}
+
+// The pictures of an H.264 clip without a container.
+Bytes rawH264(const std::string& name) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
+  AVBSFContext* opened = nullptr;
+  av_bsf_alloc(av_bsf_get_by_name("h264_mp4toannexb"), &opened);
+  const cps::UniqueAVBSFContext filter(opened);
+  avcodec_parameters_copy(opened->par_in, &demuxer.parameters());
+  av_bsf_init(opened);
+  Bytes out;
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  while (demuxer.read(*packet)) {
+    av_bsf_send_packet(opened, packet.get());
+    while (av_bsf_receive_packet(opened, packet.get()) >= 0) {
+      out.insert(out.end(), packet->data, packet->data + packet->size);
+    }
+  }
+  return out;
+}
+
+// Each part keeps its own, whichever part a decoder was in before.
+TEST(PooledDecoders, ColourTagsThatChangeHoldForTheirOwnPart) {
+  struct Part {
+    const char* name;
+    cps::ColorMatrix matrix;
+    bool fullRange;
+  };
+  const Part untagged = {"h264_bpyramid.mp4", cps::ColorMatrix::Bt601, false};
+  const Part limited709 = {"limited_709.mp4", cps::ColorMatrix::Bt709, false};
+  const Part full709 = {"full_709.mp4", cps::ColorMatrix::Bt709, true};
+  const Part limited601 = {"limited_601.mp4", cps::ColorMatrix::Bt601, false};
+  for (const auto& [a, b] : std::vector<std::pair<Part, Part>>{{untagged, limited709},
+                                                               {full709, limited709},
+                                                               {limited709, full709},
+                                                               {limited601, limited709}}) {
+    SCOPED_TRACE(std::string(a.name) + ", then " + b.name);
+    const Bytes first = rawH264(a.name), bytes = joined(first, rawH264(b.name));
+    const auto border =
+        static_cast<int64_t>(hostile::decodeReference(first, 10'000, 60).frames.size());
+    const hostile::Reference plain = hostile::decodeReference(bytes, 10'000, 60);
+    const auto count = static_cast<int64_t>(plain.frames.size());
+    for (const Way& way : kWays) {
+      Services services(4);
+      for (int round = 0; round < 3; ++round) {
+        // From the back to the front, too: decoders come from the part behind.
+        for (const int64_t d : {count - 1, border, border - 1, int64_t{0}, int64_t{-1}}) {
+          const std::vector<int64_t> all = {0, border / 2, border - 1, border, count - 1};
+          const Result got =
+              decodeBytes(inMemory(bytes), way, services, d < 0 ? all : std::vector<int64_t>{d});
+          ASSERT_EQ(got.error, "");
+          for (const auto& [at, look] : got.frames) {
+            const Part& part = at < border ? a : b;
+            EXPECT_EQ(look.hash, plain.frames[static_cast<size_t>(at)].hash) << at;
+            EXPECT_EQ(look.matrix, part.matrix) << at << ", " << way.threads << " threads";
+            EXPECT_EQ(look.fullRange, part.fullRange) << at << ", " << way.threads << " threads";
+          }
+        }
+      }
+    }
+  }
+}
+
+// --- what is damage and what is not
+
+// MP4 with a sample that holds a delimiter only before each picture's.
+Bytes withDelimiterSamples(const std::string& name) {
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
+  AVFormatContext* context = nullptr;
+  avformat_alloc_output_context2(&context, nullptr, "mp4", nullptr);
+  AVStream* stream = avformat_new_stream(context, nullptr);
+  avcodec_parameters_copy(stream->codecpar, &demuxer.parameters());
+  stream->time_base = demuxer.stream().time_base;
+  avio_open_dyn_buf(&context->pb);
+  EXPECT_GE(avformat_write_header(context, nullptr), 0);
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  constexpr uint8_t kDelimiter[] = {0, 0, 0, 2, 9, 0xf0};
+  while (demuxer.read(*packet)) {
+    const int64_t half = av_rescale_q(1, {1, 100}, demuxer.stream().time_base);
+    const cps::UniqueAVPacket delimiter = cps::makePacket(cps::Stage::Decode);
+    av_new_packet(delimiter.get(), sizeof(kDelimiter));
+    std::copy(std::begin(kDelimiter), std::end(kDelimiter), delimiter->data);
+    delimiter->pts = packet->pts - half;
+    delimiter->dts = packet->dts - half;
+    for (AVPacket* p : {delimiter.get(), packet.get()}) {
+      p->stream_index = 0;
+      p->pos = -1;
+      av_packet_rescale_ts(p, demuxer.stream().time_base, stream->time_base);
+      av_write_frame(context, p);
+    }
+  }
+  av_write_trailer(context);
+  uint8_t* data = nullptr;
+  const int size = avio_close_dyn_buf(context->pb, &data);
+  context->pb = nullptr;
+  Bytes out(data, data + size);
+  av_free(data);
+  avformat_free_context(context);
+  return out;
+}
+
+TEST(Damage, SamplesThatHoldADelimiterOnlyAreNone) {
+  expectAsPlain(withDelimiterSamples("h264_intra_refresh.mp4"), "without B-frames");
+}
+
+// A continuity counter that jumps, as where two recordings were joined, though nothing is missing.
+TEST(Damage, AFlagOfTheTransportStreamAloneIsNone) {
+  Bytes bytes = fixtureBytes("h264.ts");
+  constexpr size_t kPacket = 188;
+  int changed = 0;
+  for (size_t at = bytes.size() / 3 / kPacket * kPacket;
+       at + kPacket <= bytes.size() && changed < 3; at += 40 * kPacket) {
+    ASSERT_EQ(bytes[at], 0x47);
+    const int pid = (bytes[at + 1] & 0x1f) << 8 | bytes[at + 2];
+    if (pid != 0x100) continue;
+    bytes[at + 3] = static_cast<uint8_t>((bytes[at + 3] & 0xf0) | ((bytes[at + 3] + 5) & 0x0f));
+    ++changed;
+  }
+  ASSERT_GT(changed, 1);
+  const hostile::Reference plain = hostile::decodeReference(bytes, 10'000, 60);
+  const hostile::Reference intact = hostile::decodeReference(fixtureBytes("h264.ts"), 10'000, 60);
+  ASSERT_EQ(plain.frames.size(), intact.frames.size());
+  expectAsPlain(bytes, "flagged packets");
+}
+
+// Data that ends early: rows that were never written are as the memory was.
+TEST(Damage, OfVp8IsTheSameErrorInEveryWay) {
+  const Bytes intact = fixtureBytes("vp8_altref.webm");
+  cps::Demuxer demuxer(cps::openFileSource(fixturePath("vp8_altref.webm")), nullptr);
+  Bytes bytes = intact;
+  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
+  int at = 0, damaged = 0;
+  for (; demuxer.read(*packet); ++at) {
+    if (at % 10 != 7 || packet->size < 200) continue;
+    const auto found =
+        std::search(bytes.begin(), bytes.end(), packet->data, packet->data + packet->size);
+    ASSERT_NE(found, bytes.end());
+    std::fill(found + packet->size / 3, found + packet->size, uint8_t{0xff});
+    ++damaged;
+  }
+  ASSERT_GT(damaged, 2);
+  const auto count =
+      static_cast<int64_t>(hostile::decodeReference(intact, 10'000, 60).frames.size());
+  int refused = 0;
+  for (int64_t d = 0; d < count; ++d) {
+    std::vector<Result> results;
+    for (const Way& way : kWays) {
+      Services services(4);
+      results.push_back(decodeBytes(inMemory(bytes), way, services, {d}));
+    }
+    for (const Result& result : results) EXPECT_TRUE(result == results[0]) << "picture " << d;
+    refused += !results[0].error.empty();
+  }
+  EXPECT_GT(refused, 2);
+}
+
+// --- sizes
+
+// The first header of a stream in two sizes at a time (L2T1, 1280x720 the larger).
+TEST(Av1Layers, TheSizeIsTheSequences) {
+  const uint8_t header[] = {0x0a, 0x0d, 0x00, 0x13, 0x01, 0x08, 0x80, 0x86,
+                            0xa6, 0x7f, 0xd9, 0xef, 0xff, 0xcc, 0x02};
+  const std::optional<cps::Av1Sequence> sequence = cps::av1SequenceOf(header);
+  ASSERT_TRUE(sequence.has_value());
+  EXPECT_TRUE(sequence->spatialLayers);
+  EXPECT_EQ(sequence->maxWidth, 1280);
+  EXPECT_EQ(sequence->maxHeight, 720);
+}
+
+}  // namespace
+}  // namespace media_test

@@ -102,7 +102,6 @@ export interface NativeBinding {
     readonly version: string;
     readonly ffmpeg: string;
     readonly cuda: string | null;
-    readonly threads: number;
     /** The widest SIMD variant this processor runs, e.g. 'avx2'. */
     readonly simd: string;
   };
@@ -110,6 +109,8 @@ export interface NativeBinding {
   stats(): { liveBuffers: number; liveBytes: number; callsInFlight: number; threads: number };
   /** Empty string when the GPU can be used for the stage, else what is missing. */
   whyNotGpu(stage: 'decode' | 'process', deviceId: number): string;
+  /** For calls from now on, in the whole process; 0: what the machine gives. */
+  setThreads(threads: number): void;
   createCancel(): NativeCancel;
   patchStream(
     input: NativeInput,

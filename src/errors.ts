@@ -3,7 +3,10 @@
  */
 import type { NativeErrorShape } from './binding.js';
 
-/** Every value of `CodecPatchStreamError.code`. */
+/**
+ * Every value of `CodecPatchStreamError.code`. OUT_OF_MEMORY and LIMIT (threads, open files) are
+ * about the process or the machine and say nothing about the video: the same call may work later.
+ */
 export const ERROR_CODES = [
   'ERR_CPS_INVALID_ARGUMENT',
   'ERR_CPS_NOT_FOUND',
@@ -12,6 +15,7 @@ export const ERROR_CODES = [
   'ERR_CPS_CORRUPT',
   'ERR_CPS_BACKEND_UNAVAILABLE',
   'ERR_CPS_OUT_OF_MEMORY',
+  'ERR_CPS_LIMIT',
   'ERR_CPS_DEVICE',
   'ERR_CPS_CLOSED',
   'ERR_CPS_TIMEOUT',

@@ -19,7 +19,7 @@ export { AbortError, CodecPatchStreamError, ERROR_CODES } from './errors.js';
 export type { ErrorCode, Stage } from './errors.js';
 export { NOTE_CODES } from './notes.js';
 export type { NoteCode, ResultNote } from './notes.js';
-export { backendInfo, nativeStats } from './info.js';
+export { backendInfo, nativeStats, setThreads, threads } from './info.js';
 export type { BackendInfo, NativeStats } from './info.js';
 export { CHANNEL_NAME } from './profile.js';
 export type { CallReport, Timings } from './profile.js';

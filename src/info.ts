@@ -9,7 +9,7 @@ export interface BackendInfo {
   readonly ffmpeg: string;
   /** CUDA toolkit that the addon was built with; null without GPU support. */
   readonly cuda: string | null;
-  /** Threads of the process-wide budget. */
+  /** Threads of the process-wide budget: `threads()`. */
   readonly threads: number;
   /** Widest SIMD variant in use, e.g. 'avx2'. */
   readonly simd: string;
@@ -29,8 +29,27 @@ export function backendInfo(deviceId = 0): BackendInfo {
   const process = binding.whyNotGpu('process', deviceId);
   return {
     ...binding.build,
+    threads: threads(),
     gpu: { decode: decode === '', process: process === '', whyNot: { decode, process } },
   };
+}
+
+/**
+ * Threads that decoding and processing may keep busy, all calls of the process together. Without
+ * `setThreads` the processors that the process may use: those of its affinity mask (`taskset`), no
+ * more than its control groups allow (`docker --cpus`), 64 at most.
+ */
+export function threads(): number {
+  return native().stats().threads;
+}
+
+/**
+ * Sets that number for the whole process, worker threads included, until the last thread that uses
+ * the package ends; 0 brings the machine's back. Calls that begin later go by it. More threads than
+ * the system lets the process have is no error: calls work with those that it gets.
+ */
+export function setThreads(count: number): void {
+  native().setThreads(checkInteger('count', count, 0, 1024));
 }
 
 /** Live native memory and calls, for leak checks. */

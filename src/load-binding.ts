@@ -75,7 +75,7 @@ export function loadBinding(): NativeBinding {
   } catch (cause) {
     // The addon itself says what is wrong (a limit of the process, say) as its calls do.
     const own = fromNativeError(cause);
-    if (own !== cause) throw own;
+    if (own instanceof CodecPatchStreamError) throw own;
     const why = whyNotLoaded(cause, howToBuild(root, PACKAGE));
     throw unavailable(`The native addon ${file} does not load: ${why}`, cause);
   }

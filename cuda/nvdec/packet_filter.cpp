@@ -20,9 +20,9 @@ const char* filterName(AVCodecID id) {
 }
 
 [[noreturn]] void fail(const char* name, int status) {
-  throw Error(ErrorCode::BackendUnavailable, Stage::Open,
-              std::string("FFmpeg's bitstream filter ") + name +
-                  " cannot prepare this stream for NVDEC: " + avErrorText(status));
+  throw avError(
+      status, ErrorCode::BackendUnavailable, Stage::Open,
+      std::string("FFmpeg's bitstream filter ") + name + " cannot prepare this stream for NVDEC");
 }
 
 }  // namespace
@@ -59,14 +59,17 @@ void PacketFilter::convert(AVPacket& packet, const Output& output) {
   if (!filter_) return output({packet.data, static_cast<size_t>(packet.size)});
   // A packet the filter cannot read is damaged; without it its picture never arrives, which is said
   // then with the frame's name.
-  if (av_bsf_send_packet(filter_.get(), &packet) < 0) {
+  int status = av_bsf_send_packet(filter_.get(), &packet);
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
+  if (status < 0) {
     av_packet_unref(&packet);
     return;
   }
-  while (av_bsf_receive_packet(filter_.get(), &packet) >= 0) {
+  while ((status = av_bsf_receive_packet(filter_.get(), &packet)) >= 0) {
     output({packet.data, static_cast<size_t>(packet.size)});
     av_packet_unref(&packet);
   }
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
 }
 
 void PacketFilter::reset() {

@@ -67,7 +67,7 @@ const char* codecText(cudaVideoCodec codec) {
 
 // The decoder knows its headers and asks what to decode to: nothing, but the pixel format that it
 // would decode to in software is the last it offers.
-AVPixelFormat noteTags(AVCodecContext* context, const AVPixelFormat* offered) {
+AVPixelFormat noteTags(AVCodecContext* context, const AVPixelFormat* offered) noexcept {
   auto* tags = static_cast<StreamTags*>(context->opaque);
   for (; *offered != AV_PIX_FMT_NONE; offered++) {
     const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(*offered);
@@ -116,7 +116,9 @@ StreamTags readStreamTags(const IndexedVideo& video, bool headersOnly, bool* dec
   context->pix_fmt = AV_PIX_FMT_NONE;  // the container's; the bitstream's comes with the headers
   context->opaque = &tags;
   if (headersOnly && parameters.codec_id != AV_CODEC_ID_VP8) context->get_format = noteTags;
-  if (!codec || avcodec_open2(context.get(), codec, nullptr) < 0) return tags;
+  const int status = codec ? avcodec_open2(context.get(), codec, nullptr) : -1;
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Open);
+  if (status < 0) return tags;
   // dav1d reads the sequence header of the container when it is opened.
   if (headersOnly && parameters.codec_id == AV_CODEC_ID_AV1 &&
       context->pix_fmt != AV_PIX_FMT_NONE) {

@@ -22,12 +22,16 @@ class CancelToken {
            (deadline_ != std::chrono::steady_clock::time_point::max() &&
             std::chrono::steady_clock::now() >= deadline_);
   }
+  // Before the call begins: it is started anew when it throws Later (Note [Later] in later.h).
+  void setRestartable() { restartable_ = true; }
+  bool restartable() const noexcept { return restartable_; }
   // Throws Error(Aborted) when cancelled, Error(TimedOut) naming timeoutMs when out of time.
   void check(Stage stage) const;
 
  private:
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> timedOut_{false};
+  bool restartable_ = false;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 

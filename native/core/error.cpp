@@ -18,6 +18,8 @@ const char* errorCodeName(ErrorCode code) noexcept {
       return "ERR_CPS_BACKEND_UNAVAILABLE";
     case ErrorCode::OutOfMemory:
       return "ERR_CPS_OUT_OF_MEMORY";
+    case ErrorCode::Limit:
+      return "ERR_CPS_LIMIT";
     case ErrorCode::Device:
       return "ERR_CPS_DEVICE";
     case ErrorCode::Closed:

@@ -18,6 +18,7 @@ enum class ErrorCode {
   Corrupt,
   BackendUnavailable,
   OutOfMemory,
+  Limit,
   Device,
   Closed,
   TimedOut,

@@ -12,6 +12,42 @@ std::string avErrorText(int error) {
   return text;
 }
 
+std::optional<ErrorCode> machineCode(int error) {
+  switch (error) {
+    case AVERROR(ENOMEM):
+      return ErrorCode::OutOfMemory;
+    case AVERROR(EAGAIN):
+    case AVERROR(EMFILE):
+    case AVERROR(ENFILE):
+    case AVERROR(EINTR):
+      return ErrorCode::Limit;
+    default:
+      return std::nullopt;
+  }
+}
+
+Error avError(int status, ErrorCode code, Stage stage, const std::string& doing,
+              const std::string& advice) {
+  std::string said = doing + ": " + avErrorText(status) + ".";
+  const std::optional<ErrorCode> ofMachine = machineCode(status);
+  if (!ofMachine && !advice.empty()) said += " " + advice;
+  if (ofMachine == ErrorCode::OutOfMemory) {
+    said += " This says nothing about the file; make fewer calls at once or sample fewer frames.";
+  } else if (ofMachine) {
+    said += " The process or the machine has no more files or threads to give, which says nothing";
+    said += " about the file; make fewer calls at once or raise the limit.";
+  }
+  return Error(ofMachine.value_or(code), stage, said);
+}
+
+bool blamesFile(ErrorCode code) {
+  return code == ErrorCode::Corrupt || code == ErrorCode::NoVideo || code == ErrorCode::Unsupported;
+}
+
+Error outOfMemory(Stage stage, const std::string& doing) {
+  return avError(AVERROR(ENOMEM), ErrorCode::OutOfMemory, stage, doing);
+}
+
 void silenceFfmpegLog() { av_log_set_level(AV_LOG_QUIET); }
 
 std::string codecName(AVCodecID id) { return avcodec_get_name(id); }
@@ -33,8 +69,9 @@ const int32_t* streamDisplayMatrix(const AVStream& stream) {
 
 UniqueAVCodecParameters copyParameters(const AVCodecParameters& from, Stage stage) {
   UniqueAVCodecParameters copy(checkAlloc(avcodec_parameters_alloc(), stage));
-  if (avcodec_parameters_copy(copy.get(), &from) < 0) {
-    throw Error(ErrorCode::OutOfMemory, stage, "Out of memory copying codec parameters");
+  const int status = avcodec_parameters_copy(copy.get(), &from);
+  if (status < 0) {
+    throw avError(status, ErrorCode::OutOfMemory, stage, "Cannot copy codec parameters");
   }
   return copy;
 }

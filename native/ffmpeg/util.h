@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <type_traits>
 
@@ -11,6 +13,38 @@ namespace cps {
 
 // FFmpeg's words for an error number.
 std::string avErrorText(int error);
+
+// Note [Errors of the machine]
+// ENOMEM, EAGAIN (no more threads), EMFILE, ENFILE and EINTR say something of the process or the
+// machine and nothing of the file: they have codes of their own (OutOfMemory, Limit), and no
+// message with them says "damaged". This is the one place that translates error numbers, FFmpeg's
+// and errno (as AVERROR(errno)).
+std::optional<ErrorCode> machineCode(int error);
+
+// The error for `status`: "DOING: what FFmpeg or the system says. ADVICE". `code` and `advice` are
+// for what is not of the machine.
+Error avError(int status, ErrorCode code, Stage stage, const std::string& doing,
+              const std::string& advice = "");
+
+// What to say of a file that could not be read while memory ran short.
+Error outOfMemory(Stage stage, const std::string& doing);
+
+// Whether an error of this code says that something is wrong with the file.
+bool blamesFile(ErrorCode code);
+
+// Note [Swallowed ENOMEM]
+// FFmpeg's demuxers and decoders often turn an allocation that failed into something else: "invalid
+// data", a packet or picture that is missing, a hole in one. malloc and posix_memalign leave ENOMEM
+// in errno, though, which is the thread's own. Runs one call of FFmpeg and sets `ranShort` when an
+// allocation failed in it on this thread. That is no error yet (malloc may have found other
+// memory): it decides what is to blame when there is one.
+template <typename Call>
+int watchingMemory(bool& ranShort, const Call& call) {
+  errno = 0;
+  const int status = call();
+  if (errno == ENOMEM || status == AVERROR(ENOMEM)) ranShort = true;
+  return status;
+}
 
 // FFmpeg's own messages never reach stderr: what matters comes back as an Error.
 void silenceFfmpegLog();

@@ -29,11 +29,11 @@ void AvioReader::rethrow() {
   std::rethrow_exception(failure);
 }
 
-int AvioReader::readPacket(void* self, uint8_t* dst, int size) {
+int AvioReader::readPacket(void* self, uint8_t* dst, int size) noexcept {
   return static_cast<AvioReader*>(self)->read(dst, size);
 }
 
-int AvioReader::read(uint8_t* dst, int size) {
+int AvioReader::read(uint8_t* dst, int size) noexcept {
   try {
     if (cancel_) cancel_->check(Stage::Decode);
     if (size <= 0 || position_ < 0 || position_ >= source_->size()) return AVERROR_EOF;
@@ -59,7 +59,7 @@ int AvioReader::read(uint8_t* dst, int size) {
   }
 }
 
-int64_t AvioReader::seek(void* self, int64_t offset, int whence) {
+int64_t AvioReader::seek(void* self, int64_t offset, int whence) noexcept {
   auto& reader = *static_cast<AvioReader*>(self);
   const int64_t size = reader.source_->size();
   switch (whence & ~AVSEEK_FORCE) {

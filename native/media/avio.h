@@ -34,9 +34,9 @@ class AvioReader {
   int64_t bytesRead() const { return bytesRead_; }
 
  private:
-  static int readPacket(void* self, uint8_t* dst, int size);
-  static int64_t seek(void* self, int64_t offset, int whence);
-  int read(uint8_t* dst, int size);
+  static int readPacket(void* self, uint8_t* dst, int size) noexcept;
+  static int64_t seek(void* self, int64_t offset, int whence) noexcept;
+  int read(uint8_t* dst, int size) noexcept;
 
   std::shared_ptr<ByteSource> source_;
   CancelPtr cancel_;

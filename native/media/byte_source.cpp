@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "ffmpeg/util.h"
 
 namespace cps {
 namespace {
@@ -48,16 +49,22 @@ class FileDescriptor {
     case ENXIO:
       fail(ErrorCode::InvalidArgument, quoted + " is a pipe, socket or device, not a video file.");
     default:
-      fail(ErrorCode::InvalidArgument,
-           "Cannot open the video file " + quoted + ": " + std::strerror(error) + ".");
+      throw avError(AVERROR(error), ErrorCode::InvalidArgument, Stage::Open,
+                    "Cannot open the video file " + quoted);
+  }
+}
+
+// O_NONBLOCK: opening a pipe that nobody writes to must fail later, not wait here.
+int openForReading(const std::string& path) {
+  for (;;) {
+    const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0 || errno != EINTR) return fd;
   }
 }
 
 class FileSource final : public ByteSource {
  public:
-  explicit FileSource(const std::string& path)
-      // O_NONBLOCK: opening a pipe that nobody writes to must fail below, not wait here.
-      : path_(path), fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)) {
+  explicit FileSource(const std::string& path) : path_(path), fd_(openForReading(path)) {
     if (fd_.get() < 0) failToOpen(path, errno);
     struct stat info = {};
     if (::fstat(fd_.get(), &info) != 0) failToOpen(path, errno);
@@ -94,9 +101,8 @@ class FileSource final : public ByteSource {
       const ssize_t got = ::pread(fd_.get(), dst, n, offset);
       if (got >= 0) return static_cast<size_t>(got);
       if (errno == EINTR) continue;
-      throw Error(ErrorCode::Corrupt, Stage::Decode,
-                  "Reading '" + path_ + "' failed at byte " + std::to_string(offset) + ": " +
-                      std::strerror(errno) + ".");
+      throw avError(AVERROR(errno), ErrorCode::Corrupt, Stage::Decode,
+                    "Reading '" + path_ + "' failed at byte " + std::to_string(offset));
     }
   }
 

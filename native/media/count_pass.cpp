@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "ffmpeg/util.h"
 #include "media/codec_habits.h"
 #include "media/cpu_source.h"
 #include "media/frame_index.h"
@@ -80,7 +81,9 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   index.shownAt.clear();
   std::vector<uint8_t> pictures(index.packets.size(), 0);
   bool onePerPacket = true;
+  bool failed = false;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
+    failed = failed || !frame || isDamaged(*frame);
     if (!frame) return;
     const int64_t number = packetNumber(*frame);
     if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
@@ -112,6 +115,10 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
                     "' a second time gave other packets: the file changed or is damaged.");
   }
   decoder.drain(output);
+  // An error hides a picture, which the index would miss for good.
+  if (failed && decoder.ranShort()) {
+    throw outOfMemory(Stage::Index, "Counting the frames of '" + source->describe() + "'");
+  }
 
   index.display = std::move(shown);
   index.trust = onePerPacket ? IndexTrust::Counted : IndexTrust::Sequential;

@@ -187,6 +187,11 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
       throw otherSize(entry.displayIndex, other.width, other.height);
     } catch (const DamagedPicture& damaged) {
       const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
+      // Several threads may have lost a picture for want of what one needs less of, and packets may
+      // have been left out that were needed (Note [Strict]).
+      if (again && worker.decoder->ranShort()) {
+        throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(entry.displayIndex));
+      }
       if (again && (packets.first == 0 || steppedBack)) {
         throw Error(ErrorCode::Corrupt, Stage::Decode,
                     video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
@@ -259,6 +264,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   bool failed = false;
   int64_t decoded = 0;
   const auto damaged = [&](int64_t d) {
+    if (decoder.ranShort()) return outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
     return Error(ErrorCode::Corrupt, Stage::Decode,
                  video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged.");
   };
@@ -333,11 +339,13 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
 
 }  // namespace
 
+size_t idleDecoders(int threads) { return static_cast<size_t>(threads) + 2; }
+
 MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
                                 std::shared_ptr<ThreadBudget> budget) {
   silenceFfmpegLog();
   MediaServices services;
-  services.decoders = std::make_shared<DecoderPool>(static_cast<size_t>(budget->total()) + 2);
+  services.decoders = std::make_shared<DecoderPool>(idleDecoders(budget->total()));
   services.indexes = std::make_shared<IndexCache>();
   services.pool = std::move(pool);
   services.budget = std::move(budget);

@@ -19,6 +19,8 @@ struct MediaServices {
   std::shared_ptr<IndexCache> indexes;
   std::shared_ptr<DecoderPool> decoders;
 };
+// How many open decoders are kept for the next calls with a budget of so many threads.
+size_t idleDecoders(int threads);
 MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
                                 std::shared_ptr<ThreadBudget> budget);
 

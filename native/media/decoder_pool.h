@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -18,6 +19,8 @@ namespace cps {
 class DecoderPool {
  public:
   explicit DecoderPool(size_t capacity) : capacity_(capacity) {}
+  // Of what is held beyond it, decoders go when the next one comes back.
+  void setCapacity(size_t capacity) { capacity_.store(capacity, std::memory_order_relaxed); }
 
   // A decoder as good as new: an idle one or a fresh one.
   std::unique_ptr<PacketDecoder> take(const AVCodecParameters& parameters,
@@ -48,7 +51,7 @@ class DecoderPool {
   };
   static Key keyOf(const AVCodecParameters& parameters, const DecoderConfig& config);
 
-  const size_t capacity_;
+  std::atomic<size_t> capacity_;
   mutable std::mutex mutex_;
   std::list<Idle> idle_;  // the most recently used first
 };

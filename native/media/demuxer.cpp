@@ -21,12 +21,12 @@ constexpr int kMaxEmptyReads = 1000;
 // What coded sizes may add to the shown ones.
 constexpr int64_t kCodedSlack = 2 * 128 * 16384;
 
-int denyOpen(AVFormatContext*, AVIOContext** io, const char*, int, AVDictionary**) {
+int denyOpen(AVFormatContext*, AVIOContext** io, const char*, int, AVDictionary**) noexcept {
   *io = nullptr;
   return AVERROR(EACCES);
 }
 
-int interrupted(void* cancel) {
+int interrupted(void* cancel) noexcept {
   const auto& token = *static_cast<CancelToken*>(cancel);
   return token.cancelled() || token.expired();
 }
@@ -69,6 +69,15 @@ Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const Str
       cancel_(std::move(cancel)),
       io_(std::make_unique<AvioReader>(source_, cancel_)),
       limits_(limits) {
+  try {
+    openStream(hint);
+  } catch (const Error& error) {
+    if (!ranShort_ || !blamesFile(error.code())) throw;
+    throw outOfMemory(Stage::Open, "Opening '" + source_->describe() + "' failed");
+  }
+}
+
+void Demuxer::openStream(const StreamHint* hint) {
   open();
   const char* name = context_->iformat->name;
   // These two say everything about a packet themselves; no parser needs to look at it.
@@ -94,9 +103,10 @@ Demuxer::~Demuxer() = default;
 void Demuxer::open() {
   const std::string where = "'" + source_->describe() + "'";
   const AVInputFormat* format = nullptr;
-  const int score = av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
+  const int score = watchingMemory(ranShort_, [&] {
+    return av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
+  });
   io_->rethrow();
-  if (score == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Open);
   if (score < 0 || !format) {
     if (isHlsPlaylist(*source_)) refusePlaylist(where, "hls");
     throw Error(ErrorCode::NoVideo, Stage::Open,
@@ -119,14 +129,14 @@ void Demuxer::open() {
   context->probesize = limits_.probeBytes;
   context->max_analyze_duration = kStreamInfoUs;
   context->skip_estimate_duration_from_pts = 1;
-  const int status = avformat_open_input(&context, "", format, nullptr);
+  const int status =
+      watchingMemory(ranShort_, [&] { return avformat_open_input(&context, "", format, nullptr); });
   if (status < 0) {  // avformat_open_input has freed the context
     io_->rethrow();
     if (cancel_) cancel_->check(Stage::Open);
-    const ErrorCode code = status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Corrupt;
-    throw Error(code, Stage::Open,
-                "Cannot read the headers of " + where + " ('" + format->name +
-                    "'): " + avErrorText(status) + ". The file is damaged or incomplete.");
+    throw avError(status, ErrorCode::Corrupt, Stage::Open,
+                  "Cannot read the headers of " + where + " ('" + format->name + "')",
+                  "The file is damaged or incomplete.");
   }
   context_.reset(context);
   io_->rethrow();
@@ -136,15 +146,15 @@ void Demuxer::findStreamInfo() {
   const int64_t most = std::min<int64_t>(limits_.pixels + kCodedSlack, INT_MAX);
   std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
   for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", most, 0);
-  const int status =
-      avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
+  const int status = watchingMemory(ranShort_, [&] {
+    return avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
+  });
   for (AVDictionary*& o : options) av_dict_free(&o);
   io_->rethrow();
   if (cancel_) cancel_->check(Stage::Open);
   if (status < 0) {
-    throw Error(ErrorCode::Corrupt, Stage::Open,
-                "Cannot find out what the streams of '" + source_->describe() +
-                    "' hold: " + avErrorText(status) + ".");
+    throw avError(status, ErrorCode::Corrupt, Stage::Open,
+                  "Cannot find out what the streams of '" + source_->describe() + "' hold");
   }
   readAhead_ = avio_tell(io_->get()) >= source_->size();
 }
@@ -197,21 +207,24 @@ bool Demuxer::read(AVPacket& packet) {
     if (cancel_) cancel_->check(Stage::Decode);
     av_packet_unref(&packet);
     const int64_t before = avio_tell(io_->get());
-    const int status = av_read_frame(context_.get(), &packet);
+    bool shortNow = false;
+    int status = watchingMemory(shortNow, [&] { return av_read_frame(context_.get(), &packet); });
+    ranShort_ = ranShort_ || shortNow;
     io_->rethrow();
-    if (status == AVERROR_EOF) return false;
+    if (status == AVERROR_EOF && !shortNow)
+      return false;  // or the end of what there was memory for
+    // FFmpeg's "nothing yet", not the system's.
     if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
     // FFmpeg's Annex B demuxer of AV1 takes the end of the file for damage once, and then goes on.
     if (status == AVERROR_INVALIDDATA && avio_feof(io_->get()) && atEnd++ == 0) continue;
     if (status < 0) {
       if (cancel_) cancel_->check(Stage::Decode);
-      if (status != AVERROR(ENOMEM) && isPastEnd(before)) return false;
-      const ErrorCode code =
-          status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Corrupt;
-      throw Error(code, Stage::Decode,
-                  "Reading '" + source_->describe() + "' stopped near byte " +
-                      std::to_string(avio_tell(io_->get())) + ": " + avErrorText(status) +
-                      ". The file is damaged or incomplete.");
+      if (!shortNow && !machineCode(status) && isPastEnd(before)) return false;
+      if (status == AVERROR(EAGAIN)) status = AVERROR_INVALIDDATA;
+      throw avError(shortNow ? AVERROR(ENOMEM) : status, ErrorCode::Corrupt, Stage::Decode,
+                    "Reading '" + source_->describe() + "' stopped near byte " +
+                        std::to_string(avio_tell(io_->get())),
+                    "The file is damaged or incomplete.");
     }
     if (packet.stream_index == stream_->index) return true;
   }

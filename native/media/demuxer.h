@@ -55,6 +55,9 @@ class Demuxer {
   // Packets come as the container stores them; their timestamps are the container's own.
   bool plain() const { return plain_; }
 
+  // Whether FFmpeg ran out of memory in reading (Note [Swallowed ENOMEM]).
+  bool ranShort() const { return ranShort_; }
+
   // The next packet of the stream; false at the end. Throws Error(Corrupt) when reading stops
   // early.
   bool read(AVPacket& packet);
@@ -66,6 +69,7 @@ class Demuxer {
  private:
   void open();
   void chooseStream();
+  void openStream(const StreamHint* hint);
   void findStreamInfo();
   bool isPastEnd(int64_t before) const;
 
@@ -77,6 +81,7 @@ class Demuxer {
   DemuxLimits limits_;
   bool readAhead_ = false;  // finding out about the streams took the whole file
   bool plain_ = false;
+  bool ranShort_ = false;
 };
 
 // Whether a demuxer reads containers of video data, and nothing but the file it is given.

@@ -33,10 +33,18 @@ void checkFrameLimit(const CallContext& call, const ByteSource& source, int64_t 
 // The frame size that the bitstream's own headers give, which is what the decoder will produce;
 // containers are sometimes wrong about it.
 void sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
-  UniqueAVParser parser(av_parser_init(index.parameters->codec_id));
+  bool ranShort = false;
+  UniqueAVParser parser;
+  watchingMemory(ranShort, [&] {
+    parser.reset(av_parser_init(index.parameters->codec_id));
+    return 0;
+  });
+  if (!parser && ranShort) checkAlloc<void>(nullptr, Stage::Index);
   if (!parser) return;
   UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(nullptr), Stage::Index));
-  if (avcodec_parameters_to_context(context.get(), index.parameters.get()) < 0) return;
+  const int status = avcodec_parameters_to_context(context.get(), index.parameters.get());
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Index);
+  if (status < 0) return;
   parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   uint8_t* out = nullptr;
   int outSize = 0;
@@ -83,9 +91,17 @@ class IndexBuilder {
         index_(std::make_shared<FrameIndex>()) {}
 
   std::shared_ptr<FrameIndex> build(const MediaServices& services) {
-    readHeaders();
-    readPackets();
-    if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
+    try {
+      readHeaders();
+      readPackets();
+      if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
+    } catch (const Error& error) {
+      if (!demuxer_.ranShort() || !blamesFile(error.code())) throw;
+    }
+    // Packets may be missing without a word, which the index would say for good.
+    if (demuxer_.ranShort()) {
+      throw outOfMemory(Stage::Index, "Reading '" + source_->describe() + "'");
+    }
     if (index_->packets.empty()) {
       throw Error(ErrorCode::NoVideo, Stage::Index,
                   "The video stream of '" + source_->describe() + "' has no frames.");

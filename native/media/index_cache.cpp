@@ -1,49 +1,95 @@
 #include "media/index_cache.h"
 
 #include <algorithm>
-#include <chrono>
+#include <utility>
 
 namespace cps {
+namespace {
 
-FrameIndexPtr IndexCache::get(const FileIdentity& identity, int64_t capacity,
-                              const CancelPtr& cancel, const Build& build) {
+// The last one first: each goes to the front of its queue.
+void wake(const std::list<Later::Resume>& waiting) {
+  for (auto it = waiting.rbegin(); it != waiting.rend(); ++it) (*it)();
+}
+
+}  // namespace
+
+IndexCache::Entries::iterator IndexCache::find(const FileIdentity& identity) {
+  return std::find_if(entries_.begin(), entries_.end(),
+                      [&](const Entry& entry) { return entry.identity == identity; });
+}
+
+FrameIndexPtr IndexCache::get(const FileIdentity& identity, int64_t capacity, Busy busy,
+                              const Build& build) {
   if (capacity <= 0) return build();
-  const auto same = [&](const Entry& entry) { return entry.identity == identity; };
+  bool first = false;
   {
-    std::unique_lock<std::mutex> lock(mutex_);
-    for (;;) {
-      const auto it = std::find_if(entries_.begin(), entries_.end(), same);
-      if (it == entries_.end()) break;
-      if (it->index) {
-        entries_.splice(entries_.begin(), entries_, it);
-        return it->index;
-      }
-      // Nobody wakes a waiter for its own cancellation, so look now and then.
-      built_.wait_for(lock, std::chrono::milliseconds(20));
-      if (cancel) cancel->check(Stage::Index);
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = find(identity);
+    if (it == entries_.end()) {
+      entries_.push_front({identity});
+      first = true;
+    } else if (it->index) {
+      entries_.splice(entries_.begin(), entries_, it);
+      return it->index;
+    } else if (busy == Busy::ComeBack) {
+      throw Later(
+          [this, identity](Later::Resume resume) { wakeWhenBuilt(identity, std::move(resume)); });
     }
-    entries_.push_front({identity, nullptr});
   }
   FrameIndexPtr index;
   try {
     index = build();
   } catch (...) {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    entries_.remove_if(same);
-    built_.notify_all();
+    if (first) fail(identity);
     throw;
   }
-  const std::lock_guard<std::mutex> lock(mutex_);
-  int64_t finished = 0;
-  for (auto it = entries_.begin(); it != entries_.end();) {
-    if (same(*it)) it->index = index;
-    // An older state of the same file is of no use to anybody.
-    const bool stale = it->index && it->identity.path == identity.path && !same(*it);
-    const bool over = it->index && ++finished > capacity;
-    it = stale || over ? entries_.erase(it) : std::next(it);
-  }
-  built_.notify_all();
+  finish(identity, capacity, index);
   return index;
+}
+
+void IndexCache::wakeWhenBuilt(const FileIdentity& identity, Later::Resume resume) {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = find(identity);
+    if (it != entries_.end() && !it->index) {
+      it->waiting.push_back(std::move(resume));
+      return;
+    }
+  }
+  resume();
+}
+
+void IndexCache::fail(const FileIdentity& identity) {
+  std::list<Later::Resume> waiting;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const auto it = find(identity);
+    if (it == entries_.end() || it->index) return;
+    waiting.swap(it->waiting);
+    entries_.erase(it);
+  }
+  wake(waiting);
+}
+
+void IndexCache::finish(const FileIdentity& identity, int64_t capacity,
+                        const FrameIndexPtr& index) {
+  std::list<Later::Resume> waiting;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    // Gone where the caller that began first has failed; an index is one for all.
+    auto own = find(identity);
+    if (own == entries_.end()) own = entries_.insert(entries_.begin(), {identity});
+    own->index = index;
+    waiting.swap(own->waiting);
+    int64_t finished = 0;
+    for (auto it = entries_.begin(); it != entries_.end();) {
+      // An older state of the same file is of no use to anybody.
+      const bool stale = it->index && it->identity.path == identity.path && it != own;
+      const bool over = it->index && ++finished > capacity;
+      it = stale || over ? entries_.erase(it) : std::next(it);
+    }
+  }
+  wake(waiting);
 }
 
 void IndexCache::drop(const FileIdentity& identity, const FrameIndexPtr& index) {

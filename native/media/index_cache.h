@@ -1,6 +1,5 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <list>
 #include <memory>
@@ -8,24 +7,24 @@
 #include <set>
 #include <string>
 
-#include "core/cancel.h"
+#include "core/later.h"
 #include "media/byte_source.h"
 #include "media/frame_index.h"
 
 namespace cps {
 
 // Frame indexes of recently used files, least recently used first out. An entry is valid for one
-// identity (path, size, modification time, inode). When several callers want the same missing index
-// one of them builds it and the others wait.
+// identity (path, size, modification time, inode). Nobody waits inside: where another caller is
+// just building the index, a caller comes back later or builds it, too.
 class IndexCache {
  public:
   using Build = std::function<FrameIndexPtr()>;
+  enum class Busy { BuildToo, ComeBack };
 
   // The cached index or the one that `build` makes; keeps at most `capacity` (<= 0: none, nothing
-  // is looked up either). A waiting caller stops with Error(Aborted) when `cancel` says so. Errors
-  // of `build` go to the caller that ran it; a waiting caller then builds itself.
-  FrameIndexPtr get(const FileIdentity& identity, int64_t capacity, const CancelPtr& cancel,
-                    const Build& build);
+  // is looked up either). Busy::ComeBack: throws Later while another caller builds it. Errors of
+  // `build` go to the caller that ran it; the next to come builds anew.
+  FrameIndexPtr get(const FileIdentity& identity, int64_t capacity, Busy busy, const Build& build);
   // Forgets this index, if it is the one that is kept.
   void drop(const FileIdentity& identity, const FrameIndexPtr& index);
   // Whether this folder of index files is used for the first time.
@@ -36,13 +35,19 @@ class IndexCache {
  private:
   struct Entry {
     FileIdentity identity;
-    FrameIndexPtr index;  // null: being built
+    FrameIndexPtr index = nullptr;          // null: being built
+    std::list<Later::Resume> waiting = {};  // for that
   };
+  using Entries = std::list<Entry>;
+
+  Entries::iterator find(const FileIdentity& identity);
+  void wakeWhenBuilt(const FileIdentity& identity, Later::Resume resume);
+  void fail(const FileIdentity& identity);
+  void finish(const FileIdentity& identity, int64_t capacity, const FrameIndexPtr& index);
 
   mutable std::mutex mutex_;
   std::set<std::string> folders_;
-  std::condition_variable built_;
-  std::list<Entry> entries_;  // the most recently used first
+  Entries entries_;  // the most recently used first
 };
 
 }  // namespace cps

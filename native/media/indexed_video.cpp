@@ -38,13 +38,15 @@ FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaService
   const std::optional<FileIdentity> identity = bytes_->identity();
   if (!identity) return buildFrameIndex(bytes_, call, services);
   const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
+  const auto busy = call.cancel && call.cancel->restartable() ? IndexCache::Busy::ComeBack
+                                                              : IndexCache::Busy::BuildToo;
   if (options_.readerCacheDir.empty()) {
-    return indexes_->get(*identity, options_.readerCacheSize, call.cancel, build);
+    return indexes_->get(*identity, options_.readerCacheSize, busy, build);
   }
   IndexFile file(options_.readerCacheDir, *identity);
   bool looked = false, fromDisk = false;
   const FrameIndexPtr index =
-      indexes_->get(*identity, options_.readerCacheSize, call.cancel, [&]() -> FrameIndexPtr {
+      indexes_->get(*identity, options_.readerCacheSize, busy, [&]() -> FrameIndexPtr {
         const FrameIndexPtr stored = loadIndex(file, call);
         call.profile.set("indexFromDisk", stored ? 1 : 0);
         looked = true;

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "ffmpeg/util.h"
 #include "media/codec_habits.h"
+#include "media/frame_view_ffmpeg.h"
 #include "media/picture_marks.h"
 
 extern "C" {
@@ -31,11 +32,31 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
         ErrorCode::Unsupported, Stage::Decode,
         "No decoder for codec " + codecName(parameters.codec_id) + " in this build of FFmpeg.");
   }
-  context_.reset(checkAlloc(avcodec_alloc_context3(codec), Stage::Decode));
-  if (avcodec_parameters_to_context(context_.get(), &parameters) < 0) {
-    throw Error(ErrorCode::OutOfMemory, Stage::Decode, "Out of memory opening a decoder");
+  for (int threads = std::max(1, config.threads);; threads /= 2) {
+    const int status = open(*codec, parameters, config, threads);
+    if (status >= 0) {
+      // Not one for the pool: the next call may get what this one asked for.
+      tainted_ = threads < config.threads;
+      return;
+    }
+    // No more threads, or no more memory, which some decoders call it (dav1d) or which their stacks
+    // need: with fewer it may do.
+    if (threads > 1 && machineCode(status)) continue;
+    // A message in the extradata that does not parse is an error to a strict decoder alone.
+    if (config.strict && !machineCode(status)) throw StrictFailure();
+    throw avError(
+        status, ErrorCode::Unsupported, Stage::Decode,
+        "Cannot open FFmpeg's decoder '" + std::string(codec->name) + "' for this stream");
   }
-  context_->thread_count = std::max(1, config.threads);
+}
+
+int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameters,
+                        const DecoderConfig& config, int threads) {
+  ranShort_ = false;
+  context_.reset(checkAlloc(avcodec_alloc_context3(&codec), Stage::Decode));
+  const int status = avcodec_parameters_to_context(context_.get(), &parameters);
+  if (status < 0) return status;
+  context_->thread_count = threads;
   switch (config.threadType) {
     case ThreadType::Auto:
       context_->thread_type = FF_THREAD_FRAME | FF_THREAD_SLICE;
@@ -62,16 +83,7 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
   if (config.x264Build > 0) {
     av_opt_set_int(context_.get(), "x264_build", config.x264Build, AV_OPT_SEARCH_CHILDREN);
   }
-  const int status = avcodec_open2(context_.get(), codec, nullptr);
-  // A message in the extradata that does not parse is an error to a strict decoder alone.
-  if (status < 0 && status != AVERROR(ENOMEM) && config.strict) throw StrictFailure();
-  if (status < 0) {
-    const ErrorCode code =
-        status == AVERROR(ENOMEM) ? ErrorCode::OutOfMemory : ErrorCode::Unsupported;
-    throw Error(code, Stage::Decode,
-                "Cannot open FFmpeg's decoder '" + std::string(codec->name) +
-                    "' for this stream: " + avErrorText(status) + ".");
-  }
+  return watchingMemory(ranShort_, [&] { return avcodec_open2(context_.get(), &codec, nullptr); });
 }
 
 void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
@@ -85,7 +97,8 @@ void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   if (!tainted_ && !sets_.knows(bytes)) tainted_ = true;
   for (;;) {
-    const int status = avcodec_send_packet(context_.get(), &packet);
+    const int status =
+        watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), &packet); });
     if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
     if (status == AVERROR(EAGAIN)) {
       receive(output);
@@ -102,7 +115,8 @@ void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
 
 void PacketDecoder::drain(const Output& output) {
   // With frame threads this call already returns what happened to the packets still inside.
-  const int status = avcodec_send_packet(context_.get(), nullptr);
+  const int status =
+      watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), nullptr); });
   if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
   if (status < 0 && status != AVERROR_EOF) {
     tainted_ = true;
@@ -118,7 +132,8 @@ void PacketDecoder::flush() {
 
 void PacketDecoder::receive(const Output& output) {
   for (int errors = 0; errors < kMaxErrorsInARow;) {
-    const int status = avcodec_receive_frame(context_.get(), frame_.get());
+    const int status = watchingMemory(
+        ranShort_, [&] { return avcodec_receive_frame(context_.get(), frame_.get()); });
     if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return;
     if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
     if (status < 0) {
@@ -133,6 +148,17 @@ void PacketDecoder::receive(const Output& output) {
     output(frame_.get(), 0);
     av_frame_unref(frame_.get());
   }
+}
+
+// Frame threads keep their errno to themselves; but where a few pictures more cannot be had now,
+// the decoder may have missed them a moment ago.
+bool PacketDecoder::ranShort() const {
+  if (ranShort_ || buffers_.ranShort()) return true;
+  constexpr int64_t kPictures = 4;
+  const int64_t picture = pictureBytes(context_->pix_fmt, context_->width, context_->height);
+  void* const some = av_malloc(static_cast<size_t>(std::max<int64_t>(1, kPictures * picture)));
+  av_free(some);
+  return some == nullptr;
 }
 
 int64_t packetNumber(const AVFrame& frame) { return frame.pts; }

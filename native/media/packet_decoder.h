@@ -39,6 +39,7 @@ class StrictFailure : public std::exception {
 // number travels through the decoder as the timestamp, so every picture says which packet it is.
 class PacketDecoder {
  public:
+  // With fewer threads than the config says where so many cannot be had.
   PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config);
 
   // Takes the picture of one packet, or a decode error (< 0) with a null frame. The frame is only
@@ -55,12 +56,18 @@ class PacketDecoder {
   // picture comes out.
   std::vector<int64_t> takeUnreferenced() { return buffers_.takeRepeated(); }
 
+  // Whether what it reported may come of a lack of memory (Note [Swallowed ENOMEM] in
+  // ffmpeg/util.h). To ask before a file is blamed: it tries how much can be had.
+  bool ranShort() const;
+
   int threads() const { return context_->thread_count; }
   // Something happened that a later use could notice, even after a flush.
   bool tainted() const { return tainted_; }
   const char* name() const { return context_->codec->name; }
 
  private:
+  int open(const AVCodec& codec, const AVCodecParameters& parameters, const DecoderConfig& config,
+           int threads);
   void receive(const Output& output);
 
   const ParameterSets sets_;
@@ -68,6 +75,7 @@ class PacketDecoder {
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;
   bool tainted_ = false;
+  bool ranShort_ = false;
   bool marked_ = false;  // Note [Marks] in picture_marks.h
 };
 

@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "core/error.h"
+#include "ffmpeg/util.h"
 
 namespace cps {
 namespace {
@@ -24,8 +25,9 @@ void removeSideData(AVPacket& packet, AVPacketSideDataType type) {
 
 PacketReader::PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel,
                            const FrameIndex& index)
-    : index_(index),
-      demuxer_(std::move(source), std::move(cancel), &index.stream),
+    : source_(std::move(source)),
+      index_(index),
+      demuxer_(source_, std::move(cancel), &index.stream),
       ahead_(makePacket(Stage::Decode)) {}
 
 bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
@@ -41,6 +43,12 @@ bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
   if (byPlace && packet.pos != entry.pos) return false;
   if (byPlace && !index_.plain) return true;
   return packet.pts == entry.pts && packet.dts == entry.dts;
+}
+
+// A packet that was lost for want of memory looks like one that another file has there.
+void PacketReader::mismatch() const {
+  if (!ranShort()) throw SeekMismatch();
+  throw outOfMemory(Stage::Decode, "Reading '" + source_->describe() + "' failed");
 }
 
 bool PacketReader::follows(const AVPacket& packet, int32_t ordinal) const {
@@ -61,7 +69,7 @@ bool PacketReader::readAny(AVPacket& packet) {
     if (!demuxer_.read(packet)) return false;
   } catch (const Error& error) {
     if (seeks_ == 0 || error.code() != ErrorCode::Corrupt) throw;
-    throw SeekMismatch();
+    mismatch();
   }
   ++packetsRead_;
   return true;
@@ -72,9 +80,9 @@ bool PacketReader::readAny(AVPacket& packet) {
 void PacketReader::readNext(AVPacket& packet) {
   const bool isEmpty = index_.packets[static_cast<size_t>(next_)].size == 0;
   do {
-    if (!readAny(packet)) throw SeekMismatch();
+    if (!readAny(packet)) mismatch();
   } while (packet.size == 0 && !isEmpty);
-  if (!follows(packet, next_)) throw SeekMismatch();
+  if (!follows(packet, next_)) mismatch();
 }
 
 void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
@@ -143,7 +151,7 @@ void PacketReader::moveTo(int32_t ordinal) {
   begins_ = true;
   const bool ahead = next_ <= ordinal;
   if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
-    if (!index_.seekable() || !seekTo(ordinal)) throw SeekMismatch();
+    if (!index_.seekable() || !seekTo(ordinal)) mismatch();
   }
   while (next_ < ordinal) {
     if (hasAhead_) {

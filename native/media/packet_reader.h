@@ -18,6 +18,8 @@ class PacketReader {
  public:
   PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel, const FrameIndex& index);
 
+  // Whether FFmpeg ran out of memory in reading (Note [Swallowed ENOMEM] in ffmpeg/util.h).
+  bool ranShort() const { return demuxer_.ranShort(); }
   // The next read() gives packet `ordinal`. Reads over packets where that is shorter than seeking.
   void moveTo(int32_t ordinal);
   // Reads the packet `next()` and steps on; false at the end of the stream.
@@ -36,7 +38,9 @@ class PacketReader {
   bool seekTo(int32_t ordinal);
   bool readAny(AVPacket& packet);
   void readNext(AVPacket& packet);
+  [[noreturn]] void mismatch() const;
 
+  std::shared_ptr<ByteSource> source_;
   const FrameIndex& index_;
   Demuxer demuxer_;
   UniqueAVPacket ahead_;  // read while looking where a seek ended

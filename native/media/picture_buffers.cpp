@@ -12,7 +12,6 @@ void PictureBuffers::install(AVCodecContext& context) {
   const CodecHabits habits = habitsOf(context.codec_id);
   marks_ = habits.marks;
   counts_ = habits.makesReferencesUp;
-  if (!marks_ && !counts_) return;
   context.opaque = this;
   context.get_buffer2 = getBuffer;
 #if LIBAVCODEC_VERSION_MAJOR < 60
@@ -23,12 +22,18 @@ void PictureBuffers::install(AVCodecContext& context) {
 #endif
 }
 
-int PictureBuffers::getBuffer(AVCodecContext* context, AVFrame* frame, int flags) {
-  const int status = avcodec_default_get_buffer2(context, frame, flags);
-  if (status < 0) return status;
+int PictureBuffers::getBuffer(AVCodecContext* context, AVFrame* frame, int flags) noexcept {
   auto& self = *static_cast<PictureBuffers*>(context->opaque);
-  if (self.marks_) setMarks(*frame);
-  if (self.counts_) self.note(frame->pts);
+  int status = avcodec_default_get_buffer2(context, frame, flags);
+  if (status >= 0 && self.marks_) setMarks(*frame);
+  if (status >= 0 && self.counts_) {
+    try {
+      self.note(frame->pts);
+    } catch (...) {  // nothing may leave through FFmpeg's frames; the caller frees the picture
+      status = AVERROR(ENOMEM);
+    }
+  }
+  if (status == AVERROR(ENOMEM)) self.ranShort_.store(true, std::memory_order_relaxed);
   return status;
 }
 

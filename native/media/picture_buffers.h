@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <mutex>
 #include <vector>
@@ -16,8 +17,8 @@ namespace cps {
 // references. Entry points need none, but ask for those that their leading pictures use. (H.264
 // decoders take another picture instead; see Note [Picture numbers] in h264.h.)
 
-// The memory of a decoder's pictures: marks them (Note [Marks] in picture_marks.h) and counts them
-// per packet. Must outlive the decoder.
+// The memory of a decoder's pictures: marks them (Note [Marks] in picture_marks.h), counts them per
+// packet, and knows when there was none to be had. Must outlive the decoder.
 class PictureBuffers {
  public:
   PictureBuffers() = default;
@@ -30,13 +31,16 @@ class PictureBuffers {
   std::vector<int64_t> takeRepeated();
   // After a flush: the same packets may come again.
   void forget();
+  // Whether memory for a picture could not be had, in whatever thread.
+  bool ranShort() const { return ranShort_.load(std::memory_order_relaxed); }
 
  private:
-  static int getBuffer(AVCodecContext* context, AVFrame* frame, int flags);
+  static int getBuffer(AVCodecContext* context, AVFrame* frame, int flags) noexcept;
   void note(int64_t packet);
 
   bool marks_ = false;
   bool counts_ = false;
+  std::atomic<bool> ranShort_{false};
   std::mutex mutex_;                   // frame threads ask for pictures at the same time
   std::array<int64_t, 128> recent_{};  // more than any decoder has frame threads
   size_t next_ = 0, filled_ = 0;

@@ -1,4 +1,5 @@
 #include <chrono>
+#include <memory>
 #include <utility>
 
 #include "core/error.h"
@@ -13,6 +14,8 @@
 
 namespace cps::napi {
 namespace {
+
+constexpr int kMostThreads = 1024;  // as decodeThreads
 
 // NativeCancel of src/binding.ts.
 class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
@@ -107,7 +110,7 @@ Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value createCancel(const Napi::CallbackInfo& info) {
-  return Environment::of(info.Env()).cancelConstructor.New({});
+  return guarded(info.Env(), [&] { return Environment::of(info.Env()).cancelConstructor.New({}); });
 }
 
 Napi::Value stats(const Napi::CallbackInfo& info) {
@@ -158,7 +161,7 @@ Napi::Array noteCodes(Napi::Env env) {
   return strings(env, {kNoteCodes.begin(), kNoteCodes.end()});
 }
 
-Napi::Object build(Napi::Env env, Environment& environment) {
+Napi::Object build(Napi::Env env) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("version", CPS_VERSION);
   out.Set("ffmpeg", ffmpegVersion());
@@ -167,26 +170,44 @@ Napi::Object build(Napi::Env env, Environment& environment) {
 #else
   out.Set("cuda", env.Null());
 #endif
-  out.Set("threads", environment.context().media().pool->threads());
   out.Set("simd", simdName());
   return out;
 }
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-  auto* environment = new Environment(env);
-  env.SetInstanceData(environment);
+Napi::Value setThreads(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const int threads = info[0].ToNumber().Int32Value();
+    if (threads < 0 || threads > kMostThreads) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Options, "threads is out of range");
+    }
+    Environment::of(env).context().setThreads(threads);
+    return env.Undefined();
+  });
+}
+
+Napi::Object fill(Napi::Env env, Napi::Object exports) {
+  auto owned = std::make_unique<Environment>(env);
+  Environment* const environment = owned.get();
+  env.SetInstanceData(owned.release());
   environment->bufferConstructor = NativeBuffer::define(env);
   environment->cancelConstructor = NativeCancel::define(env);
   exports.Set("recordFields", recordFields(env));
   exports.Set("errorCodes", errorCodes(env));
   exports.Set("noteCodes", noteCodes(env));
-  exports.Set("build", build(env, *environment));
+  exports.Set("build", build(env));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));
   exports.Set("createCancel", Napi::Function::New<createCancel>(env, "createCancel"));
   exports.Set("patchStream", Napi::Function::New<patchStream>(env, "patchStream"));
   exports.Set("decodeOnly", Napi::Function::New<decodeOnly>(env, "decodeOnly"));
+  exports.Set("setThreads", Napi::Function::New<setThreads>(env, "setThreads"));
   return exports;
+}
+
+// Loading may fail as any call may, with a code.
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  return guarded(env, [&] { return fill(env, exports); });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <list>
 #include <mutex>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "napi/gpu_hook.h"
@@ -16,7 +17,8 @@ struct Environment::Job {
   Call call;
   Napi::Promise::Deferred deferred;  // used on the JS thread only
   std::exception_ptr error;
-  bool taken = false;         // by a pool thread or by withdraw(); under the gate's mutex
+  // By a pool thread (until it suspends the job) or by withdraw(); under the gate's mutex.
+  bool taken = false;
   std::shared_ptr<Job> self;  // set while the job is on its way to the JS thread
 
   // Called on the JS thread. A null environment means it is being torn down: nobody is left to
@@ -37,12 +39,21 @@ struct Environment::Gate {
   bool closing = false;
   int running = 0;
   std::list<std::weak_ptr<Job>> jobs;
+  std::weak_ptr<TaskPool> pool;
+
+  // Sends a job that is over to the JS thread; under the mutex.
+  void handOver(const std::shared_ptr<Job>& job) {
+    if (closing) return;
+    job->self = job;
+    if (deliver.NonBlockingCall(job.get()) != napi_ok) job->self.reset();
+  }
 };
 
 Environment::Environment(Napi::Env env)
     : context_(Context::shared(configureGpu)), gate_(std::make_shared<Gate>()) {
   gate_->deliver = Napi::TypedThreadSafeFunction<void, Job, Job::deliver>::New(
       env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "codec-patch-stream", 0, 1);
+  gate_->pool = context_->media().pool;
   // Idle, the addon must not keep the process alive; run() holds a reference per call.
   gate_->deliver.Unref(env);
   env.AddCleanupHook([](Environment* self) { self->close(); }, this);
@@ -53,6 +64,7 @@ Environment::~Environment() = default;
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
 Napi::Promise Environment::run(Napi::Env env, Call call) {
+  call.cancel->setRestartable();
   auto job = std::make_shared<Job>(env, std::move(call));
   const Napi::Promise promise = job->deferred.Promise();
   {
@@ -75,15 +87,47 @@ void Environment::perform(const std::shared_ptr<Gate>& gate, const std::shared_p
   }
   try {
     job->call.work();
+  } catch (const Later& later) {
+    return suspend(gate, job, later);
   } catch (...) {
     job->error = std::current_exception();
   }
   job->call.work = nullptr;  // inputs go now, not when the promise settles
   std::lock_guard lock(gate->mutex);
-  if (!gate->closing) {
-    job->self = job;
-    if (gate->deliver.NonBlockingCall(job.get()) != napi_ok) job->self.reset();
+  gate->handOver(job);
+  --gate->running;
+  gate->idle.notify_all();
+}
+
+// Note [Later] in core/later.h. Until it is started anew the job is one that has not started:
+// withdraw() and close() may take it.
+void Environment::suspend(const std::shared_ptr<Gate>& gate, const std::shared_ptr<Job>& job,
+                          const Later& later) {
+  {
+    std::lock_guard lock(gate->mutex);
+    job->taken = false;
   }
+  const auto failed = [gate, job] {
+    std::lock_guard lock(gate->mutex);
+    if (std::exchange(job->taken, true)) return;
+    job->error = std::current_exception();
+    gate->handOver(job);
+  };
+  try {
+    later.then([gate, job, failed] {
+      try {
+        if (const auto pool = gate->pool.lock()) {
+          pool->resubmit([gate, job] { perform(gate, job); }, job->call.start);
+        }
+      } catch (...) {
+        failed();
+      }
+    });
+  } catch (...) {
+    failed();
+  }
+  // Last: close() keeps what `then` works on until nothing runs.
+  std::lock_guard lock(gate->mutex);
   --gate->running;
   gate->idle.notify_all();
 }
@@ -165,6 +209,8 @@ Napi::Error toJsError(Napi::Env env, const std::exception_ptr& error) {
   } catch (const std::bad_alloc&) {
     return makeError(env, errorCodeName(ErrorCode::OutOfMemory), stageName(Stage::Process),
                      "Out of memory; sample fewer or smaller frames");
+  } catch (const std::system_error& e) {  // of threads and locks
+    return makeError(env, errorCodeName(ErrorCode::Limit), stageName(Stage::Process), e.what());
   } catch (const std::exception& e) {
     return makeError(env, errorCodeName(ErrorCode::Device), stageName(Stage::Process), e.what());
   }

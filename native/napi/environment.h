@@ -10,6 +10,7 @@
 #include <napi.h>
 
 #include "core/cancel.h"
+#include "core/later.h"
 #include "pipeline/context.h"
 
 namespace cps::napi {
@@ -61,6 +62,8 @@ class Environment {
   struct Job;
   struct Gate;
   static void perform(const std::shared_ptr<Gate>& gate, const std::shared_ptr<Job>& job);
+  static void suspend(const std::shared_ptr<Gate>& gate, const std::shared_ptr<Job>& job,
+                      const Later& later);
   void complete(Napi::Env env, Job& job);
   void close();
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <mutex>
-#include <thread>
+
+#include "core/cpu_budget.h"
+#include "media/decoder_pool.h"
 
 namespace cps {
 namespace {
@@ -10,9 +12,7 @@ namespace {
 // More decoder threads than this cost memory without adding speed.
 constexpr int kMaxThreads = 64;
 
-int machineThreads() {
-  return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxThreads);
-}
+int machineThreads() { return std::clamp(availableCpus(), 1, kMaxThreads); }
 
 struct SharedSlot {
   std::mutex mutex;
@@ -24,6 +24,14 @@ struct SharedSlot {
 Context::Context(int threads)
     : media_(makeMediaServices(std::make_shared<TaskPool>(threads),
                                std::make_shared<ThreadBudget>(threads))) {}
+
+void Context::setThreads(int threads) {
+  const int count = threads > 0 ? threads : machineThreads();
+  std::lock_guard lock(threadsMutex_);
+  media_.budget->setTotal(count);
+  media_.decoders->setCapacity(idleDecoders(count));
+  media_.pool->setThreads(count);
+}
 
 std::shared_ptr<Context> Context::shared(const std::function<void(Context&)>& configure) {
   // Leaked on purpose: a thread may still come by while the process exits.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "media/cpu_source.h"
@@ -25,11 +26,16 @@ class Context {
   // `configure` runs once, for the instance that creates the context.
   static std::shared_ptr<Context> shared(const std::function<void(Context&)>& configure);
 
+  // For calls that begin from now on; 0: as many as the machine gives this process (affinity,
+  // control groups). Everything that the process shares changes with it.
+  void setThreads(int threads);
+
   const MediaServices& media() const { return media_; }
   const GpuBackend* gpu() const { return gpu_ ? gpu_.get() : nullptr; }
   void setGpu(GpuBackend backend) { gpu_ = std::make_unique<GpuBackend>(std::move(backend)); }
 
  private:
+  std::mutex threadsMutex_;
   MediaServices media_;
   std::unique_ptr<GpuBackend> gpu_;
 };

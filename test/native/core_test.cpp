@@ -1,14 +1,19 @@
 #include <gtest/gtest.h>
+#include <sched.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <future>
 #include <set>
 #include <thread>
 
 #include "core/buffer.h"
 #include "core/cancel.h"
+#include "core/cpu_budget.h"
 #include "core/error.h"
 #include "core/notes.h"
 #include "core/task_pool.h"
@@ -119,6 +124,117 @@ TEST(TaskPool, DestructionRunsWhatIsQueued) {
     for (int i = 0; i < 50; ++i) pool.submit([&] { ++ran; });
   }
   EXPECT_EQ(ran.load(), 50);
+}
+
+TEST(TaskPool, SetThreadsHoldsForJobsFromThenOn) {
+  TaskPool pool(1);
+  const auto mostAtOnce = [&](int jobs, int expected) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    int inside = 0, most = 0, left = jobs;
+    for (int i = 0; i < jobs; ++i) {
+      pool.submit([&] {
+        std::unique_lock lock(mutex);
+        most = std::max(most, ++inside);
+        changed.notify_all();
+        // Jobs that may run at the same time wait for each other; a job too many shows in `most`.
+        changed.wait_for(lock, std::chrono::seconds(10), [&] { return most >= expected; });
+        --inside;
+        --left;
+        changed.notify_all();
+      });
+    }
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return left == 0; });
+    return most;
+  };
+  EXPECT_EQ(mostAtOnce(3, 1), 1);
+  pool.setThreads(4);
+  EXPECT_EQ(pool.threads(), 4);
+  EXPECT_EQ(mostAtOnce(8, 4), 4);
+  pool.setThreads(2);
+  EXPECT_EQ(mostAtOnce(6, 2), 2);
+  pool.setThreads(0);
+  EXPECT_EQ(pool.threads(), 1);
+  EXPECT_EQ(mostAtOnce(3, 1), 1);
+}
+
+TEST(TaskPool, ResubmittedJobsComeFirst) {
+  TaskPool pool(1);
+  std::vector<int> order;
+  std::promise<void> go, done;
+  pool.submit([&] { go.get_future().wait(); });
+  pool.submit([&] { order.push_back(2); });
+  pool.submit([&] { done.set_value(); });
+  pool.resubmit([&] { order.push_back(1); }, TaskPool::Start::Freely);
+  go.set_value();
+  done.get_future().wait();
+  EXPECT_EQ(order, (std::vector{1, 2}));
+}
+
+// A tree with the files that a kernel would show.
+class CpuTree {
+ public:
+  CpuTree(const std::string& group, const std::string& mounts) {
+    char pattern[] = "/tmp/cps-cpus-XXXXXX";
+    root_ = ::mkdtemp(pattern);
+    write("proc/self/cgroup", group);
+    write("proc/self/mountinfo", mounts);
+  }
+  ~CpuTree() { std::filesystem::remove_all(root_); }
+  CpuTree& write(const std::string& name, const std::string& text) {
+    const std::filesystem::path path = std::filesystem::path(root_) / name;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << text << "\n";
+    return *this;
+  }
+  int cpus() const { return availableCpus(root_); }
+
+ private:
+  std::string root_;
+};
+
+TEST(CpuBudget, TakesTheLeastQuotaOfTheGroupAndThoseAboveIt) {
+  // Of this machine's own mask; quotas below are of one processor, so that any machine shows them.
+  const int all = CpuTree("", "").cpus();
+  EXPECT_GE(all, 1);
+  const std::string v2 = "30 1 0:26 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate";
+  CpuTree tree("0::/a/b", v2);
+  EXPECT_EQ(tree.cpus(), all);
+  tree.write("sys/fs/cgroup/a/b/cpu.max", "max 100000");
+  EXPECT_EQ(tree.cpus(), all);
+  tree.write("sys/fs/cgroup/a/cpu.max", "60000 100000");
+  EXPECT_EQ(tree.cpus(), 1);
+  tree.write("sys/fs/cgroup/a/cpu.max", "110000 100000");  // rounded up
+  EXPECT_EQ(tree.cpus(), std::min(all, 2));
+  tree.write("sys/fs/cgroup/a/b/cpu.max", "5000 100000");
+  EXPECT_EQ(tree.cpus(), 1);
+  // In a container the root is its own.
+  EXPECT_EQ(CpuTree("0::/", v2).write("sys/fs/cgroup/cpu.max", "50000 100000").cpus(), 1);
+
+  const std::string v1 =
+      "33 31 0:30 /docker/7 /sys/fs/cgroup/cpu,cpuacct ro - cgroup cgroup rw,cpu,cpuacct";
+  CpuTree old("4:memory:/docker/7\n3:cpu,cpuacct:/docker/7/x", v1);
+  old.write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_quota_us", "-1");
+  old.write("sys/fs/cgroup/cpu,cpuacct/cpu.cfs_period_us", "100000");
+  EXPECT_EQ(old.cpus(), all);
+  old.write("sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "90000");
+  old.write("sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000");
+  EXPECT_EQ(old.cpus(), 1);
+  // What cannot be read limits nothing.
+  EXPECT_EQ(CpuTree("3:cpu:../..", v1).write("sys/fs/cgroup/cpu.max", "x").cpus(), all);
+}
+
+TEST(CpuBudget, HearsTheAffinityMask) {
+  cpu_set_t before, one;
+  ASSERT_EQ(::sched_getaffinity(0, sizeof(before), &before), 0);
+  int first = 0;
+  while (!CPU_ISSET(first, &before)) ++first;
+  CPU_ZERO(&one);
+  CPU_SET(first, &one);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(one), &one), 0);
+  EXPECT_EQ(availableCpus(), 1);
+  ASSERT_EQ(::sched_setaffinity(0, sizeof(before), &before), 0);
 }
 
 TEST(ThreadBudget, GrantsAtLeastOneAndGivesBack) {

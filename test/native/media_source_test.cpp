@@ -424,29 +424,25 @@ TEST(MediaCache, AFileThatChangedIsIndexedAgain) {
   EXPECT_EQ(services.media.indexes->size(), 1u) << "the old state of the file is kept";
 }
 
+using Busy = cps::IndexCache::Busy;
+
 TEST(MediaCache, KeepsTheMostRecentlyUsedAndBuildsOnce) {
   cps::IndexCache cache;
   std::atomic<int> built{0};
   const auto get = [&](const std::string& name, int64_t capacity = 2) {
     cps::FileIdentity identity;
     identity.path = name;
-    return cache.get(identity, capacity, nullptr, [&]() -> cps::FrameIndexPtr {
+    return cache.get(identity, capacity, Busy::ComeBack, [&]() -> cps::FrameIndexPtr {
       ++built;
-      std::this_thread::sleep_for(std::chrono::milliseconds(30));
       return std::make_shared<cps::FrameIndex>();
     });
   };
-  std::vector<std::thread> threads;
-  std::vector<cps::FrameIndexPtr> got(8);
-  for (size_t i = 0; i < got.size(); ++i) threads.emplace_back([&, i] { got[i] = get("a"); });
-  for (std::thread& thread : threads) thread.join();
-  EXPECT_EQ(built, 1);
-  for (const auto& index : got) EXPECT_EQ(index, got[0]);
+  const cps::FrameIndexPtr a = get("a");
   get("b");
-  EXPECT_EQ(get("a"), got[0]);
+  EXPECT_EQ(get("a"), a);
   get("c");  // b is the one used longest ago
   EXPECT_EQ(cache.size(), 2u);
-  EXPECT_EQ(get("a"), got[0]);
+  EXPECT_EQ(get("a"), a);
   EXPECT_EQ(built, 3);
   get("b");
   EXPECT_EQ(built, 4);
@@ -457,14 +453,71 @@ TEST(MediaCache, KeepsTheMostRecentlyUsedAndBuildsOnce) {
 TEST(MediaCache, ABuildThatFailsLeavesNothingBehind) {
   cps::IndexCache cache;
   const cps::FileIdentity identity;
-  EXPECT_THROW(cache.get(identity, 4, nullptr,
+  EXPECT_THROW(cache.get(identity, 4, Busy::BuildToo,
                          []() -> cps::FrameIndexPtr {
                            throw cps::Error(cps::ErrorCode::Corrupt, cps::Stage::Index, "no");
                          }),
                cps::Error);
   EXPECT_EQ(cache.size(), 0u);
-  EXPECT_NE(cache.get(identity, 4, nullptr, [] { return std::make_shared<cps::FrameIndex>(); }),
-            nullptr);
+  EXPECT_NE(
+      cache.get(identity, 4, Busy::BuildToo, [] { return std::make_shared<cps::FrameIndex>(); }),
+      nullptr);
+}
+
+TEST(MediaCache, NobodyWaitsWhileAnotherBuilds) {
+  const cps::FileIdentity identity;
+  for (const bool good : {true, false}) {
+    cps::IndexCache cache;
+    std::vector<int> woken;
+    std::optional<cps::Later> early;
+    const auto make = [&]() -> cps::FrameIndexPtr { return std::make_shared<cps::FrameIndex>(); };
+    const auto comeBack = [&] {
+      try {
+        cache.get(identity, 4, Busy::ComeBack, make);
+      } catch (const cps::Later& later) {
+        return std::optional(later);
+      }
+      return std::optional<cps::Later>();
+    };
+    const auto build = [&]() -> cps::FrameIndexPtr {
+      for (const int caller : {1, 2}) {
+        const auto later = comeBack();
+        EXPECT_TRUE(later);
+        if (later) later->then([&, caller] { woken.push_back(caller); });
+      }
+      early = comeBack();
+      EXPECT_TRUE(woken.empty());
+      if (!good) throw cps::Error(cps::ErrorCode::Corrupt, cps::Stage::Index, "no");
+      return make();
+    };
+    if (good) {
+      const auto index = cache.get(identity, 4, Busy::ComeBack, build);
+      EXPECT_EQ(cache.get(identity, 4, Busy::ComeBack, build), index);
+    } else {
+      EXPECT_THROW(cache.get(identity, 4, Busy::ComeBack, build), cps::Error);
+      EXPECT_EQ(cache.size(), 0u);
+    }
+    // The last one first: each goes to the front of the queue.
+    EXPECT_EQ(woken, (std::vector{2, 1}));
+    ASSERT_TRUE(early);
+    early->then([&] { woken.push_back(3); });  // too late to be told, so at once
+    EXPECT_EQ(woken.back(), 3);
+  }
+}
+
+TEST(MediaCache, WhoCannotComeBackBuildsToo) {
+  cps::IndexCache cache;
+  const cps::FileIdentity identity;
+  const auto make = [] { return std::make_shared<cps::FrameIndex>(); };
+  cps::FrameIndexPtr beside;
+  EXPECT_THROW(cache.get(identity, 4, Busy::ComeBack,
+                         [&]() -> cps::FrameIndexPtr {
+                           beside = cache.get(identity, 4, Busy::BuildToo, make);
+                           throw cps::Error(cps::ErrorCode::Corrupt, cps::Stage::Index, "no");
+                         }),
+               cps::Error);
+  ASSERT_TRUE(beside);
+  EXPECT_EQ(cache.get(identity, 4, Busy::ComeBack, make), beside);
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
+#include <future>
 #include <new>
+#include <thread>
 
 #include "core/error.h"
 #include "default_options.h"
@@ -73,8 +75,9 @@ void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
 namespace cps {
 namespace {
 
-DecodeOptions options() {
+DecodeOptions options(int threads) {
   DecodeOptions o = default_options::defaultOptions();
+  o.decodeThreads = threads;
   o.sequenceLength = 4;
   o.uniformStrategy = UniformStrategy::Seek;
   return o;
@@ -99,6 +102,7 @@ struct Outcome {
 
 // Allocation `failing` of the call fails (negative: none does); counts them in g_seen.
 Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t failing = -1) {
+  const DecodeOptions decode = options(context.media().pool->threads());
   Outcome out;
   Profile profile;
   const auto cancel = std::make_shared<CancelToken>();
@@ -107,11 +111,11 @@ Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t
   try {
     g_counting = true;
     if (patches) {
-      const PatchResult r = runPatchStream(input, options(), patch(), context, cancel, profile);
+      const PatchResult r = runPatchStream(input, decode, patch(), context, cancel, profile);
       g_counting = false;
       out.scores.assign(r.scores.as<float>(), r.scores.as<float>() + r.count);
     } else {
-      runDecodeOnly(input, options(), {64, 48}, context, cancel, profile);
+      runDecodeOnly(input, decode, {64, 48}, context, cancel, profile);
     }
     out.worked = true;
   } catch (const Error& error) {
@@ -175,6 +179,76 @@ INSTANTIATE_TEST_SUITE_P(Calls, AllocationFailure,
                          testing::Values(std::pair("small.mp4", true),
                                          std::pair("small.mp4", false),
                                          std::pair("h264_cut.ts", true)));
+
+// The callbacks of FFmpeg's frame threads allocate, too, and more of them where something is
+// missing: here the data of one picture in two, in mid-stream.
+hostile::Bytes withHoles(hostile::Bytes bytes) {
+  for (size_t at = bytes.size() / 3; at + 300 < bytes.size(); at += bytes.size() / 12) {
+    for (size_t i = 0; i < 300; ++i) bytes[at + i] ^= 0x5a;
+  }
+  return bytes;
+}
+
+// TS packets of everything between the first key picture and a later one: what follows has no
+// references.
+hostile::Bytes withoutReferences(const hostile::Bytes& bytes) {
+  const size_t packets = bytes.size() / 188;
+  hostile::Bytes out(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(packets / 5 * 188));
+  out.insert(out.end(), bytes.begin() + static_cast<std::ptrdiff_t>(packets / 3 * 188),
+             bytes.end());
+  return out;
+}
+
+class AllocationFailureInDamage : public testing::TestWithParam<const char*> {};
+
+TEST_P(AllocationFailureInDamage, WithTwoThreadsIsAnError) {
+  VideoInput input = fixture(GetParam());
+  ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
+  const bool ts = std::string(GetParam()).find(".ts") != std::string::npos;
+  const hostile::Bytes intact = *input.bytes;
+  input.bytes =
+      std::make_shared<const hostile::Bytes>(ts ? withoutReferences(intact) : withHoles(intact));
+  Context context(2);
+  runCall(input, context, false);
+  const Outcome before = runCall(input, context, false);
+  const int64_t allocations = g_seen;
+  ASSERT_GT(allocations, 50);
+  const int64_t live = g_live;
+  int64_t failed = 0;
+  for (int64_t at = 0; at < allocations; at += 1 + allocations / 400) {
+    const Outcome out = runCall(input, context, false, at);
+    const bool same = out.worked == before.worked && out.code == before.code;
+    failed += out.code == ErrorCode::OutOfMemory ? 1 : 0;
+    ASSERT_TRUE(same || out.code == ErrorCode::OutOfMemory)
+        << "allocation " << at << ": " << out.message << "; before: " << before.message;
+  }
+  EXPECT_GT(failed, 20);
+  EXPECT_LT(g_live - live, failed / 4 + 64);
+}
+
+INSTANTIATE_TEST_SUITE_P(Calls, AllocationFailureInDamage,
+                         testing::Values("hevc.ts", "h264.ts", "hevc.mp4", "bitrot.mp4",
+                                         "raw.m2v"));
+
+// Loops of a call while every worker is busy: nothing is queued that nobody takes.
+TEST(Loops, LeaveNothingBehind) {
+  TaskPool pool(2);
+  std::atomic<int> busy{0};
+  std::promise<void> go;
+  const std::shared_future<void> gone = go.get_future().share();
+  for (int i = 0; i < 2; ++i) {
+    pool.submit([&busy, gone] {
+      ++busy;
+      gone.wait();
+    });
+  }
+  while (busy < 2) std::this_thread::yield();
+  const std::function<void(size_t)> nothing = [](size_t) {};
+  const int64_t before = g_live;
+  for (int i = 0; i < 1000; ++i) pool.parallelFor(8, 3, nothing);
+  EXPECT_EQ(g_live, before);
+  go.set_value();
+}
 
 // Host memory of results and kernels: the N-th block that Buffer asks for cannot be had.
 TEST(MemoryFailure, BlocksBeyondTheAddressSpaceAreAnError) {

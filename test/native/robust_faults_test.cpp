@@ -458,7 +458,7 @@ TEST(Concurrency, IndexCacheUnderManyThreads) {
         identity.path = "video" + std::to_string((t + i) % 5);
         identity.mtimeNs = i / 100;
         try {
-          const auto index = cache.get(identity, 3, std::make_shared<CancelToken>(), [&] {
+          const auto index = cache.get(identity, 3, IndexCache::Busy::BuildToo, [&] {
             if (++built % 7 == 0) throw Error(ErrorCode::Corrupt, Stage::Index, "on purpose");
             auto made = std::make_shared<FrameIndex>();
             made->info.codec = identity.path;

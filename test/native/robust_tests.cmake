@@ -22,6 +22,10 @@ set_tests_properties(hostile_corpus_mpeg2_slices PROPERTIES TIMEOUT 120)
 
 cps_test(robust_alloc_test robust_alloc_test.cpp hostile/reference.cpp)
 target_link_options(robust_alloc_test PRIVATE -Wl,--wrap=aligned_alloc)
+cps_test(robust_machine_test robust_machine_test.cpp hostile/reference.cpp)
+target_link_libraries(robust_machine_test PRIVATE ${CMAKE_DL_LIBS})
+# Its pthread_create() and the like must come before the C library's for FFmpeg's libraries too.
+set_target_properties(robust_machine_test PROPERTIES ENABLE_EXPORTS ON)
 cps_test(robust_faults_test robust_faults_test.cpp hostile/reference.cpp)
 cps_test(robust_streams_test robust_streams_test.cpp robust_marks_test.cpp hostile/mutate.cpp
   hostile/packets.cpp hostile/reference.cpp)

@@ -33,8 +33,9 @@ describe('threads', () => {
   test('hold for the calls that follow', async () => {
     const decoders = async () => {
       const frames = await decodeOnly({ videoPath: VIDEO, sequenceLength: 32 });
+      const used = frames.timings['decoderThreads'] ?? NaN;
       frames.close();
-      return frames.timings['decoderThreads'] ?? NaN;
+      return used;
     };
     setThreads(1);
     expect(await decoders()).toBe(1);
@@ -126,9 +127,10 @@ describe('while one call makes an index', () => {
     const long = longVideo('long.h264', 60);
     const order: string[] = [];
     const done = (name: string) => (frames: { close: () => void; totalFrames: number }) => {
+      const { totalFrames } = frames;
       frames.close();
       order.push(name);
-      return frames.totalFrames;
+      return totalFrames;
     };
     const waiting = [1, 2, 3, 4].map((i) => call(long).then(done(`long ${i}`)));
     const other = call(VIDEO).then(done('other'));

@@ -53,12 +53,14 @@ class Error : public std::runtime_error {
 template <typename Name, typename Body>
 auto namingInput(const Name& name, Body&& body) -> decltype(body()) {
   try {
-    return body();
-  } catch (const Error& error) {
-    const std::string message = error.what(), input = name();
-    if (error.code() == ErrorCode::Aborted || message.find(input) != std::string::npos) throw;
-    throw Error(error.code(), error.stage(), message + " (video: " + input + ")");
-  } catch (const std::bad_alloc&) {
+    try {
+      return body();
+    } catch (const Error& error) {
+      const std::string message = error.what(), input = name();
+      if (error.code() == ErrorCode::Aborted || message.find(input) != std::string::npos) throw;
+      throw Error(error.code(), error.stage(), message + " (video: " + input + ")");
+    }
+  } catch (const std::bad_alloc&) {  // of the naming, too
     throw Error(ErrorCode::OutOfMemory, Stage::Process,
                 "Out of memory; sample fewer or smaller frames (video: " + name() + ")");
   }

@@ -78,7 +78,7 @@ double energySeconds(int32_t frames, int32_t repeats) {
     return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
   };
   const double start = now();
-  for (int32_t d = 0; d < frames; ++d) energy->addFrame(d, view);
+  for (int32_t d = 0; d < frames; ++d) energy->addFrame(d, view, view);
   return now() - start;
 }
 

@@ -73,7 +73,8 @@ describe.each(clips)('%s', (_, clip) => {
       );
       if (max > TOLERANCE || mean >= 0.5)
         throw new Error(`frame ${i} differs: max ${max}, mean ${mean}`);
-      if (times.length > 0) expect(every.timestampsSec[i]).toBeCloseTo(times[i] ?? NaN, 3);
+      const time = times[i] ?? NaN;
+      if (!Number.isNaN(time)) expect(every.timestampsSec[i]).toBeCloseTo(time, 3);
     }
   });
 

@@ -16,6 +16,8 @@ function lumaFormat(clip: Fixture): { pixFmt: string; bits: number; rgb: boolean
       ? { pixFmt: 'gbrp10le', bits, rgb: true }
       : { pixFmt: 'rgb24', bits, rgb: true };
   }
+  // Bits have no luma: black and white are colours.
+  if (clip.features.includes('mono')) return { pixFmt: 'rgb24', bits: 8, rgb: true };
   // Packed and half-planar layouts are only reordered by this.
   return { pixFmt: pixFmt === 'uyvy422' ? 'yuv422p' : pixFmt, bits, rgb: false };
 }

@@ -36,7 +36,7 @@ export const displaySize = (clip: Fixture): { width: number; height: number } =>
 export const sampledIds = (n: number, length: number): number[] =>
   Array.from({ length }, (_, i) => (length === 1 ? 0 : Math.floor((i * (n - 1)) / (length - 1))));
 
-/** Presentation time of each frame in seconds; empty for formats that store none. */
+/** Presentation time of each frame in seconds, NaN where FFmpeg knows none; empty for formats that store none. */
 export function frameTimes(clip: Fixture): number[] {
   if (clip.features.includes('raw')) return [];
   const args = ['-v', 'error', '-threads', '1', '-select_streams', String(clip.streamIndex)];
@@ -44,6 +44,9 @@ export function frameTimes(clip: Fixture): number[] {
   const out = execFileSync('ffprobe', [...args, ...entries, fixturePath(clip.name)], {
     encoding: 'utf8',
   });
-  const times = out.split('\n').map((line) => parseFloat(line));
-  return times.filter((time) => !Number.isNaN(time));
+  const times = out
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => parseFloat(line));
+  return times.some((time) => !Number.isNaN(time)) ? times : [];
 }

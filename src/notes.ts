@@ -9,24 +9,15 @@ export const NOTE_CODES = {
     'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
     'taken.',
   'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
-  'replaced-frames':
-    "damaged is 'nearest', and these frames cannot be decoded: the nearest good ones stand in " +
-    'their places (`replacedFrames`).',
   'restarted-clock':
     'The timestamps step back or restart at these frames (joined captures, clock changes); frames ' +
     'are in the order of the file.',
-  'skipped-frames':
-    "damaged is 'skip', and these frames cannot be decoded: they were left out " +
-    '(`skippedFrameIds`).',
-  'truncated-file':
-    'The file ends before the frames that its container declares; `totalFrames` counts those that ' +
-    'are there.',
 } as const;
 
 /** What a note is about; NOTE_CODES says what each means. More may come in later versions. */
 export type NoteCode = keyof typeof NOTE_CODES;
 
-/** Something a user should know of a result: an assumption, a replaced frame, an ignored tag. */
+/** Something a user should know of a result: an assumption, an ignored tag. */
 export interface ResultNote {
   readonly code: NoteCode;
   readonly message: string;

@@ -96,10 +96,13 @@ int quotaCpus(const std::string& root, const Mount& mount) {
     path = inside ? path.substr(mount.root.size()) : "";
   }
   if (path.find("..") != std::string::npos) path.clear();
+  const std::string at = root + mount.point;
   int least = kNoLimit;
   for (;;) {
     if (path == "/") path.clear();
-    least = std::min(least, limitOf(root + mount.point + path, mount.unified));
+    std::string folder = at;
+    folder += path;
+    least = std::min(least, limitOf(folder, mount.unified));
     if (path.empty()) return least;
     path.erase(path.rfind('/'));
   }

@@ -18,18 +18,16 @@ namespace cps {
 // src/notes.ts lists the same ones for TypeScript and says what each means, and a test compares the
 // two lists. What is learnt while the frame index is built belongs to the index, is kept with it
 // (memory and disk) and comes with every call that uses it.
-inline constexpr std::array<std::string_view, 6> kNoteCodes = {
+inline constexpr std::array<std::string_view, 3> kNoteCodes = {
     "assumed-matrix",   // colour tags that name no usable matrix
     "index-not-kept",   // readerCacheDir cannot be used
-    "replaced-frames",  // damaged: 'nearest'
     "restarted-clock",  // timestamps that step back or restart
-    "skipped-frames",   // damaged: 'skip'
-    "truncated-file",   // frames that the container declares are not in the file
 };
 
 // One of kNoteCodes: a literal that is none does not compile.
 class NoteCode {
  public:
+  // Literals become codes where they stand. NOLINTNEXTLINE(google-explicit-constructor)
   consteval NoteCode(const char* code) : text_(code) {
     if (!isListed(text_)) throw "not in kNoteCodes";
   }

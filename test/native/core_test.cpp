@@ -303,16 +303,16 @@ TEST(Notes, AreTheSameInWhateverOrderTheyCome) {
     }
     return text;
   };
-  const std::vector<Note> all = {{"skipped-frames", "the third", {3}},
-                                 {"skipped-frames", "the second", {2, 8}},
-                                 {"skipped-frames", "another second", {2}},
-                                 {"skipped-frames", "a whole", {}},
+  const std::vector<Note> all = {{"restarted-clock", "the third", {3}},
+                                 {"restarted-clock", "the second", {2, 8}},
+                                 {"restarted-clock", "another second", {2}},
+                                 {"restarted-clock", "a whole", {}},
                                  {"assumed-matrix", "of all", {}}};
   std::vector<size_t> order = {0, 1, 2, 3, 4};
   do {
     Notes notes;
     for (const size_t i : order) notes.add(all[i]);
-    ASSERT_EQ(describe(notes), "assumed-matrix:of all; skipped-frames:another second 2 3 8; ");
+    ASSERT_EQ(describe(notes), "assumed-matrix:of all; restarted-clock:another second 2 3 8; ");
     Notes copy;
     copy.add(notes);
     ASSERT_EQ(describe(copy), describe(notes));

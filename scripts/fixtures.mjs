@@ -27,6 +27,15 @@ const edits = {
   // From the middle of a group of pictures, at a packet boundary.
   cutTransportStream: (b) => b.subarray(188 * Math.floor((b.length * 0.37) / 188)),
   truncate: (b) => b.subarray(0, Math.floor(b.length * 0.6)),
+  // Within the last picture, as when a recording stops.
+  cutEnd: (b) => b.subarray(0, b.length - 2 * 188),
+  // Whole pictures in the middle, the lengths in front of them too.
+  hole: (b) => {
+    const out = Buffer.from(b);
+    const start = out.indexOf('mdat');
+    const middle = start + Math.floor((out.length - start) * 0.45);
+    return out.fill(0xff, middle, middle + 2500);
+  },
   headerOnly: (b) => b.subarray(0, b.indexOf('mdat') + 4),
   bitrot: (b) => {
     const out = Buffer.from(b);

@@ -2,7 +2,7 @@
  * The one typed contract between TypeScript and the native addon (native/napi). Nothing else in the
  * package talks to the addon. Records are complete: src/options.ts fills every field.
  */
-import type { ResultNote } from './notes.js';
+import type { ReplacedFrame, ResultNote } from './notes.js';
 import type { DecodeRecord, FrameRecord, PatchRecord } from './options.js';
 import { loadBinding } from './load-binding.js';
 
@@ -52,6 +52,8 @@ export interface NativeSampleInfo {
   fallbackReason: string;
   /** By code. */
   notes: ResultNote[];
+  replacedFrames: ReplacedFrame[];
+  skippedFrameIds: number[];
   timings: Record<string, number>;
 }
 

@@ -18,7 +18,7 @@ export type { DType, TensorDataMap } from './tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './errors.js';
 export type { ErrorCode, Stage } from './errors.js';
 export { NOTE_CODES } from './notes.js';
-export type { NoteCode, ResultNote } from './notes.js';
+export type { NoteCode, ReplacedFrame, ResultNote } from './notes.js';
 export { backendInfo, nativeStats } from './info.js';
 export type { BackendInfo, NativeStats } from './info.js';
 export { CHANNEL_NAME } from './profile.js';

@@ -23,6 +23,16 @@ export const NOTE_CODES = {
     'are there.',
 } as const;
 
+/** A sampled frame that cannot be decoded, under damaged 'nearest'. */
+export interface ReplacedFrame {
+  /** Position among the sampled frames, 0..T-1. */
+  readonly seqPos: number;
+  /** Display index of the frame that was sampled. */
+  readonly wantedId: number;
+  /** Display index of the frame that stands there, also in `sampledFrameIds`. */
+  readonly givenId: number;
+}
+
 /** What a note is about; NOTE_CODES says what each means. More may come in later versions. */
 export type NoteCode = keyof typeof NOTE_CODES;
 

@@ -194,6 +194,19 @@ export const OPTIONS = {
       'untagged).',
   }),
 
+  damaged: oneOf(['error', 'skip', 'nearest'], {
+    apis: BOTH,
+    default: 'error',
+    doc:
+      "What becomes of sampled frames that cannot be decoded (damaged, cut off). 'error': the call " +
+      "rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its " +
+      'place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted); ' +
+      "'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable " +
+      'part of a truncated MP4 can be used. An error all the same when no frame can be had. NVDEC ' +
+      "gives up at damage: 'auto' goes to the CPU then.",
+    impact: 'None on sound files; a file with damage is decoded again around it.',
+  }),
+
   // --- output of decodeOnly ---------------------------------------------------------------------
   width: integer({
     apis: FRAMES,

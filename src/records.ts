@@ -28,6 +28,7 @@ export interface DecodeRecord {
   readonly readerCacheSize: number;
   readonly readerCacheDir: string;
   readonly colorMatrix: 'auto' | 'bt601' | 'bt709' | 'bt2020';
+  readonly damaged: 'error' | 'skip' | 'nearest';
   readonly maxFramePixels: number;
   readonly maxFrames: number;
   readonly maxMemoryBytes: number;
@@ -128,6 +129,7 @@ function decodeRecord(v: Values): DecodeRecord {
     readerCacheSize: v.readerCacheSize,
     readerCacheDir: v.readerCacheDir,
     colorMatrix: v.colorMatrix,
+    damaged: v.damaged,
     maxFramePixels: v.maxFramePixels,
     maxFrames: v.maxFrames,
     maxMemoryBytes: v.maxMemoryBytes,

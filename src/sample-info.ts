@@ -1,6 +1,6 @@
 import type { NativeSampleInfo } from './binding.js';
 import { closedError } from './errors.js';
-import type { ResultNote } from './notes.js';
+import type { ReplacedFrame, ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
 
 /** Devices that did the work: 'cpu' or 'cuda:N'. */
@@ -31,7 +31,7 @@ export abstract class SampledResult {
     return this.#info === undefined;
   }
 
-  /** Display indices of the sampled frames, [T]; duplicates are kept. */
+  /** Display indices of the frames that are there, [T]; duplicates are kept. */
   get sampledFrameIds(): readonly number[] {
     return this.#open().sampledFrameIds;
   }
@@ -92,6 +92,16 @@ export abstract class SampledResult {
   /** What else to know of this result, by code; empty for most videos. docs/notes.md has the codes. */
   get notes(): readonly ResultNote[] {
     return this.#open().notes;
+  }
+
+  /** Frames that others stand in for (option damaged 'nearest'), in order; empty on sound files. */
+  get replacedFrames(): readonly ReplacedFrame[] {
+    return this.#open().replacedFrames;
+  }
+
+  /** Display indices of sampled frames that were left out (option damaged 'skip'), in order. */
+  get skippedFrameIds(): readonly number[] {
+    return this.#open().skippedFrameIds;
   }
 
   /** Milliseconds by stage (decodeMs, afterDecodeMs, totalMs, …) and counts (packetsDecoded, …). */

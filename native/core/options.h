@@ -19,6 +19,7 @@ enum class Backend { Auto, Gpu, Cpu };
 enum class DecodeMode { Throughput, Latency };
 enum class UniformStrategy { Auto, Seek, Stream };
 enum class ThreadType { Auto, Frame, Slice };
+enum class Damaged { Error, Skip, Nearest };
 enum class ColorMatrixOption { Auto, Bt601, Bt709, Bt2020 };
 enum class Energy { Block, Reference };
 enum class SelectionUnit { Patch, Block2x2 };
@@ -40,6 +41,7 @@ struct DecodeOptions {
   int64_t readerCacheSize;     // <= 0 disables
   std::string readerCacheDir;  // empty: none; "beside" (media/index_file.h)
   ColorMatrixOption colorMatrix;
+  Damaged damaged;  // Note [Damaged frames] in pipeline/damage.h
   // Limits, checked before anything is allocated on a file's word.
   int64_t maxFramePixels;
   int64_t maxFrames;

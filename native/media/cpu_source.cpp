@@ -67,8 +67,11 @@ class CpuSource final : public FrameSource {
 
   void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink);
   void runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink);
-  void attempt(Worker& worker, const DecodeSegment& packets, bool everything,
-               std::vector<int32_t>& open, FrameSink& sink);
+  // How a segment is decoded; each way has a good reason to fail that the next has not.
+  enum class Way { Fast, Everything, TakingLosses };
+  void attempt(Worker& worker, const DecodeSegment& packets, Way way, std::vector<int32_t>& open,
+               FrameSink& sink);
+  Error damageError(const DamagedPicture& damaged) const;
   void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
   Error otherSize(int64_t displayIndex, int width, int height) const;
@@ -89,7 +92,7 @@ class CpuSource final : public FrameSource {
   Profile& profile_;
   MediaServices services_;
   Totals totals_;
-  std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode()
+  std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode(), or lost
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
@@ -190,9 +193,10 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   std::vector<int32_t> open = segment.targets;
   DecodeSegment packets = segment;
   bool steppedBack = false;
-  for (bool again = false;; again = true) {
+  for (Way way = Way::Fast;;) {
+    Way next = Way::Everything;
     try {
-      attempt(worker, packets, again, open, sink);
+      attempt(worker, packets, way, open, sink);
       return;
     } catch (const StrictFailure&) {
       // Note [Strict] in packet_decoder.h; or a packet was dropped that was needed.
@@ -200,16 +204,16 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
       const PacketEntry& entry = index_.packets[static_cast<size_t>(other.ordinal)];
       throw otherSize(entry.displayIndex, other.width, other.height);
     } catch (const DamagedPicture& damaged) {
-      const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
       if (packets.first == 0 || steppedBack) {
-        throw Error(ErrorCode::Corrupt, Stage::Decode,
-                    video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
-                        ". The file is damaged there.");
+        if (!sink.takesLosses()) throw damageError(damaged);
+        next = Way::TakingLosses;
+      } else {
+        // An entry point may have been none after all: once more from the one before.
+        packets.first = index_.startFor(packets.first - 1);
+        steppedBack = true;
       }
-      // An entry point may have been none after all: once more from the one before.
-      packets.first = index_.startFor(packets.first - 1);
-      steppedBack = true;
     }
+    way = next;
     // Not every stream can be gone back in, and damaged ones less than others.
     closeReader(worker);
     openReader(worker);
@@ -219,18 +223,32 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   }
 }
 
-// `everything`: packets that no picture refers to are not left out.
-void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, bool everything,
+Error CpuSource::damageError(const DamagedPicture& damaged) const {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
+  return Error(ErrorCode::Corrupt, Stage::Decode,
+               video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
+                   ". The file is damaged there.");
+}
+
+void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, Way way,
                         std::vector<int32_t>& open, FrameSink& sink) {
   const std::vector<int32_t> targets = open;
-  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict, everything,
-                         [&](int32_t ordinal, const AVFrame& frame) {
+  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict,
+                         way != Way::Fast, [&](int32_t ordinal, const AVFrame& frame) {
                            const int64_t d =
                                index_.packets[static_cast<size_t>(ordinal)].displayIndex;
                            given_[static_cast<size_t>(d)].store(1);
                            std::erase(open, ordinal);
                            give(ordinal, d, frame, sink);
                          });
+  if (way == Way::TakingLosses) {
+    decoder.tellOfDamage([&](const DamagedPicture& damaged) {
+      std::erase(open, damaged.ordinal);
+      const int32_t d = index_.packets[static_cast<size_t>(damaged.ordinal)].displayIndex;
+      given_[static_cast<size_t>(d)].store(1);
+      sink.onLost(d, damageError(damaged));
+    });
+  }
   const auto count = [&] {
     totals_.decoded += decoder.counters().packetsDecoded;
     totals_.dropped += decoder.counters().packetsDropped;
@@ -283,8 +301,8 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
         index_.display[static_cast<size_t>(std::min<int64_t>(d, index_.info.totalFrames - 1))]);
     failed = (failed && !index_.packets[ordinal].key) || isDamaged(*frame);
     if (next == displayIndices.size() || displayIndices[next] != d) return;
-    if (failed) throw damaged(d);
     ++next;
+    if (failed) return sink.onLost(d, damaged(d));
     give(static_cast<int32_t>(ordinal), d, *frame, sink);
   };
   UniqueAVPacket packet = makePacket(Stage::Decode);
@@ -303,7 +321,9 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
     throw video_.changedError();
   }
   if (next < displayIndices.size()) decoder.drain(output);
-  if (next < displayIndices.size()) throw damaged(displayIndices[next]);
+  for (; next < displayIndices.size(); ++next) {
+    sink.onLost(displayIndices[next], damaged(displayIndices[next]));
+  }
   profile_.set("packetsRead", static_cast<double>(reader.packetsRead()));
   profile_.set("packetsDecoded", static_cast<double>(decoded));
 }

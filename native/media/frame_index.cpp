@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/error.h"
+
 namespace cps {
 
 namespace {
@@ -59,6 +61,14 @@ int32_t FrameIndex::startFor(int32_t ordinal) const {
     if (canStart(key) && entry.order != kNoOrder && entry.order <= order) return key;
   }
   return 0;
+}
+
+void FrameIndex::checkWhole() const {
+  for (const Note& note : notes.list()) {
+    if (note.code.text() == "truncated-file") {
+      throw Error(ErrorCode::Corrupt, Stage::Index, note.message);
+    }
+  }
 }
 
 void FrameIndex::measureReordering() {

@@ -80,6 +80,9 @@ class FrameIndex {
   bool seekable() const { return !seekBroken_.load(std::memory_order_relaxed); }
   void setSeekBroken() const { seekBroken_.store(true, std::memory_order_relaxed); }
 
+  // Throws Error(Corrupt) where the file ends before the frames that its container declares.
+  void checkWhole() const;
+
   size_t memoryBytes() const;
 
   // Called once when packets, keys and display are complete.

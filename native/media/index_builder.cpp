@@ -174,12 +174,24 @@ class IndexBuilder {
         demuxer_.io().skipPayload(payloadRanges(stream));
       }
     }
-    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_) {
-      throw Error(ErrorCode::Corrupt, Stage::Index,
-                  "'" + source_->describe() + "' is truncated: its data ends in frame " +
-                      std::to_string(index.packets.size()) +
-                      (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_)
+      noteTruncation(declared);
+  }
+
+  // What is there can be used where the option `damaged` says so.
+  void noteTruncation(int64_t declared) {
+    FrameIndex& index = *index_;
+    index.notes.add("truncated-file",
+                    "'" + source_->describe() + "' is truncated: its data ends in frame " +
+                        std::to_string(index.packets.size()) +
+                        (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    if (call_.options.damaged == Damaged::Error) index.checkWhole();
+    // The packet in which the data ends is none.
+    while (cutPackets_ > 0 && !index.packets.empty()) {
+      index.packets.pop_back();
+      --cutPackets_;
     }
+    if (index.packets.empty()) index.checkWhole();
   }
 
   void lookAtFirst(const AVPacket& packet) {
@@ -221,7 +233,9 @@ class IndexBuilder {
     entry.size = packet.size;
     entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
-    truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
+    const bool cut = index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0;
+    truncated_ = truncated_ || cut;
+    cutPackets_ = cut ? cutPackets_ + 1 : 0;
     const int shown = looksInside ? lookInside(packet) : packet.size > 0;
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
@@ -397,6 +411,7 @@ class IndexBuilder {
   bool severalShown_ = false;
   std::vector<bool> bVops_;  // per packet of MPEG-4
   bool truncated_ = false;
+  int cutPackets_ = 0;  // at the end
 };
 
 }  // namespace

@@ -36,12 +36,13 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
   index_ = identity
                ? services.indexes->get(*identity, call.options.readerCacheSize, call.cancel, build)
                : build();
-  call.notes->add(index_->notes);
   checkLimits();
+  call.notes->add(index_->notes);
 }
 
 // An index from the cache was built under another call's limits.
 void IndexedVideo::checkLimits() const {
+  if (options_.damaged == Damaged::Error) index_->checkWhole();
   const int64_t pixels = int64_t{index_->storedWidth} * index_->storedHeight;
   if (pixels > options_.maxFramePixels) {
     throw Error(ErrorCode::Unsupported, Stage::Index,

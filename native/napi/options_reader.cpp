@@ -30,6 +30,8 @@ constexpr Names<ColorMatrixOption> kMatrices = {{"auto", ColorMatrixOption::Auto
                                                 {"bt601", ColorMatrixOption::Bt601},
                                                 {"bt709", ColorMatrixOption::Bt709},
                                                 {"bt2020", ColorMatrixOption::Bt2020}};
+constexpr Names<Damaged> kDamaged = {
+    {"error", Damaged::Error}, {"skip", Damaged::Skip}, {"nearest", Damaged::Nearest}};
 constexpr Names<Energy> kEnergies = {{"block", Energy::Block}, {"reference", Energy::Reference}};
 constexpr Names<SelectionUnit> kUnits = {{"patch", SelectionUnit::Patch},
                                          {"block2x2", SelectionUnit::Block2x2}};
@@ -141,6 +143,7 @@ void visit(Visitor& v, DecodeOptions& o) {
   v("readerCacheSize", o.readerCacheSize);
   v("readerCacheDir", o.readerCacheDir);
   v("colorMatrix", o.colorMatrix, kMatrices);
+  v("damaged", o.damaged, kDamaged);
   v("maxFramePixels", o.maxFramePixels);
   v("maxFrames", o.maxFrames);
   v("maxMemoryBytes", o.maxMemoryBytes);

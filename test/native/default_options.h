@@ -15,6 +15,7 @@ inline cps::DecodeOptions defaultOptions() {
   o.decodeThreadType = cps::ThreadType::Auto;
   o.readerCacheSize = 8;
   o.colorMatrix = cps::ColorMatrixOption::Auto;
+  o.damaged = cps::Damaged::Error;
   o.maxFramePixels = int64_t{1} << 28;
   o.maxFrames = int64_t{1} << 24;
   o.maxMemoryBytes = int64_t{1} << 33;

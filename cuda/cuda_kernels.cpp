@@ -10,7 +10,6 @@
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
-#include "cuda/ops/select_cuda.h"
 
 namespace cps {
 namespace {
@@ -78,30 +77,6 @@ class CudaKernels final : public Kernels {
                                  percentiles.as<float>()});
     enqueue(ReferenceEnergy{motion, residual, percentiles.as<float>(), n, energy.as<float>()});
     enqueue(ReferenceScores{energy.as<float>(), cells, grid, scores});
-  }
-
-  void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
-                      float* unitScores) override {
-    const Call call(*this);
-    enqueue(UnitScores{scores, grid, frames, unitScores});
-  }
-
-  void topK(const TopKInput& input, int32_t* indices) override {
-    const Call call(*this);
-    const int64_t units = static_cast<int64_t>(input.frameIsI.size()) * input.unitsPerFrame;
-    if (input.k <= 0 || input.k > units || input.frameBoost.size() != input.frameIsI.size()) {
-      throw Error(ErrorCode::InvalidArgument, Stage::Process,
-                  "Expected 1 to " + std::to_string(units) + " units to select but received " +
-                      std::to_string(input.k));
-    }
-    const Buffer isI = upload(input.frameIsI.data(), input.frameIsI.size_bytes());
-    const Buffer boost = upload(input.frameBoost.data(), input.frameBoost.size_bytes());
-    const size_t bytes = static_cast<size_t>(input.k) * sizeof(int32_t);
-    const Buffer selected = Buffer::allocate(memory_, bytes);
-    enqueue(TopK{input.unitScores, isI.as<uint8_t>(), boost.as<float>(), input.unitsPerFrame, units,
-                 input.k, selected.as<int32_t>()});
-    downloadThrough(gpu_->pinned, *stream_, indices, selected.data(), bytes);
-    staged_.clear();
   }
 
   void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,

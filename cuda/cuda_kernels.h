@@ -8,7 +8,7 @@
 namespace cps {
 
 // The operations on one GPU: each enqueues its programs (cuda/ops) on the call's own stream and
-// returns; topK, download and synchronize wait. Callers are serialised here.
+// returns; download and synchronize wait. Callers are serialised here.
 std::unique_ptr<Kernels> makeCudaKernels(std::shared_ptr<GpuDevice> device, CancelPtr cancel);
 
 }  // namespace cps

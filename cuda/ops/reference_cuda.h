@@ -3,7 +3,6 @@
 #include "cuda/ops/radix_select.h"
 #include "ops/percentile_math.h"
 #include "ops/reference_math.h"
-#include "ops/select_math.h"
 
 namespace cps {
 

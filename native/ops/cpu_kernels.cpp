@@ -2,16 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
-#include <functional>
 #include <optional>
-#include <vector>
 
 #include "ops/block_energy_cpu.h"
 #include "ops/pixels_cpu.h"
 #include "ops/reference_energy_cpu.h"
 #include "ops/resize_plan.h"
 #include "ops/scratch.h"
-#include "ops/select_math.h"
 
 namespace cps {
 namespace {
@@ -61,36 +58,6 @@ class CpuKernels final : public Kernels {
     parallelRows(cells.rows, 32, [&](int32_t begin, int32_t end) { sums.cellRows(begin, end); });
     parallelRows(grid.rows, 2,
                  [&](int32_t begin, int32_t end) { sums.patchRows(begin, end, scores); });
-  }
-
-  void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
-                      float* unitScores) override {
-    for (int32_t t = 0; t < frames; t++) {
-      checkCancel();
-      const float* frame = scores + static_cast<int64_t>(t) * grid.perFrame();
-      for (int32_t i = 0; i < grid.rows / 2; i++) {
-        for (int32_t j = 0; j < grid.cols / 2; j++) {
-          *unitScores++ = block2x2Score(frame, grid.cols, i, j);
-        }
-      }
-    }
-  }
-
-  void topK(const TopKInput& input, int32_t* indices) override {
-    std::vector<uint64_t> keys;
-    keys.reserve(input.frameIsI.size() * static_cast<size_t>(input.unitsPerFrame));
-    int32_t index = 0;
-    for (size_t t = 0; t < input.frameIsI.size(); t++) {
-      checkCancel();
-      for (int32_t u = 0; u < input.unitsPerFrame; u++, index++) {
-        const float score = input.unitScores[index] + input.frameBoost[t];
-        keys.push_back(unitKey(input.frameIsI[t] != 0, score, index));
-      }
-    }
-    const auto end = keys.begin() + input.k;
-    if (end != keys.end()) std::nth_element(keys.begin(), end, keys.end(), std::greater<>());
-    for (int64_t i = 0; i < input.k; i++) indices[i] = unitIndex(keys[i]);
-    std::sort(indices, indices + input.k);
   }
 
   std::optional<KeptPicture> keepForGather(const FrameView& frame, const PatchGrid& grid) override {

@@ -35,14 +35,6 @@ struct GatherSpec {
   std::span<const KeptRows* const> rows = {};
 };
 
-struct TopKInput {
-  const float* unitScores = nullptr;  // [frames * unitsPerFrame], device memory
-  std::span<const uint8_t> frameIsI;  // [frames], host
-  std::span<const float> frameBoost;  // [frames], host; added to each unit's score first
-  int32_t unitsPerFrame = 0;
-  int64_t k = 0;  // 0 < k <= frames * unitsPerFrame
-};
-
 class Kernels {
  public:
   virtual ~Kernels() = default;
@@ -69,15 +61,6 @@ class Kernels {
   virtual void referenceScores(const float* motion, const float* residual,
                                const ReferenceGrid& cells, const PatchGrid& grid, double energyPct,
                                float* scores) = 0;
-
-  // --- selection ------------------------------------------------------------------------------
-  // Sum of the four patch scores of each 2x2 block. frames * rows/2 * cols/2 values, summed in the
-  // order base, base+1, base+cols, base+cols+1.
-  virtual void block2x2Scores(const float* scores, const PatchGrid& grid, int32_t frames,
-                              float* unitScores) = 0;
-  // Indices of the k best units by (frame is I, score, lower index), in ascending index order.
-  // Written to host memory `indices` [k]; synchronises.
-  virtual void topK(const TopKInput& input, int32_t* indices) = 0;
 
   // --- pixels ---------------------------------------------------------------------------------
   // What gatherPatches may read of a picture, as a copy that lets the picture itself go (Note [Kept

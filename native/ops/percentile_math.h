@@ -21,4 +21,11 @@ CPS_HD int32_t histogramPercentile(const int32_t* counts, int32_t bins, int64_t 
   return bins - 1;
 }
 
+// Order of floats as unsigned integers; -0 counts as 0, NaN below everything.
+CPS_HD uint32_t orderedBits(float v) {
+  if (v != v) return 0;
+  const uint32_t bits = floatBits(v + 0.0f);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+
 }  // namespace cps

@@ -258,7 +258,7 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
   const size_t patchValues =
       size_t{3} * static_cast<size_t>(patch.patchSize) * static_cast<size_t>(patch.patchSize);
   const int64_t count = std::min<int64_t>(patch.kKeep, allPatches);
-  // Two copies of all scores and the selection's 64-bit keys; per kept patch its values, index,
+  // All scores, those of blocks, and the selection's 64-bit keys; per kept patch its values, index,
   // fields and score.
   constexpr double kBytesPerScore = 2 * sizeof(float) + sizeof(uint64_t);
   constexpr double kBytesPerRow = 7 * sizeof(int32_t) + sizeof(float);
@@ -280,7 +280,9 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
   std::vector<int32_t> indices;
   {
     const Profile::Scope scope(profile, "selectMs");
-    indices = selectPatches({energy->scores(), result.isI, result.grid}, patch, kernels);
+    const std::span<const float> scores(result.frameScores.as<float>(),
+                                        static_cast<size_t>(allPatches));
+    indices = selectPatches({scores, result.isI, result.grid}, patch, cancel);
   }
   cancel->check(Stage::Process);
   result.count = static_cast<int64_t>(indices.size());

@@ -106,7 +106,7 @@ for (const s of results.stages ?? []) {
   row(
     `${s.width}x${s.height}, ${s.frames} frames`,
     `after decode ${s.afterDecodeMs} ms; cells ${s.cellsMs}, match ${s.matchMs}, scores ${s.scoresMs}, ` +
-      `top-k ${s.topKMs}, gather ${s.gatherMs}, all ${s.allMs} ms`,
+      `scores to the host ${s.downloadMs}, gather ${s.gatherMs}, all ${s.allMs} ms`,
   );
 }
 for (const clip of results.decoding ?? []) {

@@ -10,7 +10,6 @@
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
-#include "cuda/ops/select_cuda.h"
 #include "cuda/runtime_version.h"
 #include "fake_driver/fake_driver.h"
 
@@ -61,8 +60,6 @@ void launch(const ReferenceMatch& program, CudaStream stream) { emulate(program,
 void launch(const ReferencePercentiles& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ReferenceEnergy& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ReferenceScores& program, CudaStream stream) { emulate(program, stream); }
-void launch(const UnitScores& program, CudaStream stream) { emulate(program, stream); }
-void launch(const TopK& program, CudaStream stream) { emulate(program, stream); }
 void launch(const GatherPatches& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ToRgb& program, CudaStream stream) { emulate(program, stream); }
 

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "cuda_device.h"
 #include "naive/test_frame.h"
+#include "pipeline/selection.h"
 
 namespace cps {
 namespace {
@@ -44,10 +45,12 @@ std::vector<uint8_t> work(const GpuBackend& gpu) {
     }  // motion2 and residual go here, their kernels have not run
     previous = std::move(current);
   }
-  const std::vector<uint8_t> isI = {1, 0};
-  const std::vector<float> boost = {0, 0};
-  std::vector<int32_t> indices(20);
-  kernels->topK({scores.as<float>(), isI, boost, grid.perFrame(), 20}, indices.data());
+  // Which patches depends on scores that came over the stream, so late ones would show.
+  std::vector<float> scoresOnHost(scores.bytes() / sizeof(float));
+  kernels->download(scoresOnHost.data(), scores.data(), scores.bytes());
+  const std::vector<int32_t> indices =
+      bestUnits({scoresOnHost, grid.perFrame()}, std::vector<uint8_t>{1, 0},
+                std::vector<float>{0, 0}, 20, nullptr);
   const std::vector<FrameView> views = {frames[0].view, frames[1].view};
   Buffer patches = Buffer::allocate(memory, indices.size() * 3 * 14 * 14 * 2);
   kernels->gatherPatches(views, indices, {grid, DType::BF16, Layout::Nchw, {1, {}, {1, 1, 1}}},

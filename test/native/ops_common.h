@@ -9,7 +9,6 @@
 #include "naive/energy_block.h"
 #include "naive/energy_reference.h"
 #include "naive/picture.h"
-#include "naive/select.h"
 #include "naive/test_frame.h"
 #include "ops/cpu_kernels.h"
 

@@ -1,1 +1,2 @@
-cps_test(pipeline_test pipeline_test.cpp)
+cps_test(pipeline_test pipeline/sampling_test.cpp pipeline/selection_test.cpp
+  pipeline/energy_stage_test.cpp)

@@ -1,0 +1,98 @@
+#include "pipeline/energy_stage.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <ctime>
+#include <numeric>
+#include <random>
+
+#include "default_options.h"
+#include "ops/kernels.h"
+#include "pipeline/sampling.h"
+
+namespace cps {
+namespace {
+
+using default_options::defaultPatch;
+
+std::unique_ptr<Kernels> cpuKernels() {
+  return makeCpuKernels({nullptr, 1, std::make_shared<CancelToken>()});
+}
+
+// CPU seconds of an energy for `frames` pictures, each at `repeats` positions.
+double energySeconds(int32_t frames, int32_t repeats) {
+  const auto kernels = cpuKernels();
+  const PatchGrid grid = makePatchGrid(16, 16, 28 * 28, 28 * 28, 14);
+  std::vector<int32_t> positions;
+  for (int32_t d = 0; d < frames; ++d) positions.insert(positions.end(), repeats, d);
+  Profile profile;
+  const auto energy = makeEnergyStage(defaultPatch(), grid, positions, *kernels, profile);
+  std::vector<uint8_t> luma(256);
+  FrameView view;
+  view.width = view.height = 16;
+  view.planes = 1;
+  view.bitDepth = 8;
+  view.plane[0] = {luma.data(), 16, 1, 0};
+  const auto now = [] {
+    timespec time = {};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  };
+  const double start = now();
+  for (int32_t d = 0; d < frames; ++d) energy->addFrame(d, view, view);
+  return now() - start;
+}
+
+// Each picture looked at every position: at 60,000 of them that took most of a call.
+TEST(EnergyStage, APictureCostsTheSameHoweverManyThereAre) {
+  const double few = energySeconds(2'000, 1) / 2'000;
+  EXPECT_LT(energySeconds(60'000, 1) / 60'000, 3 * few + 5e-6);
+  EXPECT_LT(energySeconds(100, 600) / 60'000, 3 * few + 5e-6);
+}
+
+// Random pictures fed in random order must give what feeding them in order gives.
+TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
+  std::mt19937 rng(3);
+  constexpr int kWidth = 200, kHeight = 150, kFrames = 5;
+  std::vector<std::vector<uint8_t>> luma(kFrames, std::vector<uint8_t>(kWidth * kHeight));
+  for (auto& p : luma) {
+    for (auto& v : p) v = static_cast<uint8_t>(rng());
+  }
+  auto view = [&](int i) {
+    FrameView v;
+    v.width = kWidth;
+    v.height = kHeight;
+    v.planes = 1;
+    v.plane[0].data = luma[static_cast<size_t>(i)].data();
+    v.plane[0].stride = kWidth;
+    return v;
+  };
+  const std::vector<int32_t> positions = {0, 1, 1, 2, 3, 4};
+  for (const Energy energy : {Energy::Block, Energy::Reference}) {
+    PatchOptions options = defaultPatch();
+    options.energy = energy;
+    const PatchGrid grid = makePatchGrid(kHeight, kWidth, 50176, 50176, 14);
+    auto kernels = cpuKernels();
+    Profile profile;
+    auto scoresOf = [&](const std::vector<int>& order) {
+      auto stage = makeEnergyStage(options, grid, positions, *kernels, profile);
+      for (const int d : order) stage->addFrame(d, view(d), view(d));
+      const float* s = stage->scores();
+      return std::vector<float>(s, s + positions.size() * static_cast<size_t>(grid.perFrame()));
+    };
+    const auto expected = scoresOf({0, 1, 2, 3, 4});
+    EXPECT_EQ(scoresOf({4, 2, 0, 3, 1}), expected);
+    EXPECT_EQ(scoresOf({3, 4, 1, 2, 0}), expected);
+    for (int i = 0; i < grid.perFrame(); ++i) EXPECT_EQ(expected[static_cast<size_t>(i)], 0.0f);
+    if (energy == Energy::Block) {
+      // Position 2 repeats position 1: no motion, no residual.
+      for (int i = 0; i < grid.perFrame(); ++i) {
+        EXPECT_EQ(expected[static_cast<size_t>(2 * grid.perFrame() + i)], 0.0f);
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace cps

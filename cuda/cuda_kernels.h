@@ -2,8 +2,8 @@
 
 #include <memory>
 
+#include "backend/kernels.h"
 #include "cuda/driver/registry.h"
-#include "ops/kernels.h"
 
 namespace cps {
 

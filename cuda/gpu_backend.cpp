@@ -64,4 +64,6 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   return backend;
 }
 
+std::optional<GpuBackend> makeGpuBackend() { return makeGpuBackend(DriverPaths{}); }
+
 }  // namespace cps

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "media/gpu_backend.h"
+#include "backend/gpu_backend.h"
 
 namespace cps {
 
@@ -12,9 +12,8 @@ struct DriverPaths {
   std::string nvcuvid = "libnvcuvid.so.1";
 };
 
-// The GPU backend over whatever driver the machine has. Never throws and touches no device: what is
-// missing is said by whyNotProcess and whyNotDecode. Everything it hands out keeps what it needs
-// alive. No CUDA header is included here, so that the composition root may call it.
-GpuBackend makeGpuBackend(const DriverPaths& paths = {});
+// The GPU backend over that driver. Never throws and touches no device: what is missing is said by
+// whyNotProcess and whyNotDecode. Everything it hands out keeps what it needs alive.
+GpuBackend makeGpuBackend(const DriverPaths& paths);
 
 }  // namespace cps

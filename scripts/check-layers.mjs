@@ -11,16 +11,18 @@ import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { root } from './lib/shell.mjs';
 
-/** Which layers a layer may include besides itself. */
+/** Which layers a layer may include besides itself. A folder below a layer can be stricter than it. */
 const mayInclude = {
   core: [],
   ffmpeg: ['core'],
   ops: ['core'],
-  // The frame view is the value that decode hands to the operations; nothing else of ops is seen here.
-  media: ['core', 'ffmpeg', 'ops/frame_view.h'],
-  pipeline: ['core', 'ffmpeg', 'media', 'ops'],
-  cuda: ['core', 'ffmpeg', 'media', 'ops'],
-  napi: ['core', 'ffmpeg', 'media', 'ops', 'pipeline', 'cuda'],
+  media: ['core', 'ffmpeg'],
+  // What a device fills: between those that work and the pipeline.
+  backend: ['core', 'media', 'ops'],
+  pipeline: ['core', 'media', 'ops', 'backend'],
+  cuda: ['core', 'ffmpeg', 'media', 'ops', 'backend'],
+  'cuda/ops': ['core', 'ops'],
+  napi: ['core', 'ffmpeg', 'media', 'ops', 'backend', 'pipeline'],
 };
 const layers = Object.keys(mayInclude);
 const foreign = [
@@ -38,12 +40,17 @@ const foreign = [
   },
 ];
 
-const layerOf = (file) => (file.startsWith('cuda/') ? 'cuda' : file.match(/^native\/(\w+)\//)?.[1]);
+/** The innermost layer that `name` (a path relative to native/, or cuda/...) lies in. */
+const layerOf = (name) =>
+  layers.filter((layer) => name.startsWith(`${layer}/`)).sort((a, b) => b.length - a.length)[0];
+const ofFile = (file) => layerOf(file.replace(/^native\//, ''));
+const allows = (own, target) =>
+  target === own || mayInclude[own].some((l) => target === l || target.startsWith(`${l}/`));
 
 /** Violations of one C++ file, as texts. `exists` tells whether native/<path> is a file. */
-export function checkNative(file, text, exists) {
-  const own = layerOf(file);
-  if (!own || !layers.includes(own)) return [`${file}: is in no layer (${layers.join(', ')})`];
+export function checkNative(file, text, exists, owners = new Map()) {
+  const own = ofFile(file);
+  if (!own) return [`${file}: is in no layer (${layers.join(', ')})`];
   const bad = [];
   for (const [, quoted, angled] of text.matchAll(
     /^[ \t]*#[ \t]*include[ \t]*(?:"([^"]+)"|<([^>]+)>)/gm,
@@ -51,21 +58,38 @@ export function checkNative(file, text, exists) {
     const name = quoted ?? angled;
     const outside = foreign.find(({ header }) => header.test(name));
     if (outside && !(quoted && exists(name))) {
-      if (!outside.layers.includes(own))
+      if (!outside.layers.includes(own.split('/')[0]))
         bad.push(`${file}: ${own} must not include ${outside.what} (${name})`);
       continue;
     }
     if (!quoted) continue;
-    const target = name.startsWith('cuda/') ? 'cuda' : name.split('/')[0];
+    const target = layerOf(name);
     if (name.includes('..') || !name.includes('/')) {
       bad.push(`${file}: write "${name}" relative to native/ ("core/error.h")`);
-    } else if (!layers.includes(target)) {
+    } else if (!target) {
       bad.push(`${file}: "${name}" is in no layer`);
-    } else if (target !== own && ![target, name].some((t) => mayInclude[own].includes(t))) {
+    } else if (!allows(own, target) && !(own === 'cuda' && target.startsWith('cuda/'))) {
       bad.push(`${file}: ${own} must not include ${target} ("${name}")`);
     }
   }
+  // A forward declaration is a dependency without an include.
+  for (const [, name] of text.matchAll(/^[ \t]*(?:class|struct|enum class) (\w+)(?: : \w+)?;/gm)) {
+    const where = owners.get(name) ?? [];
+    if (where.length > 0 && !where.some((layer) => allows(own, layer)))
+      bad.push(`${file}: ${own} must not know ${where[0]} (${name}, declared without its header)`);
+  }
   return bad;
+}
+
+/** Which layers define a type: name -> layers, from all headers. */
+function definitions(files, read) {
+  const owners = new Map();
+  for (const file of files.filter((f) => /\.(h|hpp|cuh)$/.test(f))) {
+    for (const [, name] of read(file).matchAll(/^(?:class|struct|enum class) (\w+)\b[^;{]*\{/gm)) {
+      owners.set(name, [...(owners.get(name) ?? []), ofFile(file)]);
+    }
+  }
+  return owners;
 }
 
 /** What adapters may name of src, always as `import type`. */
@@ -117,25 +141,37 @@ function checkTree() {
     .filter((f) => /\.(h|hpp|cpp|cc|cu|cuh|ts)$/.test(f) && fs.existsSync(path.join(root, f)));
   const exists = (name) =>
     fs.existsSync(path.join(root, 'native', name)) || fs.existsSync(path.join(root, name));
-  const bad = files.flatMap((file) => {
-    const text = fs.readFileSync(path.join(root, file), 'utf8');
-    return file.endsWith('.ts') ? checkTypeScript(file, text) : checkNative(file, text, exists);
-  });
+  const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
+  const owners = definitions(files, read);
+  const bad = files.flatMap((file) =>
+    file.endsWith('.ts')
+      ? checkTypeScript(file, read(file))
+      : checkNative(file, read(file), exists, owners),
+  );
   bad.forEach((line) => console.error(line));
   console.log(`layers: ${files.length} files, ${bad.length} violations`);
   return bad.length === 0 && files.length > 0;
 }
 
 function selfTest() {
+  const owners = new Map([
+    ['Kernels', ['backend']],
+    ['Buffer', ['core']],
+  ]);
   const native = (file, line) =>
-    checkNative(file, `${line}\n`, (n) => /^(core|ops|media|ffmpeg|pipeline|napi)\//.test(n));
+    checkNative(
+      file,
+      `${line}\n`,
+      (n) => /^(core|ops|media|ffmpeg|pipeline|napi)\//.test(n),
+      owners,
+    );
   const cases = [
     [0, native('native/core/a.cpp', '#include "core/a.h"')],
     [1, native('native/core/a.cpp', '#include "media/a.h"')],
     [1, native('native/core/a.cpp', '#include <libavutil/frame.h>')],
     [1, native('native/ops/a.cpp', '#include "media/a.h"')],
-    [0, native('native/media/a.cpp', '#include "ops/frame_view.h"')],
-    [1, native('native/media/a.cpp', '#include "ops/kernels.h"')],
+    [0, native('native/media/a.cpp', '#include "core/picture.h"')],
+    [1, native('native/media/a.cpp', '#include "backend/kernels.h"')],
     [0, native('native/media/a.cpp', '#include <libavcodec/avcodec.h>')],
     [1, native('native/pipeline/a.cpp', '#include <libavcodec/avcodec.h>')],
     [1, native('native/pipeline/a.cpp', '  #  include <napi.h>')],
@@ -144,8 +180,15 @@ function selfTest() {
     [0, native('cuda/a.cu', '#include <cuda_runtime.h>')],
     [1, native('cuda/a.cu', '#include "napi/call.h"')],
     [1, native('native/core/a.cpp', '#include "../media/a.h"')],
-    [0, native('native/napi/a.cpp', '#include "cuda/device.h"')],
+    [1, native('native/napi/a.cpp', '#include "cuda/device.h"')],
     [1, native('native/pipeline/a.cpp', '#include "cuda/device.h"')],
+    [1, native('native/media/a.h', 'class Kernels;')],
+    [0, native('native/media/a.h', 'class Buffer;')],
+    [0, native('native/pipeline/a.h', 'class Kernels;')],
+    [0, native('cuda/ops/a.h', '#include "ops/hd.h"')],
+    [1, native('cuda/ops/a.h', '#include "media/a.h"')],
+    [0, native('cuda/a.h', '#include "cuda/ops/a.h"')],
+    [1, native('cuda/ops/a.h', '#include "cuda/a.h"')],
     [
       0,
       checkTypeScript(

@@ -18,8 +18,8 @@ extern "C" {
 #include <string>
 #include <vector>
 
+#include "backend/cpu_kernels.h"
 #include "naive/test_frame.h"
-#include "ops/cpu_kernels.h"
 
 namespace {
 

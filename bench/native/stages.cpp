@@ -14,8 +14,8 @@
 #include <mutex>
 #include <optional>
 
+#include "backend/cpu_kernels.h"
 #include "bench_common.h"
-#include "ops/kernels.h"
 #include "pipeline/energy_stage.h"
 #include "pipeline/selection.h"
 

@@ -4,10 +4,10 @@
 #include <functional>
 #include <string>
 
+#include "backend/kernels.h"
 #include "core/options.h"
 #include "cuda/check/json.h"
 #include "cuda/driver/registry.h"
-#include "ops/kernels.h"
 
 // The parts of gpu_check. Each writes members of one open JSON object.
 namespace cps {

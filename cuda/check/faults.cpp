@@ -2,6 +2,7 @@
 #include <cstring>
 #include <vector>
 
+#include "backend/cpu_kernels.h"
 #include "cuda/check/checks.h"
 #include "cuda/cuda_kernels.h"
 #include "cuda/nvdec/nvdec_source.h"

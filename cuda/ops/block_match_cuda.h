@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cuda/ops/block_program.h"
-#include "ops/block_match_math.h"
+#include "ops/energy/block_match_math.h"
 #include "ops/geometry.h"
 
 namespace cps {

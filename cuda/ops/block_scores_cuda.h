@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cuda/ops/block_program.h"
-#include "ops/block_scores_math.h"
-#include "ops/percentile_math.h"
+#include "ops/energy/block_scores_math.h"
+#include "ops/energy/percentile_math.h"
 
 namespace cps {
 

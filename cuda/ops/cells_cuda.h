@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cuda/ops/block_program.h"
-#include "ops/cells_math.h"
+#include "ops/energy/cells_math.h"
 #include "ops/geometry.h"
 
 namespace cps {

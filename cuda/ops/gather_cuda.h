@@ -2,8 +2,8 @@
 
 #include "core/dtype.h"
 #include "cuda/ops/block_program.h"
-#include "ops/gather_math.h"
 #include "ops/geometry.h"
+#include "ops/pixels/gather_math.h"
 
 namespace cps {
 

@@ -1,8 +1,8 @@
 #pragma once
 
 #include "cuda/ops/radix_select.h"
-#include "ops/percentile_math.h"
-#include "ops/reference_math.h"
+#include "ops/energy/percentile_math.h"
+#include "ops/energy/reference_math.h"
 
 namespace cps {
 

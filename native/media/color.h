@@ -4,8 +4,8 @@
 
 #include "core/notes.h"
 #include "core/options.h"
+#include "core/picture.h"
 #include "ffmpeg/handles.h"
-#include "ops/frame_view.h"
 
 namespace cps {
 

@@ -11,9 +11,9 @@
 #include "core/device.h"
 #include "core/notes.h"
 #include "core/options.h"
+#include "core/picture.h"
 #include "core/profile.h"
 #include "core/task_pool.h"
-#include "ops/frame_view.h"
 
 namespace cps {
 

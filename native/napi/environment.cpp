@@ -7,8 +7,6 @@
 #include <system_error>
 #include <utility>
 
-#include "napi/gpu_hook.h"
-
 namespace cps::napi {
 
 struct Environment::Job {
@@ -50,7 +48,7 @@ struct Environment::Gate {
 };
 
 Environment::Environment(Napi::Env env)
-    : context_(Context::shared(configureGpu)), gate_(std::make_shared<Gate>()) {
+    : context_(Context::shared([] { return makeGpuBackend(); })), gate_(std::make_shared<Gate>()) {
   gate_->deliver = Napi::TypedThreadSafeFunction<void, Job, Job::deliver>::New(
       env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "codec-patch-stream", 0, 1);
   gate_->pool = context_->media().pool;

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#include "ops/frame_view.h"
+#include "core/picture.h"
 #include "ops/hd.h"
 
 namespace cps {

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "backend/cpu_kernels.h"
+
 namespace cps {
 namespace {
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <string>
 
+#include "backend/kernels.h"
 #include "media/frame_source.h"
-#include "ops/kernels.h"
 #include "pipeline/context.h"
 
 namespace cps {

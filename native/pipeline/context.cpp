@@ -33,14 +33,14 @@ void Context::setThreads(int threads) {
   media_.pool->setThreads(count);
 }
 
-std::shared_ptr<Context> Context::shared(const std::function<void(Context&)>& configure) {
+std::shared_ptr<Context> Context::shared(const std::function<std::optional<GpuBackend>()>& gpu) {
   // Leaked on purpose: a thread may still come by while the process exits.
   static auto* slot = new SharedSlot;
   std::lock_guard lock(slot->mutex);
   auto context = slot->context.lock();
   if (!context) {
     context = std::make_shared<Context>(machineThreads());
-    configure(*context);
+    context->setGpu(gpu());
     slot->context = context;
   }
   return context;

@@ -3,11 +3,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include "backend/gpu_backend.h"
+#include "backend/kernels.h"
 #include "media/cpu_source.h"
-#include "media/gpu_backend.h"
-#include "ops/kernels.h"
 
 namespace cps {
 
@@ -23,21 +24,21 @@ class Context {
   // Thread budget, frame indexes and decoder pools only make sense per process: eight workers with
   // eight budgets would oversubscribe the machine eightfold. Every addon instance holds a
   // reference; the last one to go joins the threads, so that the library can be unloaded safely.
-  // `configure` runs once, for the instance that creates the context.
-  static std::shared_ptr<Context> shared(const std::function<void(Context&)>& configure);
+  // `gpu` is asked once, by whoever comes first.
+  static std::shared_ptr<Context> shared(const std::function<std::optional<GpuBackend>()>& gpu);
 
   // For calls that begin from now on; 0: as many as the machine gives this process (affinity,
   // control groups). Everything that the process shares changes with it.
   void setThreads(int threads);
 
   const MediaServices& media() const { return media_; }
-  const GpuBackend* gpu() const { return gpu_ ? gpu_.get() : nullptr; }
-  void setGpu(GpuBackend backend) { gpu_ = std::make_unique<GpuBackend>(std::move(backend)); }
+  const GpuBackend* gpu() const { return gpu_ ? &*gpu_ : nullptr; }
+  void setGpu(std::optional<GpuBackend> backend) { gpu_ = std::move(backend); }
 
  private:
   std::mutex threadsMutex_;
   MediaServices media_;
-  std::unique_ptr<GpuBackend> gpu_;
+  std::optional<GpuBackend> gpu_;
 };
 
 }  // namespace cps

@@ -4,10 +4,10 @@
 #include <memory>
 #include <span>
 
+#include "backend/kernels.h"
 #include "core/options.h"
 #include "core/profile.h"
 #include "ops/geometry.h"
-#include "ops/kernels.h"
 
 namespace cps {
 

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "backend/kernels.h"
 #include "core/buffer.h"
 #include "core/options.h"
 #include "core/profile.h"
 #include "media/frame_source.h"
-#include "ops/kernels.h"
 
 namespace cps {
 

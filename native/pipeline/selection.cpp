@@ -5,7 +5,7 @@
 #include <functional>
 #include <limits>
 
-#include "ops/percentile_math.h"
+#include "ops/energy/percentile_math.h"
 
 namespace cps {
 namespace {

@@ -9,8 +9,8 @@
 #include <ostream>
 #include <string>
 
+#include "backend/kernels.h"
 #include "cuda/gpu_backend.h"
-#include "ops/kernels.h"
 #ifndef CPS_TEST_REAL_GPU
 #include "fake_driver/fake_driver.h"
 #endif
@@ -19,7 +19,7 @@ namespace cuda_test {
 
 inline cps::GpuBackend backend() {
 #ifdef CPS_TEST_REAL_GPU
-  return cps::makeGpuBackend();
+  return *cps::makeGpuBackend();
 #else
   return cps::makeGpuBackend({CPS_FAKE_DRIVER, CPS_FAKE_DRIVER});
 #endif

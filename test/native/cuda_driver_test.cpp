@@ -21,7 +21,7 @@ TEST(CudaDriver, MissingDriverIsNamed) {
 
 TEST(CudaDriver, ThisMachineAnswersWithoutCrashing) {
   // The default libraries: a text where there is no GPU, empty where there is one.
-  const GpuBackend gpu = makeGpuBackend();
+  const GpuBackend gpu = *makeGpuBackend();
   const std::string why = gpu.whyNotProcess(0);
   if (!why.empty()) {
     EXPECT_GT(why.size(), 20u) << why;

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <random>
 
+#include "backend/cpu_kernels.h"
 #include "cuda_device.h"
 #include "naive/test_frame.h"
 

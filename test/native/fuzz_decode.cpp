@@ -6,8 +6,8 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/picture.h"
 #include "media/cpu_source.h"
-#include "ops/frame_view.h"
 
 namespace {
 

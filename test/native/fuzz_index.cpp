@@ -12,10 +12,10 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/picture.h"
 #include "default_options.h"
 #include "media/cpu_source.h"
 #include "media/index_file.h"
-#include "ops/frame_view.h"
 
 extern "C" {
 #include <libavutil/crc.h>

@@ -16,9 +16,9 @@ extern "C" {
 #include <string>
 #include <vector>
 
+#include "backend/cpu_kernels.h"
 #include "core/error.h"
 #include "media/frame_view_ffmpeg.h"
-#include "ops/cpu_kernels.h"
 #include "scaler_reference.h"
 
 namespace cps {

@@ -313,7 +313,7 @@ TEST(OrientationOf, AllEightMatrices) {
       for (int sy = 0; sy < kH; ++sy) {
         for (int sx = 0; sx < kW; ++sx) {
           const auto [x, y] = map(sx, sy);
-          // ops/frame_view.h
+          // core/picture.h
           const int a = o.swapXY ? x : y, b = o.swapXY ? y : x;
           EXPECT_EQ(o.flipY ? kH - 1 - a : a, sy) << degrees << flip;
           EXPECT_EQ(o.flipX ? kW - 1 - b : b, sx) << degrees << flip;

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
+#include "backend/cpu_kernels.h"
 #include "naive/energy_block.h"
 #include "naive/energy_reference.h"
 #include "naive/picture.h"
 #include "naive/test_frame.h"
-#include "ops/cpu_kernels.h"
 
 namespace ops_test {
 

@@ -9,10 +9,10 @@
 
 #include "core/error.h"
 #include "naive/energy_block.h"
-#include "ops/block_match_math.h"
-#include "ops/block_scores_math.h"
+#include "ops/energy/block_match_math.h"
+#include "ops/energy/block_scores_math.h"
+#include "ops/energy/percentile_math.h"
 #include "ops/geometry.h"
-#include "ops/percentile_math.h"
 
 namespace {
 

@@ -4,8 +4,9 @@
 #include <cstring>
 #include <random>
 
+#include "backend/cpu_kernels.h"
 #include "core/cancel.h"
-#include "ops/gather_math.h"
+#include "ops/pixels/gather_math.h"
 #include "ops_common.h"
 
 #if defined(__x86_64__)

@@ -11,6 +11,7 @@ extern "C" {
 #include <cstdlib>
 #include <memory>
 
+#include "backend/cpu_kernels.h"
 #include "ops_common.h"
 
 namespace {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/reference_math.h"
+#include "ops/energy/reference_math.h"
 #include "ops/simd/table.h"
 
 // Energy 'reference' at the target size, a row at a time. Plain loops: compiled with each variant's

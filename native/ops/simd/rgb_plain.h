@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/color_math.h"
+#include "ops/pixels/color_math.h"
 #include "ops/simd/table.h"
 
 // Any stored row to interleaved RGB, in steps that a compiler can vectorise: samples to integers,

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "ops/block_match_math.h"
-#include "ops/cells_math.h"
-#include "ops/gather_math.h"
-#include "ops/reference_math.h"
+#include "ops/energy/block_match_math.h"
+#include "ops/energy/cells_math.h"
+#include "ops/energy/reference_math.h"
+#include "ops/pixels/gather_math.h"
 #include "ops/simd/rgb_plain.h"
 #include "ops/simd/table.h"
 

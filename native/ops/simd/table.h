@@ -3,9 +3,9 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "ops/color_math.h"
 #include "ops/geometry_math.h"
 #include "ops/hd.h"
+#include "ops/pixels/color_math.h"
 
 namespace cps {
 

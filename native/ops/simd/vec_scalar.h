@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/gather_math.h"
+#include "ops/pixels/gather_math.h"
 
 namespace cps {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/frame_view.h"
+#include "core/picture.h"
 
 namespace hostile {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "ops/frame_view.h"
+#include "core/picture.h"
 
 // Naive reference, written straight from the contract: plain loops, full-size maps, no code of
 // native/ops. Slow on purpose. Everything else is compared with it.

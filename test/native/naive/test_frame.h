@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/frame_view.h"
+#include "core/picture.h"
 
 namespace naive {
 

@@ -7,8 +7,8 @@
 #include <numeric>
 #include <random>
 
+#include "backend/cpu_kernels.h"
 #include "default_options.h"
-#include "ops/kernels.h"
 #include "pipeline/sampling.h"
 
 namespace cps {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/frame_view.h"
+#include "core/picture.h"
 #include "ops/geometry_math.h"
 #include "ops/hd.h"
 

@@ -1,13 +1,13 @@
-#include "ops/cpu_kernels.h"
+#include "backend/cpu_kernels.h"
 
 #include <algorithm>
 #include <cstring>
 #include <optional>
 
-#include "ops/block_energy_cpu.h"
-#include "ops/pixels_cpu.h"
-#include "ops/reference_energy_cpu.h"
-#include "ops/resize_plan.h"
+#include "ops/energy/block_energy_cpu.h"
+#include "ops/energy/reference_energy_cpu.h"
+#include "ops/pixels/pixels_cpu.h"
+#include "ops/pixels/resize_plan.h"
 #include "ops/scratch.h"
 
 namespace cps {

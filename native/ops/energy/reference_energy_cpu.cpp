@@ -1,9 +1,9 @@
-#include "ops/reference_energy_cpu.h"
+#include "ops/energy/reference_energy_cpu.h"
 
 #include <algorithm>
 
-#include "ops/percentile_math.h"
-#include "ops/reference_math.h"
+#include "ops/energy/percentile_math.h"
+#include "ops/energy/reference_math.h"
 
 namespace cps {
 namespace {

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "ops/color_math.h"
 #include "ops/hd.h"
+#include "ops/pixels/color_math.h"
 
 namespace cps {
 

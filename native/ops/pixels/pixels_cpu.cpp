@@ -1,9 +1,9 @@
-#include "ops/pixels_cpu.h"
+#include "ops/pixels/pixels_cpu.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "ops/gather_math.h"
+#include "ops/pixels/gather_math.h"
 
 namespace cps {
 

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "ops/color_math.h"
 #include "ops/geometry.h"
 #include "ops/geometry_math.h"
 #include "ops/hd.h"
+#include "ops/pixels/color_math.h"
 
 namespace cps {
 

@@ -6,13 +6,11 @@
 #include <span>
 
 #include "core/buffer.h"
-#include "core/cancel.h"
-#include "core/dtype.h"
-#include "core/options.h"
-#include "core/task_pool.h"
-#include "ops/frame_view.h"
+#include "core/device.h"
+#include "core/picture.h"
 #include "ops/geometry.h"
-#include "ops/kept_rows.h"
+#include "ops/pixels/gather.h"
+#include "ops/pixels/kept_rows.h"
 
 namespace cps {
 
@@ -24,45 +22,60 @@ namespace cps {
 // The arithmetic of every operation lives in ops/X_math.h and is shared by all devices, so the same
 // input gives the same bits (patches within 1 of 255 before the cast, indices always equal).
 
-// Where patches go: index list in, tensor out.
-struct GatherSpec {
-  PatchGrid grid;
-  DType dtype = DType::BF16;
-  Layout layout = Layout::Nchw;
-  Normalize normalize;
-  // Per frame, which rows of it its view still holds; null or nothing at all: every row. Only what
-  // keepForGather of the same kernels gave.
-  std::span<const KeptRows* const> rows = {};
-};
+// --- by concern: what works for one of them is given no more than that -------------------------
 
-class Kernels {
+// Memory of the device, and what has been enqueued on it.
+class DeviceMemory {
  public:
-  virtual ~Kernels() = default;
+  virtual ~DeviceMemory() = default;
   virtual Device device() const = 0;
   virtual std::shared_ptr<MemoryResource> memory() const = 0;
+  virtual void fillZero(void* device, size_t bytes) = 0;
+  // Copies device memory to host memory and waits for it.
+  virtual void download(void* host, const void* device, size_t bytes) = 0;
+  // Waits for everything enqueued.
+  virtual void synchronize() = 0;
+};
 
-  // --- energy 'block' -------------------------------------------------------------------------
-  // Rounded mean of the luma samples of each cell, 8-bit units. out: [rows * cols].
+// What an energy keeps of a picture.
+class CellKernels {
+ public:
+  virtual ~CellKernels() = default;
+  // 'block': rounded mean of the luma samples of each cell, 8-bit units. out: [rows * cols].
   virtual void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) = 0;
+  // 'reference': luma of the resized picture. luma: [rows * cols].
+  virtual void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) = 0;
+};
+
+// What moved between two pictures, and what moving does not explain.
+class MatchKernels {
+ public:
+  virtual ~MatchKernels() = default;
   // Best displacement of each 4x4 block: motion2 [blocks] = dy^2 + dx^2 (0..32); residual [cells].
   virtual void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid,
                           uint8_t* motion2, uint8_t* residual) = 0;
-  // Percentiles by exact histograms, energy tables, area-weighted patch scores.
-  // scores: [grid.rows * grid.cols] of this frame.
-  virtual void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
-                           const PatchGrid& grid, double energyPct, float* scores) = 0;
-
-  // --- energy 'reference' ---------------------------------------------------------------------
-  virtual void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) = 0;
   // motion, residual: [cells] each.
   virtual void referenceMatch(const float* cur, const float* prev, const ReferenceGrid& grid,
                               float* motion, float* residual) = 0;
+};
+
+// One score per patch of a frame; scores: [grid.rows * grid.cols].
+class ScoreKernels {
+ public:
+  virtual ~ScoreKernels() = default;
+  // Percentiles by exact histograms, energy tables, area-weighted patch scores.
+  virtual void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
+                           const PatchGrid& grid, double energyPct, float* scores) = 0;
   // Normalises both maps by their percentile, mixes, resizes and sums per patch.
   virtual void referenceScores(const float* motion, const float* residual,
                                const ReferenceGrid& cells, const PatchGrid& grid, double energyPct,
                                float* scores) = 0;
+};
 
-  // --- pixels ---------------------------------------------------------------------------------
+// Pixels of chosen patches.
+class GatherKernels {
+ public:
+  virtual ~GatherKernels() = default;
   // What gatherPatches may read of a picture, as a copy that lets the picture itself go (Note [Kept
   // rows]); nothing where the picture has to stay.
   virtual std::optional<KeptPicture> keepForGather(const FrameView& /*frame*/,
@@ -73,25 +86,22 @@ class Kernels {
   // array of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
   virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                              const GatherSpec& spec, void* out) = 0;
+};
+
+// Whole pictures.
+class FrameKernels {
+ public:
+  virtual ~FrameKernels() = default;
   // One frame as interleaved 8-bit RGB in display orientation, out [outHeight, outWidth, 3];
   // bilinear as in gatherPatches (rounded half away) when the size differs from the display size.
   virtual void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) = 0;
-
-  // --- memory ----------------------------------------------------------------------------------
-  virtual void fillZero(void* device, size_t bytes) = 0;
-  // --- moving results -------------------------------------------------------------------------
-  // Copies device memory to host memory and waits for it.
-  virtual void download(void* host, const void* device, size_t bytes) = 0;
-  // Waits for everything enqueued.
-  virtual void synchronize() = 0;
 };
 
-// CPU implementation: SIMD variants chosen once at run time, large operations split over the pool.
-struct CpuKernelsConfig {
-  TaskPool* pool = nullptr;  // null: everything on the calling thread
-  int maxThreads = 1;
-  CancelPtr cancel;
-};
-std::unique_ptr<Kernels> makeCpuKernels(const CpuKernelsConfig& config);
+class Kernels : public DeviceMemory,
+                public CellKernels,
+                public MatchKernels,
+                public ScoreKernels,
+                public GatherKernels,
+                public FrameKernels {};
 
 }  // namespace cps

@@ -2,18 +2,18 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
+#include "backend/kernels.h"
 #include "core/buffer.h"
 #include "core/cancel.h"
 #include "media/cpu_source.h"
 
 namespace cps {
 
-class Kernels;
-
-// What the GPU backend offers the pipeline; filled by cuda/ and handed over by the composition root
-// (native/napi/gpu_hook.cpp), so that nothing outside cuda/ sees a CUDA header.
+// What the GPU backend offers the pipeline, filled by cuda/; nothing outside cuda/ sees a CUDA
+// header.
 struct GpuBackend {
   // Empty when device `id` can process; else what is missing (driver, device), for people.
   std::function<std::string(int id)> whyNotProcess;
@@ -29,5 +29,9 @@ struct GpuBackend {
   // A device buffer in host memory, through pinned staging.
   std::function<Buffer(const Buffer&)> downloadPinned;
 };
+
+// The GPU backend of this build: defined by cuda/gpu_backend.cpp, or by no_gpu.cpp in a build
+// without CUDA. Never throws and touches no device.
+std::optional<GpuBackend> makeGpuBackend();
 
 }  // namespace cps

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/block_match_math.h"
+#include "ops/energy/block_match_math.h"
 #include "ops/geometry.h"
 #include "ops/hd.h"
 

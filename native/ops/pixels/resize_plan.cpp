@@ -1,4 +1,4 @@
-#include "ops/resize_plan.h"
+#include "ops/pixels/resize_plan.h"
 
 #include <algorithm>
 #include <cstdlib>

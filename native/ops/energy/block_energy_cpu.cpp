@@ -1,13 +1,13 @@
-#include "ops/block_energy_cpu.h"
+#include "ops/energy/block_energy_cpu.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "ops/block_match_math.h"
-#include "ops/block_scores_math.h"
-#include "ops/cells_math.h"
-#include "ops/percentile_math.h"
-#include "ops/pixels_cpu.h"
+#include "ops/energy/block_match_math.h"
+#include "ops/energy/block_scores_math.h"
+#include "ops/energy/cells_math.h"
+#include "ops/energy/percentile_math.h"
+#include "ops/pixels/pixels_cpu.h"
 
 namespace cps {
 namespace {

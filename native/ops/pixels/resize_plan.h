@@ -4,7 +4,7 @@
 #include <optional>
 #include <vector>
 
-#include "ops/kept_rows.h"
+#include "ops/pixels/kept_rows.h"
 #include "ops/simd/table.h"
 
 namespace cps {

@@ -5,7 +5,7 @@
 
 namespace cps {
 
-// How samples become RGB. One implementation (ops/color_math.h) serves every device.
+// How samples become RGB. One implementation (ops/pixels/color_math.h) serves every device.
 enum class ColorMatrix : uint8_t { Bt601, Bt709, Bt2020, Smpte240m, Fcc, Rgb };
 
 struct ColorSpec {

@@ -3,7 +3,7 @@
 #include <cstdint>
 
 #include "core/cancel.h"
-#include "ops/frame_view.h"
+#include "core/picture.h"
 #include "ops/geometry.h"
 #include "ops/scratch.h"
 #include "ops/simd/table.h"

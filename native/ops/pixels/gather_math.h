@@ -1,8 +1,8 @@
 #pragma once
 
-#include "ops/color_math.h"
 #include "ops/geometry_math.h"
 #include "ops/hd.h"
+#include "ops/pixels/color_math.h"
 
 namespace cps {
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/buffer.h"
-#include "ops/frame_view.h"
+#include "core/picture.h"
 
 namespace cps {
 

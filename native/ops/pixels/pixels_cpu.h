@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "ops/kernels.h"
+#include "ops/pixels/gather.h"
 #include "ops/scratch.h"
 #include "ops/simd/table.h"
 

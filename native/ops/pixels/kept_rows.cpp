@@ -1,11 +1,11 @@
-#include "ops/kept_rows.h"
+#include "ops/pixels/kept_rows.h"
 
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
-#include "ops/color_math.h"
 #include "ops/geometry_math.h"
+#include "ops/pixels/color_math.h"
 
 namespace cps {
 namespace {

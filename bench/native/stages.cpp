@@ -85,7 +85,8 @@ class Stages {
     Profile profile;
     double gatherMs = 0;
     const Usage usage = measure([&] {
-      const auto energy = makeEnergyStage(patch_, grid_, distinct_.ofPosition, *kernels_, profile);
+      const auto energy =
+          makeEnergyStage({patch_, grid_, distinct_.ids, distinct_.ofPosition, *kernels_, profile});
       std::vector<std::optional<KeptPicture>> kept(frames_.size());
       pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
         energy->addFrame(static_cast<int32_t>(i), frames_[i].view, frames_[i].view);
@@ -99,7 +100,9 @@ class Stages {
         rows.push_back(kept[i] ? kept[i]->rows.get() : nullptr);
       }
       const std::vector<uint8_t> isI = withFirstFrameRule(keys_);
-      const auto indices = selectPatches({energy->scores(), isI, grid_}, patch_, *kernels_);
+      const std::span<const float> scores(energy->scores(),
+                                          keys_.size() * static_cast<size_t>(grid_.perFrame()));
+      const auto indices = selectPatches({scores, isI, grid_}, patch_, cancel_);
       const size_t values =
           size_t{3} * static_cast<size_t>(patch_.patchSize) * static_cast<size_t>(patch_.patchSize);
       const Buffer out =

@@ -11,22 +11,34 @@
 
 namespace cps {
 
+// What an energy is made for.
+struct EnergyRequest {
+  const PatchOptions& options;
+  const PatchGrid& grid;
+  std::span<const int64_t> ids;                 // distinct sampled display indices, ascending
+  std::span<const int32_t> distinctOfPosition;  // [T], ascending: index into ids
+  Kernels& kernels;
+  Profile& profile;
+};
+
 // Note [Energy is a stage]
-// An energy turns sampled pictures into one score per patch. It is told of pictures as they are
-// decoded, in any order and from several threads, so that its work hides behind decoding; after the
-// last one only that picture's share is left. New energies are new subclasses.
+// An energy turns sampled pictures into one score per patch. It says which pictures it has to see
+// and is told of them as they are decoded, in any order and from several threads, so that its work
+// hides behind decoding; after the last one only that picture's share is left. A new energy is a
+// file in energies/ and a line in energy_stage.cpp.
 class EnergyStage {
  public:
   virtual ~EnergyStage() = default;
-  // `distinct` indexes DistinctFrames::ids. Each exactly once. Thread-safe. `luma`: what to read
-  // where luma is wanted; the same picture, or its luma plane where `frame` is RGB made of it.
-  virtual void addFrame(int32_t distinct, const FrameView& frame, const FrameView& luma) = 0;
-  // [T, rows, cols] in the kernels' memory. Valid after every frame was added.
+  // Display indices of the pictures that it has to see, ascending and distinct: the sampled ones,
+  // and whatever it compares them with.
+  virtual std::span<const int64_t> inputs() const = 0;
+  // `input` indexes inputs(). Each exactly once. Thread-safe. `luma`: what to read where luma is
+  // wanted; the same picture, or its luma plane where `frame` is RGB made of it.
+  virtual void addFrame(int32_t input, const FrameView& frame, const FrameView& luma) = 0;
+  // [T, rows, cols] in the kernels' memory. Valid after every input was added.
   virtual const float* scores() const = 0;
 };
 
-std::unique_ptr<EnergyStage> makeEnergyStage(const PatchOptions& options, const PatchGrid& grid,
-                                             std::span<const int32_t> distinctOfPosition,
-                                             Kernels& kernels, Profile& profile);
+std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request);
 
 }  // namespace cps

@@ -267,7 +267,8 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                     static_cast<double>(allPatches) * kBytesPerScore,
                 limits, input);
 
-  auto energy = makeEnergyStage(patch, result.grid, sampling.distinct.ofPosition, kernels, profile);
+  auto energy = makeEnergyStage(
+      {patch, result.grid, sampling.distinct.ids, sampling.distinct.ofPosition, kernels, profile});
   PatchCollector collector(sampling.distinct, kernels, context, *energy, result.grid);
   decodeSampled(backends, input, call, context, sampling, collector);
   cancel->check(Stage::Process);

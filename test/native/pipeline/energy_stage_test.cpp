@@ -26,8 +26,11 @@ double energySeconds(int32_t frames, int32_t repeats) {
   const PatchGrid grid = makePatchGrid(16, 16, 28 * 28, 28 * 28, 14);
   std::vector<int32_t> positions;
   for (int32_t d = 0; d < frames; ++d) positions.insert(positions.end(), repeats, d);
+  std::vector<int64_t> ids(static_cast<size_t>(frames));
+  std::iota(ids.begin(), ids.end(), 0);
+  const PatchOptions options = defaultPatch();
   Profile profile;
-  const auto energy = makeEnergyStage(defaultPatch(), grid, positions, *kernels, profile);
+  const auto energy = makeEnergyStage({options, grid, ids, positions, *kernels, profile});
   std::vector<uint8_t> luma(256);
   FrameView view;
   view.width = view.height = 16;
@@ -69,6 +72,7 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
     return v;
   };
   const std::vector<int32_t> positions = {0, 1, 1, 2, 3, 4};
+  const std::vector<int64_t> ids = {0, 1, 2, 3, 4};
   for (const Energy energy : {Energy::Block, Energy::Reference}) {
     PatchOptions options = defaultPatch();
     options.energy = energy;
@@ -76,7 +80,7 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
     auto kernels = cpuKernels();
     Profile profile;
     auto scoresOf = [&](const std::vector<int>& order) {
-      auto stage = makeEnergyStage(options, grid, positions, *kernels, profile);
+      auto stage = makeEnergyStage({options, grid, ids, positions, *kernels, profile});
       for (const int d : order) stage->addFrame(d, view(d), view(d));
       const float* s = stage->scores();
       return std::vector<float>(s, s + positions.size() * static_cast<size_t>(grid.perFrame()));

@@ -10,6 +10,7 @@
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/resample_cuda.h"
 
 namespace cps {
 namespace {
@@ -113,6 +114,23 @@ class CudaKernels final : public Kernels {
     enqueue(ToRgb{frame, makeColorCoeffs(frame), outHeight, outWidth, out});
   }
 
+  void resample(const FrameView& frame, const std::shared_ptr<const ResamplePlan>& plan,
+                uint8_t* out, int64_t outStride) override {
+    const Call call(*this);
+    if (resamplePlan_ != plan) {
+      resamplePlan_ = plan;
+      resampleX_ = upload(plan->x);
+      resampleY_ = upload(plan->y);
+    }
+    const int32_t first = plan->y.sourceBegin, rows = plan->y.sourceEnd - first;
+    const int32_t rowBytes = plan->x.count * 3;
+    const Buffer narrow =
+        Buffer::allocate(memory_, static_cast<size_t>(rows) * static_cast<size_t>(rowBytes));
+    enqueue(ResampleAcross{frame, makeColorCoeffs(frame), plan->orientation.swapXY, resampleX_.view,
+                           first, rows, narrow.as<uint8_t>()});
+    enqueue(ResampleDown{narrow.as<uint8_t>(), first, rowBytes, resampleY_.view, out, outStride});
+  }
+
   void fillZero(void* data, size_t bytes) override {
     const Call call(*this);
     zero(data, bytes);
@@ -172,12 +190,33 @@ class CudaKernels final : public Kernels {
     return buffer;
   }
 
+  struct UploadedTaps {
+    Buffer first, used, weights;
+    DeviceTaps view{};
+  };
+  UploadedTaps upload(const ResampleTaps& taps) {
+    const auto bytes = [](const auto& v) { return v.size() * sizeof(v[0]); };
+    UploadedTaps up{upload(taps.first.data(), bytes(taps.first)),
+                    upload(taps.used.data(), bytes(taps.used)),
+                    upload(taps.weights.data(), bytes(taps.weights)),
+                    {}};
+    up.view = {taps.count,
+               taps.bits,
+               taps.stride,
+               up.first.as<int32_t>(),
+               up.used.as<int32_t>(),
+               up.weights.as<int16_t>()};
+    return up;
+  }
+
   std::shared_ptr<GpuDevice> gpu_;
   CancelPtr cancel_;
   std::mutex mutex_;
   std::shared_ptr<Stream> stream_;
   std::shared_ptr<MemoryResource> memory_;
   Buffer counts_;
+  std::shared_ptr<const ResamplePlan> resamplePlan_;  // whose taps are on the device
+  UploadedTaps resampleX_, resampleY_;
   std::vector<Buffer>
       staged_;  // tables that copies may still read; until the stream was waited for
 };

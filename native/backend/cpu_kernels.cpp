@@ -7,6 +7,7 @@
 #include "ops/energy/block_energy_cpu.h"
 #include "ops/energy/reference_energy_cpu.h"
 #include "ops/pixels/pixels_cpu.h"
+#include "ops/pixels/resample_cpu.h"
 #include "ops/pixels/resize_plan.h"
 #include "ops/scratch.h"
 
@@ -100,6 +101,13 @@ class CpuKernels final : public Kernels {
     parallelRows(outHeight, 32, [&](int32_t begin, int32_t end) {
       resizedRgbRowsCpu(ops_, scratch_, plan, begin, end, outWidth, out);
     });
+  }
+
+  void resample(const FrameView& frame, const std::shared_ptr<const ResamplePlan>& plan,
+                uint8_t* out, int64_t outStride) override {
+    resampleCpu(
+        ops_, scratch_, frame, *plan, out, outStride,
+        [this](int32_t n, int32_t chunk, const auto& body) { parallelRows(n, chunk, body); });
   }
 
   void fillZero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }

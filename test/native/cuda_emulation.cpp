@@ -10,6 +10,7 @@
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/resample_cuda.h"
 #include "cuda/runtime_version.h"
 #include "fake_driver/fake_driver.h"
 
@@ -62,6 +63,8 @@ void launch(const ReferenceEnergy& program, CudaStream stream) { emulate(program
 void launch(const ReferenceScores& program, CudaStream stream) { emulate(program, stream); }
 void launch(const GatherPatches& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ToRgb& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ResampleAcross& program, CudaStream stream) { emulate(program, stream); }
+void launch(const ResampleDown& program, CudaStream stream) { emulate(program, stream); }
 
 KernelBuild kernelBuild() { return {13000, {75, 80, 86, 89, 90, 100, 120}}; }
 void resetCurrentDevice() { fake::resetContext(); }

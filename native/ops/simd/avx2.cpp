@@ -3,6 +3,7 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
+#include "ops/simd/resample_avx2.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/rgb_avx2.h"
 #include "ops/simd/vec_avx2.h"
@@ -134,6 +135,8 @@ void matchRow(const MatchRow& row) {
   }
 }
 
+void resampleDown(const ResampleColumn& column) { resampleDownAvx2(column, 0); }
+
 }  // namespace
 
 const OpsTable kAvx2Ops = {"avx2",
@@ -146,6 +149,8 @@ const OpsTable kAvx2Ops = {"avx2",
                            castValuesWide<Avx2>,
                            referenceMatchRowWide<Avx2>,
                            lerpColumnsPlain,
-                           energyRowPlain};
+                           energyRowPlain,
+                           resampleAcrossAvx2,
+                           resampleDown};
 
 }  // namespace cps

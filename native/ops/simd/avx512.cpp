@@ -3,6 +3,7 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
+#include "ops/simd/resample_avx2.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/rgb_avx2.h"
 #include "ops/simd/vec_avx512.h"
@@ -111,6 +112,38 @@ void matchRow(const MatchRow& row) {
   }
 }
 
+// 64 samples at a time, two rows a step.
+void resampleDown(const ResampleColumn& r) {
+  const __m512i half = _mm512_set1_epi32(1 << (r.bits - 1));
+  const __m128i bits = _mm_cvtsi32_si128(r.bits);
+  int32_t i = 0;
+  for (; i + 64 <= r.count; i += 64) {
+    __m512i sum[4];
+    for (__m512i& s : sum) s = _mm512_setzero_si512();
+    const uint8_t* in = r.in + i;
+    for (int32_t j = 0; j < r.used; j += 2, in += 2 * r.inStride) {
+      // The second row of the last pair may not be there; its weight is 0.
+      const bool two = j + 1 < r.used;
+      const uint8_t* next = two ? in + r.inStride : in;
+      const __m512i w = _mm512_set1_epi32(weightPair(r.weights[j], two ? r.weights[j + 1] : 0));
+      const __m512i a = _mm512_loadu_si512(in), b = _mm512_loadu_si512(next);
+      const __m512i zero = _mm512_setzero_si512();
+      // Within each quarter: bytes 0..7 and 8..15, then each as four and four pairs.
+      const __m512i low = _mm512_unpacklo_epi8(a, b), high = _mm512_unpackhi_epi8(a, b);
+      sum[0] = _mm512_add_epi32(sum[0], _mm512_madd_epi16(_mm512_unpacklo_epi8(low, zero), w));
+      sum[1] = _mm512_add_epi32(sum[1], _mm512_madd_epi16(_mm512_unpackhi_epi8(low, zero), w));
+      sum[2] = _mm512_add_epi32(sum[2], _mm512_madd_epi16(_mm512_unpacklo_epi8(high, zero), w));
+      sum[3] = _mm512_add_epi32(sum[3], _mm512_madd_epi16(_mm512_unpackhi_epi8(high, zero), w));
+    }
+    for (__m512i& s : sum) s = _mm512_sra_epi32(_mm512_add_epi32(s, half), bits);
+    // Packing works within quarters too, which puts everything back.
+    const __m512i words = _mm512_packs_epi32(sum[0], sum[1]);
+    const __m512i more = _mm512_packs_epi32(sum[2], sum[3]);
+    _mm512_storeu_si512(r.out + i, _mm512_packus_epi16(words, more));
+  }
+  resampleDownAvx2(r, i);
+}
+
 }  // namespace
 
 const OpsTable kAvx512Ops = {"avx512",
@@ -123,6 +156,8 @@ const OpsTable kAvx512Ops = {"avx512",
                              castValuesWide<Avx512>,
                              referenceMatchRowWide<Avx512>,
                              lerpColumnsPlain,
-                             energyRowPlain};
+                             energyRowPlain,
+                             resampleAcrossAvx2,
+                             resampleDown};
 
 }  // namespace cps

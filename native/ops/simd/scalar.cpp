@@ -1,5 +1,6 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
+#include "ops/simd/resample_plain.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/vec_scalar.h"
 
@@ -62,6 +63,9 @@ void castValues(const float* in, int64_t count, float scale, float mean, float s
   castValuesPlain(in, 0, count, scale, mean, std, dtype, out);
 }
 
+void resampleAcross(const ResampleRow& row) { resampleAcrossPlain(row, 0); }
+void resampleDown(const ResampleColumn& column) { resampleDownPlain(column, 0); }
+
 }  // namespace
 
 const OpsTable kScalarOps = {"scalar",
@@ -74,6 +78,8 @@ const OpsTable kScalarOps = {"scalar",
                              castValues,
                              referenceMatchRowWide<Scalar>,
                              lerpColumnsPlain,
-                             energyRowPlain};
+                             energyRowPlain,
+                             resampleAcross,
+                             resampleDown};
 
 }  // namespace cps

@@ -91,6 +91,27 @@ struct EnergyRow {
   float* out;  // [count]
 };
 
+// Note [Antialiased resize] in pixels/resample_math.h. One row of RGB along its width...
+struct ResampleRow {
+  const uint8_t* in;  // interleaved RGB; kResampleOverread readable bytes behind the last tap
+  int32_t count;
+  int32_t bits, stride;
+  const int32_t* first;    // [count]
+  const int32_t* used;     // [count]
+  const int16_t* weights;  // [count, stride]
+  uint8_t* out;            // [count, 3]; one byte more may be written
+};
+// ... and one sample of the height, for a row of bytes.
+struct ResampleColumn {
+  const uint8_t* in;  // of the first tap
+  int64_t inStride;
+  const int16_t* weights;  // [used]
+  int32_t used, bits;
+  int32_t count;  // bytes
+  uint8_t* out;
+};
+constexpr int32_t kResampleOverread = 16;
+
 // Values written behind the last one asked for, by the loops that say so.
 constexpr int32_t kOverrun = 16;
 
@@ -122,6 +143,8 @@ struct OpsTable {
   void (*lerpColumns)(const float* row, const int32_t* i0, const int32_t* i1, const float* w0,
                       const float* w1, int32_t count, float* out);
   void (*energyRow)(const EnergyRow& row);
+  void (*resampleAcross)(const ResampleRow& row);
+  void (*resampleDown)(const ResampleColumn& column);
 };
 
 // The variants this machine can run, best first; the last one is scalar.

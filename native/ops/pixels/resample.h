@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "core/picture.h"
+
+namespace cps {
+
+// Kernels of the antialiased resize (Note [Antialiased resize] in resample_math.h): the triangle,
+// Keys' cubic with a = -0.5, Lanczos with three lobes, the mean of what a pixel covers.
+enum class ResampleKernel { Bilinear, Bicubic, Lanczos, Area };
+
+// One axis of a resize, in the displayed picture's coordinates.
+struct ResampleAxis {
+  int32_t length = 0;       // of the whole picture
+  int32_t sourceBegin = 0;  // the part of it that is resized; it alone is looked at
+  int32_t sourceCount = 0;
+  int32_t size = 0;   // what that part is resized to
+  int32_t begin = 0;  // the part of the result that is wanted
+  int32_t count = 0;
+  bool reversed = false;  // wanted back to front (a mirrored picture)
+
+  // All of `length`, resized to `size`.
+  static ResampleAxis whole(int32_t length, int32_t size) {
+    return {length, 0, length, size, 0, size, false};
+  }
+};
+
+// What each wanted sample is made of. Positions are those of the axis as it is stored.
+struct ResampleTaps {
+  bool copies = false;  // one tap of weight 1 each: nothing but copying
+  int32_t count = 0;
+  int32_t bits = 0;
+  int32_t stride = 0;            // weights per sample, a multiple of kResampleGroup
+  std::vector<int32_t> first;    // [count] position of the first tap
+  std::vector<int32_t> used;     // [count] taps that there are; the weights behind them are 0
+  std::vector<int16_t> weights;  // [count, stride]
+  int32_t sourceBegin = 0;       // positions that are read: [sourceBegin, sourceEnd)
+  int32_t sourceEnd = 0;
+};
+constexpr int32_t kResampleGroup = 4;
+
+// `mirrored`: the axis is stored back to front. 0 < sizes, parts within their whole.
+ResampleTaps makeResampleTaps(const ResampleAxis& axis, ResampleKernel kernel, bool mirrored);
+
+// A resize of pictures of one size and orientation to [y.count, x.count].
+struct ResamplePlan {
+  Orientation orientation;
+  // Along the displayed width and height; positions in stored rows and columns, or the other way
+  // round where the orientation swaps them.
+  ResampleTaps x, y;
+};
+ResamplePlan makeResamplePlan(const FrameView& frame, const ResampleAxis& x, const ResampleAxis& y,
+                              ResampleKernel kernel);
+
+}  // namespace cps

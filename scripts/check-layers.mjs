@@ -95,7 +95,7 @@ function definitions(files, read) {
 /** What adapters may name of src, always as `import type`. */
 const publicModules = ['index'];
 /** The only modules that talk to the addon. */
-const addonModules = ['src/binding.ts', 'src/load-binding.ts'];
+const addonModules = ['src/native/binding.ts', 'src/native/load-binding.ts'];
 
 export function checkTypeScript(file, text) {
   const bad = [];
@@ -130,6 +130,32 @@ export function checkTypeScript(file, text) {
   return bad;
 }
 
+/** Circles of imports, those of types included: each as "a -> b -> a". */
+export function circles(texts) {
+  const edges = new Map();
+  for (const [file, text] of texts) {
+    const found = text.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g);
+    const targets = [...found].map(([, name]) =>
+      path.posix.join(path.posix.dirname(file), name).replace(/\.js$/, '.ts'),
+    );
+    edges.set(
+      file,
+      [...new Set(targets)].filter((target) => texts.has(target)),
+    );
+  }
+  const bad = [];
+  const done = new Set();
+  const walk = (file, way) => {
+    const at = way.indexOf(file);
+    if (at >= 0) bad.push([...way.slice(at), file].join(' -> '));
+    if (at >= 0 || done.has(file)) return;
+    for (const target of edges.get(file)) walk(target, [...way, file]);
+    done.add(file);
+  };
+  for (const file of edges.keys()) walk(file, []);
+  return bad;
+}
+
 function checkTree() {
   const areas = ['native', 'cuda', 'src', 'adapters', 'packages'];
   const list = execFileSync('git', ['ls-files', '-co', '--exclude-standard', '--', ...areas], {
@@ -148,6 +174,9 @@ function checkTree() {
       ? checkTypeScript(file, read(file))
       : checkNative(file, read(file), exists, owners),
   );
+  const modules = files.filter((file) => file.endsWith('.ts'));
+  const texts = new Map(modules.map((file) => [file, read(file)]));
+  bad.push(...circles(texts).map((way) => `circle of imports: ${way}`));
   bad.forEach((line) => console.error(line));
   console.log(`layers: ${files.length} files, ${bad.length} violations`);
   return bad.length === 0 && files.length > 0;
@@ -197,7 +226,7 @@ function selfTest() {
       ),
     ],
     [1, checkTypeScript('adapters/tfjs/a.ts', "import { patchStream } from '../../src/index.js';")],
-    [1, checkTypeScript('adapters/tfjs/a.ts', "import type { X } from '../../src/tensor.js';")],
+    [1, checkTypeScript('adapters/tfjs/a.ts', "import type { X } from '../../src/api/tensor.js';")],
     [1, checkTypeScript('src/stream.ts', "import { loadBinding } from './load-binding.js';")],
     [
       1,
@@ -206,10 +235,16 @@ function selfTest() {
         "const a = require('../build/Release/codec_patch_stream.node');",
       ),
     ],
-    [0, checkTypeScript('src/binding.ts', "import { loadBinding } from './load-binding.js';")],
+    [
+      0,
+      checkTypeScript('src/native/binding.ts', "import { loadBinding } from './load-binding.js';"),
+    ],
     [
       1,
-      checkTypeScript('packages/cli/src/a.ts', "import { native } from '../../../src/binding.js';"),
+      checkTypeScript(
+        'packages/cli/src/a.ts',
+        "import { native } from '../../../src/native/binding.js';",
+      ),
     ],
     [
       0,
@@ -219,6 +254,17 @@ function selfTest() {
       ),
     ],
   ];
+  const circle = (a, b) =>
+    circles(
+      new Map([
+        ['src/a.ts', a],
+        ['src/b.ts', b],
+      ]),
+    );
+  cases.push(
+    [1, circle("import type { B } from './b.js';", "export { A } from './a.js';")],
+    [0, circle("import { B } from './b.js';", "import { C } from 'c';")],
+  );
   const wrong = cases.filter(([count, found]) => found.length !== count);
   wrong.forEach(([count, found], i) =>
     console.error(`self-test ${i}: expected ${count}, found`, found),

@@ -1,5 +1,5 @@
 import { AbortError, decodeOnly, patchStream } from '../src/index.js';
-import { native } from '../src/binding.js';
+import { native } from '../src/native/binding.js';
 import { fixturePath } from './helpers/fixtures.js';
 import { expectNoNativeMemory } from './helpers/native-memory.js';
 

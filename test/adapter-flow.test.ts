@@ -15,8 +15,8 @@ import { feedStream } from '../adapters/ort/index.js';
 import type { Session } from '../adapters/ort/ort.js';
 import { frameDataset, patchDataset } from '../adapters/tfjs/index.js';
 import { nativeStats } from '../src/index.js';
-import { optionNames } from '../src/options.js';
-import type { OptionName } from '../src/options.js';
+import { optionNames } from '../src/options/schema.js';
+import type { OptionName } from '../src/options/schema.js';
 
 interface Result {
   readonly close: () => void;

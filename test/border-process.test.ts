@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { whyNotLoaded } from '../src/load-failure.js';
+import { whyNotLoaded } from '../src/native/load-failure.js';
 import { fixturePath, repoRoot } from './helpers/fixtures.js';
 
 const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cps-border-')));

@@ -7,8 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { inspect } from 'node:util';
 import * as vm from 'node:vm';
 import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
-import { native } from '../src/binding.js';
-import { parseDecodeOnly } from '../src/records.js';
+import { native } from '../src/native/binding.js';
+import { parseDecodeOnly } from '../src/options/records.js';
 import { fixturePath } from './helpers/fixtures.js';
 
 const folder = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cps-border-')));

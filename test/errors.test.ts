@@ -1,11 +1,11 @@
-import { native } from '../src/binding.js';
+import { native } from '../src/native/binding.js';
 import {
   ABORT_CODE,
   AbortError,
   CodecPatchStreamError,
   ERROR_CODES,
   fromNativeError,
-} from '../src/errors.js';
+} from '../src/support/errors.js';
 import { decodeOnly, NOTE_CODES, patchStream } from '../src/index.js';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';

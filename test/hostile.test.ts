@@ -4,9 +4,9 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import fc from 'fast-check';
 import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
-import { native } from '../src/binding.js';
-import { OPTIONS } from '../src/options.js';
-import { parseDecodeOnly, parsePatchStream } from '../src/records.js';
+import { native } from '../src/native/binding.js';
+import { OPTIONS } from '../src/options/schema.js';
+import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 import { fixturePath } from './helpers/fixtures.js';
 
 // The corpus of broken videos runs natively (test/native/hostile); here is what only the public

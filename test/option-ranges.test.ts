@@ -1,21 +1,16 @@
-import { native } from '../src/binding.js';
-import { optionNames, OPTIONS } from '../src/options.js';
-import type { OptionName } from '../src/options.js';
-import type { OptionSpec } from '../src/option-kinds.js';
-import { parseDecodeOnly, parsePatchStream } from '../src/records.js';
+import { native } from '../src/native/binding.js';
+import { optionNames, OPTIONS } from '../src/options/schema.js';
+import type { OptionName } from '../src/options/schema.js';
+import type { OptionSpec } from '../src/options/kinds.js';
+import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 
-// The ranges of src/options.ts and of native/core/options.cpp are the same. The addon gets records
+// The schema and the addon, whose ranges are generated from it, refuse the same. The addon gets records
 // that the schema never made, for a video that does not exist: a value within its range leads to
 // that, a value beyond it is refused before.
 const common = { videoPath: '/none.mp4', backend: 'cpu' } as const;
 const { decode, patch } = parsePatchStream(common);
 const { frame } = parseDecodeOnly(common);
 
-/** Names of record fields that differ from the option's. */
-const FIELDS: Partial<Record<OptionName, string>> = {
-  width: 'outputWidth',
-  height: 'outputHeight',
-};
 /** Options that other fields are made of. */
 const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth'];
 
@@ -47,17 +42,16 @@ test('every number has a range and a field, or none on purpose', () => {
   );
   expect([...ranged].sort()).toEqual([...numbers].sort());
   const fields: readonly string[] = Object.values(native().recordFields).flat();
-  const without = ranged.filter((name) => !fields.includes(FIELDS[name] ?? name));
+  const without = ranged.filter((name) => !fields.includes(name));
   expect(without.sort()).toEqual(NO_FIELD);
 });
 
 describe.each(ranged.filter((name) => !NO_FIELD.includes(name)))('%s', (name) => {
   const spec = OPTIONS[name] as OptionSpec<unknown>;
   const [min, max] = spec.range ?? [NaN, NaN];
-  const field = FIELDS[name] ?? name;
   const isInteger = spec.expected.startsWith('integer');
-  // In the record 0 stands for the video's own size.
-  const least = field === name ? min : 0;
+  // What stands for an option that was not given is no error in the record.
+  const least = Math.min(min, spec.field?.absent ?? min);
   const inside = [
     Number.isFinite(least) ? least : -Number.MAX_VALUE,
     Number.isFinite(max) ? max : Number.MAX_VALUE,
@@ -68,16 +62,16 @@ describe.each(ranged.filter((name) => !NO_FIELD.includes(name)))('%s', (name) =>
   test('both take the ends', async () => {
     for (const value of inside) {
       if (value >= min) expect(spec.parse(name, value)).toBe(value);
-      expect(await refusal(field, value)).toMatch(/^ERR_CPS_NOT_FOUND: /);
+      expect(await refusal(name, value)).toMatch(/^ERR_CPS_NOT_FOUND: /);
     }
   });
 
   test('both refuse what is beyond them', async () => {
     for (const value of outside) {
       expect(() => spec.parse(name, value)).toThrow(`for ${name} but received`);
-      const refused = await refusal(field, value);
+      const refused = await refusal(name, value);
       expect(refused).toMatch(/^ERR_CPS_INVALID_ARGUMENT: /);
-      expect(refused).toContain(`field ${field} `);
+      expect(refused).toContain(`field ${name} `);
     }
   });
 });

@@ -3,12 +3,12 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeOnly, patchStream } from '../src/index.js';
-import { native } from '../src/binding.js';
-import { CodecPatchStreamError } from '../src/errors.js';
-import { NORMALIZE_PRESETS } from '../src/option-kinds.js';
-import { OPTIONS, optionNames } from '../src/options.js';
-import type { OptionName } from '../src/options.js';
-import { parseDecodeOnly, parsePatchStream } from '../src/records.js';
+import { native } from '../src/native/binding.js';
+import { CodecPatchStreamError } from '../src/support/errors.js';
+import { NORMALIZE_PRESETS } from '../src/options/kinds.js';
+import { OPTIONS, optionNames } from '../src/options/schema.js';
+import type { OptionName } from '../src/options/schema.js';
+import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 import { repoRoot } from './helpers/fixtures.js';
 
 const VIDEO = '/videos/some.mp4';
@@ -213,8 +213,8 @@ describe('combinations', () => {
     expect(refusal(() => frameCall({ width: 64 })).message).toContain('for height but received');
     expect(refusal(() => frameCall({ height: 64 })).message).toContain('for width but received');
     expect(frameCall({ width: 64, height: 48 }).frame).toEqual({
-      outputWidth: 64,
-      outputHeight: 48,
+      width: 64,
+      height: 48,
     });
   });
 
@@ -283,7 +283,7 @@ describe('records', () => {
       layout: 'nchw',
       normalize: { scale: 1, mean: [0, 0, 0], std: [1, 1, 1] },
     });
-    expect(frameCall({}).frame).toEqual({ outputWidth: 0, outputHeight: 0 });
+    expect(frameCall({}).frame).toEqual({ width: 0, height: 0 });
   });
 
   test('are frozen, normalize included', () => {
@@ -396,8 +396,8 @@ describe('videoPath', () => {
 });
 
 describe('generated files', () => {
-  test('docs/options.md and src/config.ts are up to date', () => {
-    const script = join(repoRoot, 'scripts/gen-options-doc.cjs');
+  test('docs/options.md and src/options/config.ts are up to date', () => {
+    const script = join(repoRoot, 'scripts/gen-options.cjs');
     const run = spawnSync(process.execPath, [script, '--check'], { encoding: 'utf8' });
     expect(run.stderr).toBe('');
     expect(run.status).toBe(0);

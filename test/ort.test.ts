@@ -20,7 +20,7 @@ import { patchDataset } from '../adapters/tfjs/index.js';
 import type { ClipXs } from '../adapters/tfjs/index.js';
 import { patchStream } from '../src/index.js';
 import type { PatchStream, PatchStreamConfig } from '../src/index.js';
-import { jsMemory, Tensor } from '../src/tensor.js';
+import { jsMemory, Tensor } from '../src/api/tensor.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-ort-'));
 const missing = path.join(folder, 'missing.mp4');

@@ -1,5 +1,5 @@
-import { jsMemory, Tensor } from '../src/tensor.js';
-import type { DType } from '../src/tensor.js';
+import { jsMemory, Tensor } from '../src/api/tensor.js';
+import type { DType } from '../src/api/tensor.js';
 import { FakeBuffer } from './helpers/fake-native.js';
 
 const CLOSED: unknown = expect.objectContaining({ code: 'ERR_CPS_CLOSED' });

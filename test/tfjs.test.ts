@@ -8,7 +8,7 @@ import type { Clip } from '../examples/lib/clips.js';
 import { frameDataset, patchDataset, toTensor } from '../adapters/tfjs/index.js';
 import type { PatchDatasetOptions } from '../adapters/tfjs/index.js';
 import { decodeOnly, patchStream } from '../src/index.js';
-import { Tensor, jsMemory } from '../src/tensor.js';
+import { Tensor, jsMemory } from '../src/api/tensor.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-tfjs-'));
 const missing = path.join(folder, 'missing.mp4');

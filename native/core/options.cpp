@@ -1,7 +1,8 @@
 #include "core/options.h"
 
 #include <cmath>
-#include <limits>
+#include <optional>
+#include <type_traits>
 
 #include "core/dtype.h"
 #include "core/error.h"
@@ -9,24 +10,34 @@
 namespace cps {
 namespace {
 
-constexpr double kInt32Max = std::numeric_limits<int32_t>::max();
-constexpr double kIntegerMax = 9007199254740991.0;  // Number.MAX_SAFE_INTEGER
-
 [[noreturn]] void outOfRange(const char* name, double value) {
   throw Error(ErrorCode::InvalidArgument, Stage::Options,
               std::string("Options record: field ") + name + " is out of range (" +
                   std::to_string(value) + ")");
 }
 
-template <typename T>
-void within(const char* name, T value, double least, double most) {
-  const auto wide = static_cast<double>(value);
-  if (!(wide >= least && wide <= most)) outOfRange(name, wide);
-}
-
-void finite(const char* name, double value) {
-  if (!std::isfinite(value)) outOfRange(name, value);
-}
+// Every number is finite and within its limits, every normalisation gives finite values.
+struct RangeCheck {
+  template <typename Number>
+  void operator()(const char* name, const Number& value, Limits limits) const {
+    if constexpr (std::is_same_v<Number, std::optional<double>>) {
+      if (value) (*this)(name, *value, limits);
+    } else {
+      const auto wide = static_cast<double>(value);
+      const bool inside = wide >= limits.least && wide <= limits.most;
+      if (!std::isfinite(wide) || !inside) outOfRange(name, wide);
+    }
+  }
+  void operator()(const char* name, const Normalize& value) const {
+    if (const char* field = value.notFinite()) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                  std::string("Options record: field ") + name + "." + field +
+                      " makes values that are not finite in float32");
+    }
+  }
+  template <typename Other>
+  void operator()(const char* /*name*/, const Other& /*value*/) const {}
+};
 
 }  // namespace
 
@@ -66,43 +77,9 @@ const char* Normalize::notFinite() const {
   return nullptr;
 }
 
-void checkRanges(const DecodeOptions& o) {
-  within("sequenceLength", o.sequenceLength, 1, 1'000'000);
-  within("decodeDeviceId", o.decodeDeviceId, 0, 1023);
-  within("processDeviceId", o.processDeviceId, 0, 1023);
-  if (o.uniformAutoRatio) {
-    finite("uniformAutoRatio", *o.uniformAutoRatio);
-    if (!(*o.uniformAutoRatio > 0)) outOfRange("uniformAutoRatio", *o.uniformAutoRatio);
-  }
-  within("nvdecSessionPoolSize", o.nvdecSessionPoolSize, 0, 64);
-  within("decodeThreads", o.decodeThreads, 0, 1024);
-  within("readerCacheSize", o.readerCacheSize, -kInt32Max, kInt32Max);
-  within("maxFramePixels", o.maxFramePixels, 1, kInt32Max);
-  within("maxFrames", o.maxFrames, 1, kInt32Max);
-  within("maxMemoryBytes", o.maxMemoryBytes, 1 << 20, kIntegerMax);
-  within("timeoutMs", o.timeoutMs, 0, kInt32Max);
-}
-
-void checkRanges(const PatchOptions& o) {
-  within("minPixels", o.minPixels, 1, kInt32Max);
-  within("maxPixels", o.maxPixels, 1, kInt32Max);
-  within("patchSize", o.patchSize, 1, 1024);
-  within("kKeep", o.kKeep, 1, kInt32Max);
-  within("staticUniformFrames", o.staticUniformFrames, 0, 1'000'000);
-  finite("staticAbsThresh", o.staticAbsThresh);
-  finite("staticRelThresh", o.staticRelThresh);
-  finite("energyPct", o.energyPct);
-  if (const char* field = o.normalize.notFinite()) {
-    throw Error(ErrorCode::InvalidArgument, Stage::Options,
-                std::string("Options record: field normalize.") + field +
-                    " makes values that are not finite in float32");
-  }
-}
-
-void checkRanges(const FrameOptions& o) {
-  within("outputWidth", o.outputWidth, 0, 16384);
-  within("outputHeight", o.outputHeight, 0, 16384);
-}
+void checkRanges(const DecodeOptions& options) { visitFields(RangeCheck(), options); }
+void checkRanges(const PatchOptions& options) { visitFields(RangeCheck(), options); }
+void checkRanges(const FrameOptions& options) { visitFields(RangeCheck(), options); }
 
 std::string VideoInput::describe() const {
   if (bytes) return "<memory, " + std::to_string(bytes->size()) + " bytes>";

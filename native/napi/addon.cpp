@@ -17,7 +17,7 @@ namespace {
 
 constexpr int kMostThreads = 1024;  // as decodeThreads
 
-// NativeCancel of src/binding.ts.
+// NativeCancel of src/native/binding.ts.
 class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
  public:
   static Napi::FunctionReference define(Napi::Env env) {

@@ -73,7 +73,7 @@ class Environment {
   int callsInFlight_ = 0;  // JS thread only
 };
 
-// A JS Error with code and stage; src/errors.ts makes the public class of it.
+// A JS Error with code and stage; src/support/errors.ts makes the public class of it.
 Napi::Error toJsError(Napi::Env env, const std::exception_ptr& error);
 
 // Runs a synchronous body and throws what it throws as a JS Error with code and stage.

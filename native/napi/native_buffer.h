@@ -7,7 +7,7 @@
 
 namespace cps::napi {
 
-// NativeBuffer of src/binding.ts. Memory is freed by release() unless an ArrayBuffer over it was
+// NativeBuffer of src/native/binding.ts. Memory is freed by release() unless an ArrayBuffer over it was
 // handed out; then the engine's garbage collector frees it, so that JS never sees freed memory.
 class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
  public:

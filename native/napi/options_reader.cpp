@@ -1,7 +1,7 @@
 #include "napi/options_reader.h"
 
 #include <cmath>
-#include <initializer_list>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -14,32 +14,7 @@ namespace {
               std::string("Incomplete options record: field ") + name + " must be " + expected);
 }
 
-template <typename E>
-using Names = std::initializer_list<std::pair<const char*, E>>;
-
-constexpr Names<Backend> kBackends = {
-    {"auto", Backend::Auto}, {"gpu", Backend::Gpu}, {"cpu", Backend::Cpu}};
-constexpr Names<DecodeMode> kDecodeModes = {{"throughput", DecodeMode::Throughput},
-                                            {"latency", DecodeMode::Latency}};
-constexpr Names<UniformStrategy> kStrategies = {{"auto", UniformStrategy::Auto},
-                                                {"seek", UniformStrategy::Seek},
-                                                {"stream", UniformStrategy::Stream}};
-constexpr Names<ThreadType> kThreadTypes = {
-    {"auto", ThreadType::Auto}, {"frame", ThreadType::Frame}, {"slice", ThreadType::Slice}};
-constexpr Names<ColorMatrixOption> kMatrices = {{"auto", ColorMatrixOption::Auto},
-                                                {"bt601", ColorMatrixOption::Bt601},
-                                                {"bt709", ColorMatrixOption::Bt709},
-                                                {"bt2020", ColorMatrixOption::Bt2020}};
-constexpr Names<Energy> kEnergies = {{"block", Energy::Block}, {"reference", Energy::Reference}};
-constexpr Names<SelectionUnit> kUnits = {{"patch", SelectionUnit::Patch},
-                                         {"block2x2", SelectionUnit::Block2x2}};
-constexpr Names<Layout> kLayouts = {{"nchw", Layout::Nchw}, {"nhwc", Layout::Nhwc}};
-constexpr Names<DType> kDTypes = {{"bfloat16", DType::BF16},
-                                  {"float16", DType::F16},
-                                  {"float32", DType::F32},
-                                  {"uint8", DType::U8}};
-
-// Visits every field of a record; the same visit functions read values and list names.
+// Reads the fields of a record, whose limits are checked elsewhere (checkRanges).
 class Reader {
  public:
   explicit Reader(Napi::Object record) : record_(std::move(record)) {}
@@ -71,16 +46,21 @@ class Reader {
     if (!field(name).IsNull()) out = number(name);
   }
   template <typename E>
-  void operator()(const char* name, E& out, const Names<E>& names) const {
+    requires std::is_enum_v<E>
+  void operator()(const char* name, E& out) const {
     std::string text;
     (*this)(name, text);
-    for (const auto& [known, value] : names) {
+    for (const auto& [known, value] : Spelled<E>::all) {
       if (text == known) {
         out = value;
         return;
       }
     }
     badField(name, "one of its documented values");
+  }
+  template <typename Number>
+  void operator()(const char* name, Number& out, Limits /*limits*/) const {
+    (*this)(name, out);
   }
   void operator()(const char* name, Normalize& out) const {
     const Napi::Value v = field(name);
@@ -118,65 +98,18 @@ class Reader {
 class NameCollector {
  public:
   template <typename... Rest>
-  void operator()(const char* name, Rest&&...) {
+  void operator()(const char* name, Rest&&... /*field*/) {
     names.emplace_back(name);
   }
   std::vector<std::string> names;
 };
-
-template <typename Visitor>
-void visit(Visitor& v, DecodeOptions& o) {
-  v("sequenceLength", o.sequenceLength);
-  v("decodeBackend", o.decodeBackend, kBackends);
-  v("processBackend", o.processBackend, kBackends);
-  v("decodeDeviceId", o.decodeDeviceId);
-  v("processDeviceId", o.processDeviceId);
-  v("decodeMode", o.decodeMode, kDecodeModes);
-  v("uniformStrategy", o.uniformStrategy, kStrategies);
-  v("uniformAutoRatio", o.uniformAutoRatio);
-  v("nvdecSessionPoolSize", o.nvdecSessionPoolSize);
-  v("nvdecReuseOpenDecoder", o.nvdecReuseOpenDecoder);
-  v("decodeThreads", o.decodeThreads);
-  v("decodeThreadType", o.decodeThreadType, kThreadTypes);
-  v("readerCacheSize", o.readerCacheSize);
-  v("readerCacheDir", o.readerCacheDir);
-  v("colorMatrix", o.colorMatrix, kMatrices);
-  v("maxFramePixels", o.maxFramePixels);
-  v("maxFrames", o.maxFrames);
-  v("maxMemoryBytes", o.maxMemoryBytes);
-  v("timeoutMs", o.timeoutMs);
-}
-
-template <typename Visitor>
-void visit(Visitor& v, PatchOptions& o) {
-  v("energy", o.energy, kEnergies);
-  v("minPixels", o.minPixels);
-  v("maxPixels", o.maxPixels);
-  v("patchSize", o.patchSize);
-  v("kKeep", o.kKeep);
-  v("selectionUnit", o.selectionUnit, kUnits);
-  v("staticFallback", o.staticFallback);
-  v("staticAbsThresh", o.staticAbsThresh);
-  v("staticRelThresh", o.staticRelThresh);
-  v("staticUniformFrames", o.staticUniformFrames);
-  v("energyPct", o.energyPct);
-  v("outputDtype", o.outputDtype, kDTypes);
-  v("layout", o.layout, kLayouts);
-  v("normalize", o.normalize);
-}
-
-template <typename Visitor>
-void visit(Visitor& v, FrameOptions& o) {
-  v("outputWidth", o.outputWidth);
-  v("outputHeight", o.outputHeight);
-}
 
 template <typename Record>
 Record read(const Napi::Value& value) {
   if (!value.IsObject()) badField("record", "an object");
   Record record{};
   const Reader reader(value.As<Napi::Object>());
-  visit(reader, record);
+  visitFields(reader, record);
   return record;
 }
 
@@ -184,7 +117,7 @@ template <typename Record>
 std::vector<std::string> fieldNames() {
   NameCollector collector;
   Record record{};
-  visit(collector, record);
+  visitFields(collector, record);
   return std::move(collector.names);
 }
 

@@ -8,7 +8,7 @@
 
 namespace cps::napi {
 
-// Records as src/options.ts makes them: complete, checked. A missing or mistyped field is a bug of
+// Records as src/options/schema.ts makes them: complete, checked. A missing or mistyped field is a bug of
 // the TypeScript side and throws Error(InvalidArgument) naming it.
 DecodeOptions readDecodeOptions(const Napi::Value& record);
 PatchOptions readPatchOptions(const Napi::Value& record);

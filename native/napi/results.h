@@ -6,7 +6,7 @@
 
 namespace cps::napi {
 
-// Results as src/binding.ts describes them (NativePatchResult, NativeFramesResult).
+// Results as src/native/binding.ts describes them (NativePatchResult, NativeFramesResult).
 Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile);
 Napi::Value toJs(Napi::Env env, FramesResult& result, const Profile& profile);
 

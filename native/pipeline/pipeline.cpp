@@ -313,8 +313,8 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
   Sampling sampling = sample(*backends.source, decode);
 
   FramesResult result;
-  result.width = frame.outputWidth > 0 ? frame.outputWidth : info.width;
-  result.height = frame.outputHeight > 0 ? frame.outputHeight : info.height;
+  result.width = frame.width > 0 ? frame.width : info.width;
+  result.height = frame.height > 0 ? frame.height : info.height;
   const double bytes =
       3.0 * result.width * result.height * static_cast<double>(sampling.ids.size());
   reserveResult(bytes, limits, input);

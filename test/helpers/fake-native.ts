@@ -1,5 +1,5 @@
 /** Memory that records its release, for unit tests of tensors and cursors without the addon. */
-import type { NativeBuffer, NativePatchResult } from '../../src/binding.js';
+import type { NativeBuffer, NativePatchResult } from '../../src/native/binding.js';
 
 export class FakeBuffer implements NativeBuffer {
   released = 0;

@@ -1,40 +1,57 @@
+// Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.
 #pragma once
 
 #include "core/options.h"
 
-// The options that native tests start from: the defaults of src/options.ts on the CPU.
+// What a call on the CPU gets that gives no option. Native tests start from it.
 namespace default_options {
 
 inline cps::DecodeOptions defaultOptions() {
   cps::DecodeOptions o = {};
   o.sequenceLength = 16;
-  o.decodeBackend = o.processBackend = cps::Backend::Cpu;
+  o.decodeBackend = cps::Backend::Cpu;
+  o.processBackend = cps::Backend::Cpu;
+  o.decodeDeviceId = 0;
+  o.processDeviceId = 0;
   o.decodeMode = cps::DecodeMode::Throughput;
   o.uniformStrategy = cps::UniformStrategy::Auto;
   o.nvdecSessionPoolSize = 2;
+  o.nvdecReuseOpenDecoder = true;
+  o.decodeThreads = 0;
   o.decodeThreadType = cps::ThreadType::Auto;
   o.readerCacheSize = 8;
+  o.readerCacheDir = "";
   o.colorMatrix = cps::ColorMatrixOption::Auto;
-  o.maxFramePixels = int64_t{1} << 28;
-  o.maxFrames = int64_t{1} << 24;
-  o.maxMemoryBytes = int64_t{1} << 33;
+  o.maxFramePixels = 268435456;
+  o.maxFrames = 10000000;
+  o.maxMemoryBytes = 4294967296;
+  o.timeoutMs = 0;
   return o;
 }
 
 inline cps::PatchOptions defaultPatch() {
   cps::PatchOptions o = {};
   o.energy = cps::Energy::Block;
-  o.minPixels = o.maxPixels = 224 * 224;
+  o.minPixels = 50176;
+  o.maxPixels = 50176;
   o.patchSize = 14;
   o.kKeep = 2048;
   o.selectionUnit = cps::SelectionUnit::Patch;
-  o.staticAbsThresh = 2.0;
+  o.staticFallback = false;
+  o.staticAbsThresh = 2;
   o.staticRelThresh = 0.15;
   o.staticUniformFrames = 4;
   o.energyPct = 95;
   o.outputDtype = cps::DType::BF16;
   o.layout = cps::Layout::Nchw;
   o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
+  return o;
+}
+
+inline cps::FrameOptions defaultFrame() {
+  cps::FrameOptions o = {};
+  o.width = 0;
+  o.height = 0;
   return o;
 }
 

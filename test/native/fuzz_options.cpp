@@ -287,7 +287,7 @@ Value* goodRecord() {
   auto& f = r->fields;
   for (const char* name : {"decodeBackend", "processBackend"}) f[name] = word("cpu");
   for (const char* name : {"decodeDeviceId", "processDeviceId", "decodeThreads", "readerCacheSize",
-                           "timeoutMs", "outputWidth", "outputHeight"}) {
+                           "timeoutMs", "width", "height"}) {
     f[name] = number(0);
   }
   for (const char* name : {"decodeThreadType", "uniformStrategy", "colorMatrix"}) {
@@ -402,7 +402,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   if (!haveDecode) return 0;
 
-  // src/options.ts has checked ranges before; here only the machine is protected.
+  // src/options/schema.ts has checked ranges before; here only the machine is protected.
   decode.maxMemoryBytes = std::min<int64_t>(decode.maxMemoryBytes, 64 << 20);
   decode.readerCacheDir.clear();
   cps::Profile profile;

@@ -246,7 +246,7 @@ TEST(Limits, TablesCountTowardsTheMemory) {
   EXPECT_NE(r.error.find("maxMemoryBytes"), std::string::npos) << r.error;
 }
 
-// src/options.ts never lets these through; the core refuses them all the same.
+// src/options/schema.ts never lets these through; the core refuses them all the same.
 TEST(Limits, RecordsOutOfRangeAreRefused) {
   Context context(1);
   VideoInput input;

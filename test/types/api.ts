@@ -13,7 +13,7 @@ import type {
   PatchStreamConfig,
   ResultNote,
 } from '../../src/index.js';
-import type { OptionName } from '../../src/options.js';
+import type { OptionName } from '../../src/options/schema.js';
 
 type Equal<A, B> =
   (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;

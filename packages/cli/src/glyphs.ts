@@ -1,5 +1,5 @@
 /** A font of 3 × 5 pixels for the labels of the pictures: figures and the few letters they need. */
-import type { Picture, Rgb } from './pictures.js';
+import type { Picture, Rgb } from './picture.js';
 
 const GLYPHS: Readonly<Record<string, string>> = {
   '0': '111 101 101 101 111',

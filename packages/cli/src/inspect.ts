@@ -7,8 +7,10 @@ import { Presets, SingleBar } from 'cli-progress';
 import { PNG } from 'pngjs';
 import { decodeOnly, patchStream } from 'codec-patch-stream';
 import type { DecodeConfig, PatchStream, PatchStreamConfig } from 'codec-patch-stream';
-import { contactSheet, dimUnselected, enlarge, heatPicture, patchPicture } from './pictures.js';
-import type { Picture, Selection } from './pictures.js';
+import { enlarge } from './picture.js';
+import type { Picture } from './picture.js';
+import { contactSheet, dimUnselected, heatPicture, patchPicture } from './pictures.js';
+import type { Selection } from './pictures.js';
 import { factTable, frameReports, selectionTable, timingFacts } from './report.js';
 
 /** The command line, as commander names it. */

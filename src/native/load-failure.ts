@@ -1,7 +1,7 @@
 /** Why an addon that exists does not load, and what helps: building it anew is only one of many. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { messageOf } from './errors.js';
+import { messageOf } from '../support/errors.js';
 
 /** What the install script does; package managers increasingly leave it out until it is allowed. */
 export function howToBuild(root: string | undefined, name: string): string {

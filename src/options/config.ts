@@ -1,4 +1,4 @@
-// Generated from src/options.ts by scripts/gen-options-doc.cjs; do not edit.
+// Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.
 
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {

@@ -1,9 +1,9 @@
 /** One native call from start to end: abort, errors, report. */
-import { onAbort } from './abort.js';
-import { native } from './binding.js';
-import type { NativeBinding, NativeCancel, NativeSampleInfo } from './binding.js';
-import { AbortError, fromNativeError } from './errors.js';
-import type { Api } from './option-kinds.js';
+import { onAbort } from '../support/abort.js';
+import { native } from '../native/binding.js';
+import type { NativeBinding, NativeCancel, NativeSampleInfo } from '../native/binding.js';
+import { AbortError, fromNativeError } from '../support/errors.js';
+import type { Api } from '../options/kinds.js';
 import { reportCall, wantedOnStderr } from './profile.js';
 
 export interface Call<R> {

@@ -1,63 +1,15 @@
 /**
- * From what a caller passes to the frozen, complete records that the addon takes. Field names are
- * those of the structs of native/core/options.h; a test compares the two lists.
+ * From what a caller passes to the frozen, complete records that the addon takes: the options of the
+ * schema that say so, after what one option makes of another.
  */
 import type { DecodeOnlyConfig, PatchStreamConfig } from './config.js';
-import { invalid, nearestName, show } from './is.js';
-import { CodecPatchStreamError } from './errors.js';
-import { permitted } from './paths.js';
-import { OPTIONS, optionNames } from './options.js';
-import type { OptionName } from './options.js';
-import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './option-kinds.js';
-
-type Backend = 'auto' | 'gpu' | 'cpu';
-
-/** struct DecodeOptions. */
-export interface DecodeRecord {
-  readonly sequenceLength: number;
-  readonly decodeBackend: Backend;
-  readonly processBackend: Backend;
-  readonly decodeDeviceId: number;
-  readonly processDeviceId: number;
-  readonly decodeMode: 'throughput' | 'latency';
-  readonly uniformStrategy: 'auto' | 'seek' | 'stream';
-  readonly uniformAutoRatio: number | null;
-  readonly nvdecSessionPoolSize: number;
-  readonly nvdecReuseOpenDecoder: boolean;
-  readonly decodeThreads: number;
-  readonly decodeThreadType: 'auto' | 'frame' | 'slice';
-  readonly readerCacheSize: number;
-  readonly readerCacheDir: string;
-  readonly colorMatrix: 'auto' | 'bt601' | 'bt709' | 'bt2020';
-  readonly maxFramePixels: number;
-  readonly maxFrames: number;
-  readonly maxMemoryBytes: number;
-  readonly timeoutMs: number;
-}
-
-/** struct PatchOptions. */
-export interface PatchRecord {
-  readonly energy: 'block' | 'reference';
-  readonly minPixels: number;
-  readonly maxPixels: number;
-  readonly patchSize: number;
-  readonly kKeep: number;
-  readonly selectionUnit: 'patch' | 'block2x2';
-  readonly staticFallback: boolean;
-  readonly staticAbsThresh: number;
-  readonly staticRelThresh: number;
-  readonly staticUniformFrames: number;
-  readonly energyPct: number;
-  readonly outputDtype: 'bfloat16' | 'float16' | 'float32' | 'uint8';
-  readonly layout: 'nchw' | 'nhwc';
-  readonly normalize: NormalizeRecord;
-}
-
-/** struct FrameOptions; 0: the video's own size. */
-export interface FrameRecord {
-  readonly outputWidth: number;
-  readonly outputHeight: number;
-}
+import { invalid, nearestName, show } from '../support/is.js';
+import { CodecPatchStreamError } from '../support/errors.js';
+import { permitted } from '../support/paths.js';
+import type { DecodeRecord, FrameRecord, PatchRecord } from './record-types.js';
+import { OPTIONS, optionNames } from './schema.js';
+import type { OptionName } from './schema.js';
+import type { Api, NormalizeRecord, OptionSpec, RecordName, WithDefault } from './kinds.js';
 
 interface ParsedCall {
   readonly input: string | Uint8Array;
@@ -111,28 +63,35 @@ function unknownOption(api: Api, key: string, names: readonly string[]): CodecPa
   );
 }
 
+interface Records {
+  readonly decode: DecodeRecord;
+  readonly patch: PatchRecord;
+  readonly frame: FrameRecord;
+}
+
+/** The fields of one record, out of values that have been resolved. */
+function recordOf<R extends RecordName>(
+  record: R,
+  values: { readonly [K in OptionName]: unknown },
+): Records[R] {
+  const fields: Record<string, unknown> = {};
+  for (const name of Object.keys(OPTIONS) as OptionName[]) {
+    const { record: owner, field } = OPTIONS[name] as OptionSpec<unknown>;
+    if (owner === record) fields[name] = values[name] ?? field?.absent;
+  }
+  return Object.freeze(fields) as unknown as Records[R];
+}
+
 function decodeRecord(v: Values): DecodeRecord {
   const decodeMode = v.decodeMode === 'auto' ? 'throughput' : v.decodeMode;
-  return Object.freeze({
-    sequenceLength: v.sequenceLength,
+  return recordOf('decode', {
+    ...v,
     decodeBackend: v.decodeBackend ?? v.backend,
     processBackend: v.processBackend ?? v.backend,
     decodeDeviceId: v.decodeDeviceId ?? v.deviceId,
     processDeviceId: v.processDeviceId ?? v.deviceId,
     decodeMode,
-    uniformStrategy: v.uniformStrategy,
-    uniformAutoRatio: v.uniformAutoRatio ?? null,
-    nvdecSessionPoolSize: v.nvdecSessionPoolSize,
     nvdecReuseOpenDecoder: v.nvdecReuseOpenDecoder ?? decodeMode === 'throughput',
-    decodeThreads: v.decodeThreads,
-    decodeThreadType: v.decodeThreadType,
-    readerCacheSize: v.readerCacheSize,
-    readerCacheDir: v.readerCacheDir,
-    colorMatrix: v.colorMatrix,
-    maxFramePixels: v.maxFramePixels,
-    maxFrames: v.maxFrames,
-    maxMemoryBytes: v.maxMemoryBytes,
-    timeoutMs: v.timeoutMs,
   });
 }
 
@@ -151,21 +110,11 @@ function patchRecord(v: Values): PatchRecord {
   if (v.outputDtype === 'uint8' && !isIdentity(v.normalize)) {
     throw invalid('normalize', "'none' (outputDtype is 'uint8')", v.normalize);
   }
-  return Object.freeze({
-    energy: v.energy,
+  return recordOf('patch', {
+    ...v,
     minPixels: Math.min(v.minPixels ?? area, maxPixels),
     maxPixels,
-    patchSize: v.patchSize,
-    kKeep: v.kKeep,
-    selectionUnit: v.selectionUnit,
-    staticFallback: v.staticFallback,
-    staticAbsThresh: v.staticAbsThresh,
-    staticRelThresh: v.staticRelThresh,
-    staticUniformFrames: v.staticUniformFrames,
     energyPct: Math.min(100, Math.max(1, v.energyPct)),
-    outputDtype: v.outputDtype,
-    layout: v.layout,
-    normalize: v.normalize,
   });
 }
 
@@ -178,7 +127,7 @@ function frameRecord(v: Values): FrameRecord {
       undefined,
     );
   }
-  return Object.freeze({ outputWidth: v.width ?? 0, outputHeight: v.height ?? 0 });
+  return recordOf('frame', v);
 }
 
 function inputOf(v: Values): string | Uint8Array {

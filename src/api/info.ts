@@ -1,5 +1,5 @@
-import { native } from './binding.js';
-import { checkInteger } from './is.js';
+import { native } from '../native/binding.js';
+import { checkInteger } from '../support/is.js';
 
 /** What this build can do on this machine. */
 export interface BackendInfo {

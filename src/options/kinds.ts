@@ -1,7 +1,7 @@
-/** The kinds of option that the schema (src/options.ts) is made of: each checks and describes itself. */
+/** The kinds of option that the schema (src/options/schema.ts) is made of: each checks and describes itself. */
 import { types } from 'node:util';
-import { checkInteger, checkNumber, invalid, isDetached, rangeText } from './is.js';
-import { absolutePath, isUrl, pathOfUrl } from './paths.js';
+import { checkInteger, checkNumber, invalid, isDetached, rangeText } from '../support/is.js';
+import { absolutePath, isUrl, pathOfUrl } from '../support/paths.js';
 
 export type Api = 'decodeOnly' | 'patchStream';
 
@@ -15,6 +15,23 @@ export interface OptionText {
   readonly impact?: string;
   /** How the default reads in the docs, where it is not a plain value. */
   readonly defaultText?: string;
+  /** Which of the addon's records has a field of this name; none where other fields are made of it. */
+  readonly record?: RecordName;
+  readonly field?: Field;
+}
+
+export type RecordName = 'decode' | 'patch' | 'frame';
+
+/** How the field of a record differs from the option. */
+export interface Field {
+  /** The C++ enumeration of its values. */
+  readonly enum?: string;
+  /** The values that are left once others are resolved. */
+  readonly values?: readonly string[];
+  /** What stands for an option that was not given. */
+  readonly absent?: null | number;
+  /** Its type in TypeScript, where it is neither a number, a string, a boolean nor an enumeration. */
+  readonly type?: string;
 }
 
 export interface OptionSpec<T> extends OptionText {
@@ -26,6 +43,8 @@ export interface OptionSpec<T> extends OptionText {
   readonly range?: readonly [min: number, max: number];
   /** Undefined: required, or derived from other options (see defaultText). */
   readonly default: T | undefined;
+  /** Of oneOf: what a parsed value can be. */
+  readonly values?: readonly string[];
   /** Other spellings of values, and what they stand for. */
   readonly aliases?: Readonly<Record<string, string>>;
   /** Checks a given value (never undefined). */
@@ -101,6 +120,7 @@ export function oneOf<const V extends string>(
   const all = [...values, ...aliases.keys()];
   return {
     ...text,
+    values,
     type: quoted(all),
     expected: `one of ${all.map((v) => `'${v}'`).join(', ')}`,
     default: text.default,

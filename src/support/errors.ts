@@ -1,8 +1,6 @@
 /**
  * What this package throws. A test compares ERROR_CODES with the names of native/core/error.h.
  */
-import type { NativeErrorShape } from './binding.js';
-
 /**
  * Every value of `CodecPatchStreamError.code`. OUT_OF_MEMORY and LIMIT (threads, open files) are
  * about the process or the machine and say nothing about the video: the same call may work later.
@@ -79,6 +77,13 @@ export function closedError(what: string): CodecPatchStreamError {
     'result',
     `${what} is closed; read what you need of it before close()`,
   );
+}
+
+/** What a rejected native call carries. */
+interface NativeErrorShape {
+  code: string;
+  stage: string;
+  message: string;
 }
 
 function isNativeError(error: unknown): error is NativeErrorShape {

@@ -1,10 +1,10 @@
 /** Finds the native addon: a prebuilt platform package, or the build next to the sources. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { NativeBinding } from './binding.js';
-import { CodecPatchStreamError, fromNativeError } from './errors.js';
+import type { NativeBinding } from './contract.js';
+import { CodecPatchStreamError, fromNativeError } from '../support/errors.js';
 import { howToBuild, whyNotLoaded } from './load-failure.js';
-import { permitted } from './paths.js';
+import { permitted } from '../support/paths.js';
 
 const PACKAGE = 'codec-patch-stream';
 const ADDON = join('build', 'Release', 'codec_patch_stream.node');

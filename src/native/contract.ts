@@ -1,10 +1,9 @@
 /**
  * The one typed contract between TypeScript and the native addon (native/napi). Nothing else in the
- * package talks to the addon. Records are complete: src/options.ts fills every field.
+ * package talks to the addon. Records are complete: src/options/schema.ts fills every field.
  */
-import type { ResultNote } from './notes.js';
-import type { DecodeRecord, FrameRecord, PatchRecord } from './options.js';
-import { loadBinding } from './load-binding.js';
+import type { ResultNote } from '../api/notes.js';
+import type { DecodeRecord, FrameRecord, PatchRecord } from '../options/record-types.js';
 
 /** Memory owned by the addon. An ArrayBuffer over it is made on first use and then lives by GC. */
 export interface NativeBuffer {
@@ -82,15 +81,8 @@ export interface NativeFramesResult extends NativeSampleInfo {
 /** A video as the addon takes it: a path, or the whole file (copied before the call returns). */
 export type NativeInput = string | Uint8Array;
 
-/** What a rejected native call carries; src/errors.ts turns it into a CodecPatchStreamError. */
-export interface NativeErrorShape {
-  code: string;
-  stage: string;
-  message: string;
-}
-
 export interface NativeBinding {
-  /** Field names the addon reads of each record, for the test against src/options.ts. */
+  /** Field names the addon reads of each record, for the test against src/options/schema.ts. */
   readonly recordFields: {
     readonly decode: readonly string[];
     readonly patch: readonly string[];
@@ -124,12 +116,4 @@ export interface NativeBinding {
     frame: FrameRecord,
     cancel: NativeCancel,
   ): Promise<NativeFramesResult>;
-}
-
-let binding: NativeBinding | undefined;
-
-/** The loaded addon (loaded on first use). */
-export function native(): NativeBinding {
-  binding ??= loadBinding();
-  return binding;
 }

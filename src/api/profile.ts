@@ -1,7 +1,7 @@
 /** Where stage timings go besides `timings`: a diagnostics channel and, on request, stderr. */
 import { channel as openChannel } from 'node:diagnostics_channel';
-import { messageOf } from './errors.js';
-import type { Api } from './option-kinds.js';
+import { messageOf } from '../support/errors.js';
+import type { Api } from '../options/kinds.js';
 
 /** Figures of one call: milliseconds under names that end in Ms, counts under all others. */
 export type Timings = Readonly<Record<string, number>>;

@@ -1,9 +1,11 @@
 /**
- * Every option: name, type, default, range, meaning. The only place that knows them.
+ * Every option: name, type, default, range, meaning, and which of the addon's records carries it.
+ * The only place that knows them.
  *
- * docs/options.md and src/config.ts (the public interfaces) are generated from OPTIONS by
- * `node scripts/gen-options-doc.cjs`; a test fails when they are out of date. src/records.ts turns
- * what a caller passes into the complete records that the addon takes (src/binding.ts).
+ * `node scripts/gen-options.cjs` makes everything else of it: the public interfaces (config.ts), the
+ * records (record-types.ts and native/core/option_records.h: structs, enumerations with their
+ * spellings, ranges), docs/options.md, the README's table and the defaults of native tests. A test
+ * fails when one is out of date. records.ts turns what a caller passes into the records.
  */
 import {
   boolean,
@@ -18,10 +20,8 @@ import {
   parseSignal,
   parseVideo,
   VIDEO_EXPECTED,
-} from './option-kinds.js';
-import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './option-kinds.js';
-
-export type { DecodeRecord, FrameRecord, PatchRecord } from './records.js';
+} from './kinds.js';
+import type { Api, NormalizeRecord, OptionSpec, WithDefault } from './kinds.js';
 
 const BOTH: readonly Api[] = ['decodeOnly', 'patchStream'];
 const PATCHES: readonly Api[] = ['patchStream'];
@@ -29,6 +29,7 @@ const FRAMES: readonly Api[] = ['decodeOnly'];
 
 const INT32_MAX = 2 ** 31 - 1;
 const BACKENDS = ['auto', 'gpu', 'cpu'] as const;
+const BACKEND = { enum: 'Backend' } as const;
 
 /** Pixels on one side of the square whose area is the default of minPixels and maxPixels. */
 const DEFAULT_INPUT_SIZE = 224;
@@ -49,6 +50,7 @@ export const OPTIONS = {
   } as OptionSpec<string | Uint8Array>,
   sequenceLength: integer({
     apis: BOTH,
+    record: 'decode',
     default: 16,
     min: 1,
     max: 1_000_000,
@@ -78,11 +80,15 @@ export const OPTIONS = {
   }),
   decodeBackend: oneOf(BACKENDS, {
     apis: BOTH,
+    record: 'decode',
+    field: BACKEND,
     defaultText: 'backend',
     doc: 'The same for decoding alone.',
   }),
   processBackend: oneOf(BACKENDS, {
     apis: BOTH,
+    record: 'decode',
+    field: BACKEND,
     defaultText: 'backend',
     doc: 'The same for everything after decoding alone.',
   }),
@@ -95,6 +101,7 @@ export const OPTIONS = {
   }),
   decodeDeviceId: integer({
     apis: BOTH,
+    record: 'decode',
     min: 0,
     max: 1023,
     defaultText: 'deviceId',
@@ -102,6 +109,7 @@ export const OPTIONS = {
   }),
   processDeviceId: integer({
     apis: BOTH,
+    record: 'decode',
     min: 0,
     max: 1023,
     defaultText: 'deviceId',
@@ -111,6 +119,8 @@ export const OPTIONS = {
   // --- decoding ---------------------------------------------------------------------------------
   decodeMode: oneOf(['throughput', 'latency', 'auto'], {
     apis: BOTH,
+    record: 'decode',
+    field: { enum: 'DecodeMode', values: ['throughput', 'latency'] },
     default: 'throughput',
     doc:
       "'throughput' keeps opened decoders for the next calls, and calls at the same time share the " +
@@ -122,6 +132,8 @@ export const OPTIONS = {
   }),
   uniformStrategy: oneOf(['auto', 'seek', 'stream'], {
     apis: BOTH,
+    record: 'decode',
+    field: { enum: 'UniformStrategy' },
     default: 'auto',
     doc:
       "'seek' jumps to key frames, 'stream' reads on; 'auto' takes what decodes fewer packets, " +
@@ -130,6 +142,8 @@ export const OPTIONS = {
   }),
   uniformAutoRatio: number({
     apis: BOTH,
+    record: 'decode',
+    field: { absent: null },
     min: Number.MIN_VALUE,
     defaultText: 'none',
     doc:
@@ -139,6 +153,7 @@ export const OPTIONS = {
   }),
   nvdecSessionPoolSize: integer({
     apis: BOTH,
+    record: 'decode',
     default: 2,
     min: 0,
     max: 64,
@@ -147,12 +162,14 @@ export const OPTIONS = {
   }),
   nvdecReuseOpenDecoder: boolean({
     apis: BOTH,
+    record: 'decode',
     defaultText: 'true in throughput mode',
     doc: 'Reconfigures an open NVDEC decoder for the next video where the hardware can.',
     impact: 'Creating a decoder costs about ten times as much as reconfiguring one.',
   }),
   decodeThreads: integer({
     apis: BOTH,
+    record: 'decode',
     default: 0,
     min: 0,
     max: 1024,
@@ -160,12 +177,15 @@ export const OPTIONS = {
   }),
   decodeThreadType: oneOf(['auto', 'frame', 'slice'], {
     apis: BOTH,
+    record: 'decode',
+    field: { enum: 'ThreadType' },
     default: 'auto',
     doc: "How FFmpeg's decoder may use several threads.",
     impact: 'frame: more throughput; slice: less delay, where the stream has slices.',
   }),
   readerCacheSize: integer({
     apis: BOTH,
+    record: 'decode',
     default: 8,
     min: -INT32_MAX,
     max: INT32_MAX,
@@ -176,6 +196,7 @@ export const OPTIONS = {
   }),
   readerCacheDir: folderOr('beside', {
     apis: BOTH,
+    record: 'decode',
     default: '',
     defaultText: 'none',
     doc:
@@ -190,6 +211,8 @@ export const OPTIONS = {
   }),
   colorMatrix: oneOf(['auto', 'bt601', 'bt709', 'bt2020'], {
     apis: BOTH,
+    record: 'decode',
+    field: { enum: 'ColorMatrixOption' },
     default: 'auto',
     doc:
       "Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where " +
@@ -199,6 +222,8 @@ export const OPTIONS = {
   // --- output of decodeOnly ---------------------------------------------------------------------
   width: integer({
     apis: FRAMES,
+    record: 'frame',
+    field: { absent: 0 },
     min: 1,
     max: 16384,
     defaultText: "the video's",
@@ -206,6 +231,8 @@ export const OPTIONS = {
   }),
   height: integer({
     apis: FRAMES,
+    record: 'frame',
+    field: { absent: 0 },
     min: 1,
     max: 16384,
     defaultText: "the video's",
@@ -215,6 +242,8 @@ export const OPTIONS = {
   // --- patches ----------------------------------------------------------------------------------
   energy: oneOf(['block', 'reference'], {
     apis: PATCHES,
+    record: 'patch',
+    field: { enum: 'Energy' },
     default: 'block',
     doc:
       "How motion and residual are measured. 'block': block matching as codecs do it; " +
@@ -231,6 +260,7 @@ export const OPTIONS = {
   }),
   minPixels: integer({
     apis: PATCHES,
+    record: 'patch',
     min: 1,
     max: INT32_MAX,
     defaultText: 'inputSize²',
@@ -240,6 +270,7 @@ export const OPTIONS = {
   }),
   maxPixels: integer({
     apis: PATCHES,
+    record: 'patch',
     min: 1,
     max: INT32_MAX,
     defaultText: 'inputSize²',
@@ -249,6 +280,7 @@ export const OPTIONS = {
   }),
   patchSize: integer({
     apis: PATCHES,
+    record: 'patch',
     default: 14,
     min: 1,
     max: 1024,
@@ -256,6 +288,7 @@ export const OPTIONS = {
   }),
   kKeep: integer({
     apis: PATCHES,
+    record: 'patch',
     default: 2048,
     min: 1,
     max: INT32_MAX,
@@ -266,16 +299,20 @@ export const OPTIONS = {
   }),
   selectionUnit: oneOf(['patch', 'block2x2'], {
     apis: PATCHES,
+    record: 'patch',
+    field: { enum: 'SelectionUnit' },
     default: 'patch',
     doc: 'Whether patches compete one by one or as blocks of 2×2.',
   }),
   staticFallback: boolean({
     apis: PATCHES,
+    record: 'patch',
     default: false,
     doc: 'Spreads the selection over a few whole frames when hardly anything moves.',
   }),
   staticAbsThresh: number({
     apis: PATCHES,
+    record: 'patch',
     default: 2,
     doc:
       'The video is static when the 95th percentile of mean scores is below this (divided by 255 ' +
@@ -283,11 +320,13 @@ export const OPTIONS = {
   }),
   staticRelThresh: number({
     apis: PATCHES,
+    record: 'patch',
     default: 0.15,
     doc: 'Or below twice that, with a spread (p95 − p50) / p95 below this.',
   }),
   staticUniformFrames: integer({
     apis: PATCHES,
+    record: 'patch',
     default: 4,
     min: 0,
     max: 1_000_000,
@@ -295,12 +334,15 @@ export const OPTIONS = {
   }),
   energyPct: number({
     apis: PATCHES,
+    record: 'patch',
     default: 95,
     doc: 'Percentile that motion and residual are divided by; clamped to [1, 100].',
     impact: 'Lower values saturate more patches.',
   }),
   outputDtype: oneOf(['bfloat16', 'float16', 'float32', 'uint8'], {
     apis: PATCHES,
+    record: 'patch',
+    field: { enum: 'DType' },
     default: 'bfloat16',
     defaultText: "'bf16'",
     aliases: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
@@ -311,11 +353,15 @@ export const OPTIONS = {
   }),
   layout: oneOf(['nchw', 'nhwc'], {
     apis: PATCHES,
+    record: 'patch',
+    field: { enum: 'Layout' },
     default: 'nchw',
     doc: "Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3].",
   }),
   normalize: {
     apis: PATCHES,
+    record: 'patch',
+    field: { type: 'NormalizeRecord' },
     type: NORMALIZE_TYPE,
     expected: NORMALIZE_EXPECTED,
     default: NORMALIZE_PRESETS.none,
@@ -339,6 +385,7 @@ export const OPTIONS = {
   // --- limits -----------------------------------------------------------------------------------
   maxFramePixels: integer({
     apis: BOTH,
+    record: 'decode',
     default: 16384 * 16384,
     min: 1,
     max: INT32_MAX,
@@ -346,6 +393,7 @@ export const OPTIONS = {
   }),
   maxFrames: integer({
     apis: BOTH,
+    record: 'decode',
     default: 10_000_000,
     min: 1,
     max: INT32_MAX,
@@ -353,6 +401,7 @@ export const OPTIONS = {
   }),
   maxMemoryBytes: integer({
     apis: BOTH,
+    record: 'decode',
     default: 4 * 1024 ** 3,
     min: 1024 ** 2,
     max: Number.MAX_SAFE_INTEGER,
@@ -364,6 +413,7 @@ export const OPTIONS = {
   }),
   timeoutMs: integer({
     apis: BOTH,
+    record: 'decode',
     default: 0,
     min: 0,
     max: INT32_MAX,

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
-import type { NativeBuffer } from './binding.js';
-import { closedError, CodecPatchStreamError } from './errors.js';
-import { checkInteger, invalid, isDetached } from './is.js';
+import type { NativeBuffer } from '../native/binding.js';
+import { closedError, CodecPatchStreamError } from '../support/errors.js';
+import { checkInteger, invalid, isDetached } from '../support/is.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits. */
 export interface TensorDataMap {

@@ -1,7 +1,7 @@
-import type { NativeFramesResult } from './binding.js';
+import type { NativeFramesResult } from '../native/binding.js';
 import { callNative } from './call.js';
-import type { DecodeOnlyConfig } from './config.js';
-import { parseDecodeOnly } from './records.js';
+import type { DecodeOnlyConfig } from '../options/config.js';
+import { parseDecodeOnly } from '../options/records.js';
 import { SampledResult } from './sample-info.js';
 import { Tensor } from './tensor.js';
 

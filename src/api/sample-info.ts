@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import type { NativeSampleInfo } from './binding.js';
-import { closedError } from './errors.js';
+import type { NativeSampleInfo } from '../native/binding.js';
+import { closedError } from '../support/errors.js';
 import type { ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
 

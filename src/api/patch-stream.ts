@@ -1,9 +1,9 @@
-import type { NativePatchResult } from './binding.js';
+import type { NativePatchResult } from '../native/binding.js';
 import { callNative } from './call.js';
-import type { PatchStreamConfig } from './config.js';
-import { checkInteger } from './is.js';
-import { parsePatchStream } from './records.js';
-import type { PatchRecord } from './records.js';
+import type { PatchStreamConfig } from '../options/config.js';
+import { checkInteger } from '../support/is.js';
+import { parsePatchStream } from '../options/records.js';
+import type { PatchRecord } from '../options/record-types.js';
 import { SampledResult } from './sample-info.js';
 import { jsMemory, Tensor } from './tensor.js';
 

@@ -129,8 +129,13 @@ void Demuxer::open() {
   context->probesize = limits_.probeBytes;
   context->max_analyze_duration = kStreamInfoUs;
   context->skip_estimate_duration_from_pts = 1;
-  const int status =
-      watchingMemory(ranShort_, [&] { return avformat_open_input(&context, "", format, nullptr); });
+  // As FFmpeg's own tools open transport streams: how far their probing sees, and so the depth that
+  // a decoder begins with and the pictures that come out of a stream cut in mid-GOP, depend on it.
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "scan_all_pmts", "1", 0);
+  const int status = watchingMemory(
+      ranShort_, [&] { return avformat_open_input(&context, "", format, &options); });
+  av_dict_free(&options);
   if (status < 0) {  // avformat_open_input has freed the context
     io_->rethrow();
     if (cancel_) cancel_->check(Stage::Open);

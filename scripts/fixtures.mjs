@@ -31,6 +31,28 @@ const edits = {
   // Parameters of each frame (interlacing), which the format allows.
   frameParameters: (b) =>
     Buffer.from(b.toString('latin1').replaceAll('FRAME\n', 'FRAME Ip\n'), 'latin1'),
+  // The sample of a picture that nothing refers to becomes a message (SEI) of the same size.
+  messageForPicture: (b) => {
+    const out = Buffer.from(b);
+    const hevc = b.includes('hvcC');
+    for (let at = b.indexOf('mdat') + 4, found = 0; ; at += 4 + b.readUInt32BE(at)) {
+      const size = b.readUInt32BE(at);
+      const type = hevc ? (b[at + 4] >> 1) & 63 : b[at + 4] & 31;
+      const plain = hevc ? type < 16 && type % 2 === 0 : type === 1 && (b[at + 4] & 0x60) === 0;
+      if (!plain || size < 100 || size > 900 || ++found < 5) continue;
+      const head = hevc ? [39 << 1, 1, 5] : [6, 5];
+      let left = size - head.length - 2;
+      while (left > 255) {
+        head.push(255);
+        left -= 256;
+      }
+      if (left === 255) return out; // such a size has no encoding
+      out.fill('A', at + 4, at + 4 + size);
+      Buffer.from([...head, left]).copy(out, at + 4);
+      out[at + 3 + size] = 0x80;
+      return out;
+    }
+  },
   truncate: (b) => b.subarray(0, Math.floor(b.length * 0.6)),
   headerOnly: (b) => b.subarray(0, b.indexOf('mdat') + 4),
   bitrot: (b) => {

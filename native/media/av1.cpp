@@ -1,5 +1,6 @@
 #include "media/av1.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "media/bit_reader.h"
@@ -26,9 +27,10 @@ struct Obu {
   std::span<const uint8_t> payload;
 };
 
-// Calls visit(obu) for each unit until it returns false. False when the framing is broken.
+// Calls visit(obu) for each unit until it returns false. False when the framing is broken; where
+// these are `firstBytes` of something longer, the last unit is visited as far as it is there.
 template <typename Visit>
-bool forEachObu(std::span<const uint8_t> d, Visit visit) {
+bool forEachObu(std::span<const uint8_t> d, Visit visit, bool firstBytes = false) {
   while (!d.empty()) {
     Obu obu;
     const uint8_t header = d[0];
@@ -47,6 +49,7 @@ bool forEachObu(std::span<const uint8_t> d, Visit visit) {
         if (byte < 0x80) break;
       }
     }
+    if (firstBytes) size = std::min<uint64_t>(size, d.size() - at);
     if (size > d.size() - at) return false;
     obu.payload = d.subspan(at, static_cast<size_t>(size));
     if (!visit(obu)) return true;
@@ -65,9 +68,10 @@ void skipVariableLength(BitReader& r) {  // uvlc()
 Av1Sequence readSequence(std::span<const uint8_t> payload) {
   BitReader r(payload, false);
   Av1Sequence s;
-  r.bits(3);                             // seq_profile
-  r.bit();                               // still_picture
-  if (r.bit()) return s;                 // reduced_still_picture_header: every frame is a key frame
+  r.bits(3);               // seq_profile
+  r.bit();                 // still_picture
+  s.onlyStills = r.bit();  // reduced_still_picture_header: every frame is a key frame
+  if (s.onlyStills) return s;
   if (r.bit()) {                         // timing_info_present_flag
     r.bits(32);                          // num_units_in_display_tick
     r.bits(32);                          // time_scale
@@ -147,6 +151,23 @@ bool isAv1Entry(std::span<const uint8_t> unit) {
     return false;
   });
   return entry;
+}
+
+int av1ShownPictures(std::span<const uint8_t> unit, const Av1Sequence& sequence) {
+  int shown = 0;
+  const auto count = [&](const Obu& obu) {
+    if (obu.type != kFrame && obu.type != kFrameHeader) return true;
+    BitReader r(obu.payload, false);
+    bool isShown = sequence.onlyStills || r.bit();  // show_existing_frame
+    if (!isShown) {
+      r.bits(2);  // frame_type
+      isShown = r.bit();
+    }
+    shown += isShown ? 1 : 0;
+    return true;
+  };
+  forEachObu(unit, count, true);
+  return sequence.spatialLayers ? std::min(shown, 1) : shown;
 }
 
 bool isAv1Droppable(std::span<const uint8_t> unit, const Av1Sequence& sequence) {

@@ -10,6 +10,7 @@ namespace cps {
 // specification 5.5.1 and 5.9.2).
 struct Av1Sequence {
   bool known = false;  // and such that frame headers can be read (no decoder model information)
+  bool onlyStills = false;          // frame headers are reduced: every frame is shown
   int forceScreenContentTools = 0;  // 2: each frame says
   int forceIntegerMv = 0;           // 2: each frame says
   int frameIdBits = 0;
@@ -25,6 +26,10 @@ std::optional<Av1Sequence> av1SequenceOf(std::span<const uint8_t> obus);
 
 // Whether a temporal unit begins with a key frame that is shown.
 bool isAv1Entry(std::span<const uint8_t> unit);
+
+// Pictures that a temporal unit, or the first bytes of one, shows. There should be one; encoders'
+// hidden frames in packets of their own show none.
+int av1ShownPictures(std::span<const uint8_t> unit, const Av1Sequence& sequence);
 
 // Whether a temporal unit changes no reference slot: all its frames have refresh_frame_flags 0.
 // AV1 decoders carry nothing else from frame to frame (probabilities, motion vectors, segmentation

@@ -35,9 +35,10 @@ int depthByTimestamps(const FrameIndex& index) {
   return timed.reorderDepth;
 }
 
-// Decode times of all packets. Matroska has none; there they are what presentation times and the
-// depth make them, as FFmpeg fills them in: the least that is still to be shown.
-std::vector<int64_t> decodeTimes(const FrameIndex& index, int depth) {
+// Decode times of all packets. Matroska stores none: there they are what FFmpeg fills in, which
+// knows about the codec.
+std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<ByteSource>& source,
+                                 const CallContext& call) {
   std::vector<int64_t> times;
   times.reserve(index.packets.size());
   bool none = true;
@@ -45,15 +46,17 @@ std::vector<int64_t> decodeTimes(const FrameIndex& index, int depth) {
     times.push_back(entry.dts);
     none = none && entry.dts == AV_NOPTS_VALUE;
   }
-  if (!none) return times;
-  std::vector<int64_t> waiting(static_cast<size_t>(depth) + 1, AV_NOPTS_VALUE);  // ascending
-  for (size_t i = 0; i < times.size(); ++i) {
-    if (index.packets[i].pts == AV_NOPTS_VALUE) continue;
-    waiting.front() = index.packets[i].pts;
-    for (size_t at = 0; at + 1 < waiting.size() && waiting[at] > waiting[at + 1]; ++at) {
-      std::swap(waiting[at], waiting[at + 1]);
+  if (!none || !index.plain) return times;
+  const DemuxLimits limits = {call.options.maxMemoryBytes, call.options.maxFramePixels};
+  try {
+    Demuxer demuxer(source, call.cancel, &index.stream, limits, true);
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    for (size_t i = 0; i < times.size() && demuxer.read(*packet); ++i) {
+      if (packet->size != index.packets[i].size) break;
+      times[i] = packet->dts;
     }
-    times[i] = waiting.front();
+  } catch (const Error& error) {
+    if (!blamesFile(error.code())) throw;  // else what was read counts
   }
   return times;
 }
@@ -77,7 +80,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   const auto count = static_cast<int64_t>(index.packets.size());
   std::vector<int32_t> shown;
   BestTime times;
-  const std::vector<int64_t> decodedAt = decodeTimes(index, config.reorderDepth);
+  const std::vector<int64_t> decodedAt = decodeTimes(index, source, call);
   index.shownAt.clear();
   std::vector<uint8_t> pictures(index.packets.size(), 0);
   bool onePerPacket = true;

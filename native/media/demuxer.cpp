@@ -64,27 +64,29 @@ struct StreamRank {
 }  // namespace
 
 Demuxer::Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint,
-                 DemuxLimits limits)
+                 DemuxLimits limits, bool fillsIn)
     : source_(std::move(source)),
       cancel_(std::move(cancel)),
       io_(std::make_unique<AvioReader>(source_, cancel_)),
       limits_(limits) {
   try {
-    openStream(hint);
+    openStream(hint, fillsIn);
   } catch (const Error& error) {
     if (!ranShort_ || !blamesFile(error.code())) throw;
     throw outOfMemory(Stage::Open, "Opening '" + source_->describe() + "' failed");
   }
 }
 
-void Demuxer::openStream(const StreamHint* hint) {
+void Demuxer::openStream(const StreamHint* hint, bool fillsIn) {
   open();
   const char* name = context_->iformat->name;
   // These two say everything about a packet themselves; no parser needs to look at it.
-  plain_ = startsWith(name, "mov,") || startsWith(name, "matroska");
+  plain_ = !fillsIn && (startsWith(name, "mov,") || startsWith(name, "matroska"));
   if (hint && hint->streamIndex < static_cast<int>(context_->nb_streams) &&
       context_->streams[hint->streamIndex]->codecpar->codec_id == hint->codec) {
     stream_ = context_->streams[hint->streamIndex];
+    again_ = true;
+    if (fillsIn) findStreamInfo();
   } else {
     if (!plain_) findStreamInfo();
     chooseStream();
@@ -207,7 +209,7 @@ SeekKind Demuxer::seekKind() const {
 }
 
 bool Demuxer::read(AVPacket& packet) {
-  int emptyReads = 0, atEnd = 0;
+  int emptyReads = 0, atEnd = 0, ends = 0;
   for (;;) {
     if (cancel_) cancel_->check(Stage::Decode);
     av_packet_unref(&packet);
@@ -216,8 +218,12 @@ bool Demuxer::read(AVPacket& packet) {
     int status = watchingMemory(shortNow, [&] { return av_read_frame(context_.get(), &packet); });
     ranShort_ = ranShort_ || shortNow;
     io_->rethrow();
-    if (status == AVERROR_EOF && !shortNow)
-      return false;  // or the end of what there was memory for
+    if (status == AVERROR_EOF && !shortNow) {  // else the end of what there was memory for
+      // Where several files are joined (GIF) FFmpeg passes over an end in finding out about the
+      // streams, which is left out here. The caller knows how many packets there are.
+      if (again_ && ends++ == 0 && avio_tell(io_->get()) < source_->size()) continue;
+      return false;
+    }
     // FFmpeg's "nothing yet", not the system's.
     if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
     // FFmpeg's Annex B demuxer of AV1 takes the end of the file for damage once, and then goes on.

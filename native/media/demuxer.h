@@ -41,8 +41,9 @@ class Demuxer {
   // Throws Error: NoVideo (not a video, or no video stream), Unsupported (a playlist, or a
   // container or codec that is not decoded), Corrupt (headers that cannot be read), OutOfMemory
   // (tables beyond the limit, as far as that can be seen beforehand).
+  // `fillsIn`: timestamps that the container does not store are filled in as FFmpeg's tools do it.
   Demuxer(std::shared_ptr<ByteSource> source, CancelPtr cancel, const StreamHint* hint = nullptr,
-          DemuxLimits limits = {});
+          DemuxLimits limits = {}, bool fillsIn = false);
   ~Demuxer();
   Demuxer(const Demuxer&) = delete;
   Demuxer& operator=(const Demuxer&) = delete;
@@ -69,7 +70,7 @@ class Demuxer {
  private:
   void open();
   void chooseStream();
-  void openStream(const StreamHint* hint);
+  void openStream(const StreamHint* hint, bool fillsIn);
   void findStreamInfo();
   bool isPastEnd(int64_t before) const;
 
@@ -79,6 +80,7 @@ class Demuxer {
   UniqueAVFormatContext context_;
   AVStream* stream_ = nullptr;
   DemuxLimits limits_;
+  bool again_ = false;      // the packets are known from an earlier reading
   bool readAhead_ = false;  // finding out about the streams took the whole file
   bool plain_ = false;
   bool ranShort_ = false;

@@ -95,6 +95,7 @@ class IndexBuilder {
       readHeaders();
       readPackets();
       if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
+      if (tables_ && index_->bitstream.codec == AV_CODEC_ID_AV1) lookForHidden(*index_, *source_);
     } catch (const Error& error) {
       if (!demuxer_.ranShort() || !blamesFile(error.code())) throw;
     }
@@ -135,6 +136,7 @@ class IndexBuilder {
     FrameIndex& index = *index_;
     index.parameters = copyParameters(demuxer_.parameters(), Stage::Index);
     index.bitstream = bitstreamFormat(*index.parameters);
+    inspected_ = index.bitstream;
     index.stream = demuxer_.hint();
     index.seekKind = demuxer_.seekKind();
     index.plain = demuxer_.plain();
@@ -255,7 +257,8 @@ class IndexBuilder {
   // Pictures that the packet shows; 2 stands for several.
   int lookInside(const AVPacket& packet) {
     if (order_) return order_->add(bytesOf(packet)) ? 1 : 0;
-    return shownPictures(bytesOf(packet), index_->parameters->codec_id);
+    if (inspected_.codec == AV_CODEC_ID_AV1) followHeaders(bytesOf(packet), inspected_);
+    return shownPictures(bytesOf(packet), inspected_);
   }
 
   [[noreturn]] void tooManyFrames(int64_t count) {
@@ -360,6 +363,7 @@ class IndexBuilder {
   bool severalShown_ = false;
   bool tables_ = false;                // MP4: packets are listed without being read
   std::optional<PictureOrder> order_;  // of every packet, where the codec tells it
+  BitstreamFormat inspected_;          // by lookInside, with the headers so far
   bool truncated_ = false;
 };
 

@@ -6,12 +6,35 @@
 namespace cps {
 namespace {
 
-std::span<const uint8_t> headOf(const PacketEntry& entry, int64_t most, ByteSource& source,
-                                std::vector<uint8_t>& bytes) {
-  bytes.resize(static_cast<size_t>(std::min<int64_t>(entry.size, most)));
-  bytes.resize(source.readAt(std::max<int64_t>(entry.pos, 0), bytes.data(), bytes.size()));
-  return bytes;
-}
+constexpr size_t kEnough = 4096, kPiece = 32;  // packets that are looked at, and in a row
+
+// The first bytes of packets, asked for in the order of the file as a rule: what lies close
+// together is read at once.
+class PacketHeads {
+ public:
+  explicit PacketHeads(ByteSource& source) : source_(source) {}
+
+  std::span<const uint8_t> of(const PacketEntry& entry, int64_t most) {
+    constexpr int64_t kClose = 2048, kAhead = 16384;
+    const int64_t at = std::max<int64_t>(entry.pos, 0);
+    const int64_t size = std::min<int64_t>(entry.size, most);
+    if (at < at_ || at + size > at_ + static_cast<int64_t>(bytes_.size())) {
+      const bool isClose = at >= asked_ && at - asked_ < kClose;
+      at_ = at;
+      bytes_.resize(static_cast<size_t>(isClose ? std::max(size, kAhead) : size));
+      bytes_.resize(source_.readAt(at, bytes_.data(), bytes_.size()));
+    }
+    asked_ = at + size;
+    const std::span<const uint8_t> there = std::span(bytes_).subspan(static_cast<size_t>(at - at_));
+    return there.first(std::min(there.size(), static_cast<size_t>(size)));
+  }
+
+ private:
+  ByteSource& source_;
+  std::vector<uint8_t> bytes_;
+  int64_t at_ = 0;
+  int64_t asked_ = 0;  // the end of what was asked for last
+};
 
 // Whether timestamps alone look like those of one clock: decode times never step back, and no
 // picture in front of a key frame is shown after it.
@@ -33,14 +56,14 @@ bool clockGoesOn(const FrameIndex& index) {
 }  // namespace
 
 void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) {
-  constexpr int32_t kSmallestPicture = 48;
-  constexpr size_t kEnough = 4096, kPiece = 32;
+  // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
+  constexpr int32_t kMostWithoutPicture = 1024;
   auto& packets = index.packets;
   PictureOrder small(*index.parameters);
-  std::vector<uint8_t> bytes;
+  PacketHeads heads(source);
   for (PacketEntry& entry : packets) {
-    if (entry.displayIndex < 0 || entry.size >= kSmallestPicture) continue;
-    if (!small.add(headOf(entry, entry.size, source, bytes))) entry.displayIndex = -1;
+    if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
+    if (!small.add(heads.of(entry, entry.size))) entry.displayIndex = -1;
   }
   std::vector<bool> look(packets.size(), false);
   size_t doubtful = 0;
@@ -63,10 +86,29 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
   for (size_t i = 0; i < packets.size(); ++i) {
     const bool wanted = look[i] && seen++ / kPiece % step == 0;
     if (wanted) {
-      order.add(headOf(packets[i], PictureOrder::kHeadBytes, source, bytes));
+      order.add(heads.of(packets[i], PictureOrder::kHeadBytes));
     } else {
       order.skip();
     }
+  }
+}
+
+void lookForHidden(FrameIndex& index, ByteSource& source) {
+  constexpr int64_t kHeadBytes = 256;
+  auto& packets = index.packets;
+  const Av1Sequence& sequence = index.bitstream.av1;
+  PacketHeads heads(source);
+  const auto shows = [&](const PacketEntry& entry) {
+    return av1ShownPictures(heads.of(entry, kHeadBytes), sequence) > 0 ||
+           av1ShownPictures(heads.of(entry, entry.size), sequence) > 0;
+  };
+  const size_t step = packets.size() / kEnough + 1;
+  bool hidden = false;
+  for (size_t i = 0; i < packets.size() && !hidden; ++i) {
+    hidden = i / kPiece % step == 0 && packets[i].size > 0 && !shows(packets[i]);
+  }
+  for (PacketEntry& entry : packets) {
+    if (hidden && entry.size > 0 && !shows(entry)) entry.displayIndex = -1;
   }
 }
 

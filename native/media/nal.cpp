@@ -251,10 +251,11 @@ std::optional<VopType> soleVop(std::span<const uint8_t> packet) {
   return vops.first;
 }
 
-int shownPictures(std::span<const uint8_t> packet, AVCodecID codec) {
+int shownPictures(std::span<const uint8_t> packet, const BitstreamFormat& format) {
   if (packet.empty()) return 0;
-  if (codec == AV_CODEC_ID_VP8) return (packet[0] & 0x10) ? 1 : 0;
-  if (codec == AV_CODEC_ID_VP9) return vp9ShownPictures(packet);
+  if (format.codec == AV_CODEC_ID_VP8) return (packet[0] & 0x10) ? 1 : 0;
+  if (format.codec == AV_CODEC_ID_VP9) return vp9ShownPictures(packet);
+  if (format.codec == AV_CODEC_ID_AV1) return av1ShownPictures(packet, format.av1);
   return 1;
 }
 

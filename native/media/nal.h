@@ -51,7 +51,8 @@ std::optional<VopType> soleVop(std::span<const uint8_t> packet);
 // Takes note of headers in the stream, for this packet and those after it (AV1, H.264).
 void followHeaders(std::span<const uint8_t> packet, BitstreamFormat& format);
 
-// Pictures that a packet shows, where its headers tell: VP8 and VP9 may carry hidden ones only.
-int shownPictures(std::span<const uint8_t> packet, AVCodecID codec);
+// Pictures that a packet shows, where its headers tell: VP8, VP9 and AV1 may carry hidden ones
+// only.
+int shownPictures(std::span<const uint8_t> packet, const BitstreamFormat& format);
 
 }  // namespace cps

@@ -66,7 +66,11 @@ std::vector<Fixture> fixtures(bool bad) {
 
 std::vector<ReferenceFrame> decodeSequentially(const std::string& path) {
   AVFormatContext* opened = nullptr;
-  if (avformat_open_input(&opened, path.c_str(), nullptr, nullptr) < 0) {
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "scan_all_pmts", "1", 0);  // as the ffmpeg CLI does
+  const int status = avformat_open_input(&opened, path.c_str(), nullptr, &options);
+  av_dict_free(&options);
+  if (status < 0) {
     throw std::runtime_error("reference: cannot open " + path);
   }
   cps::UniqueAVFormatContext context(opened);

@@ -60,6 +60,7 @@ const commands = {
   /** What .ci/run calls: test, sanitizers (in short), runtimes and lint, and one line that adds them up. */
   async ci() {
     const counts = { passed: 0, failed: 0 };
+    process.env.CPS_LONG ??= '1'; // tests in full (CONTRIBUTING.md)
     // A GPU path that does not compile is a failure here, not a part that is left out.
     if (nvcc()) {
       process.env.npm_cmake_CPS_ENABLE_CUDA ??= 'ON';

@@ -147,8 +147,11 @@ describe('options', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.constantFrom(...fields), wrong, async (field, value) => {
+        // Some are names of folders, where indexes would be kept.
+        const inFolder = field === 'readerCacheDir' && typeof value === 'string' && value !== '';
+        const set = inFolder ? path.join(folder, 'indexes', value) : value;
         const broken = (record: object): object =>
-          field in record ? { ...record, [field]: value } : record;
+          field in record ? { ...record, [field]: set } : record;
         const outcome = await Promise.resolve()
           .then(() =>
             native().patchStream(

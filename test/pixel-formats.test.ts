@@ -4,6 +4,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { decodeOnly, patchStream } from '../src/index.js';
+import { longForm } from './helpers/long-form.js';
 
 const quiet = ['-v', 'error', '-nostdin', '-y'];
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-formats-'));
@@ -56,10 +57,15 @@ function references(names: string[], size: string): Map<string, Buffer> {
   return new Map(names.map((name) => [name, fs.readFileSync(at(name, 'rgb'))]));
 }
 
-// 50x34: nothing odd; 51x35: whatever an odd side changes.
+// 50x34: nothing odd; 51x35: whatever an odd side changes. Not in full, each format has one of the
+// two; the native tests have every format in many sizes.
 test.each(['50x34', '51x35'])('all formats, %s', async (size) => {
-  const names = makeFiles(formats(), size);
-  expect(names.length).toBeGreaterThan(120);
+  const even = size === '50x34' ? 0 : 1;
+  const names = makeFiles(
+    formats().filter((_, i) => longForm || i % 2 === even),
+    size,
+  );
+  expect(names.length).toBeGreaterThan(longForm ? 120 : 60);
   const expected = references(names, size);
   const wrong: string[] = [];
   for (const name of names) {

@@ -25,6 +25,7 @@ class CpuSource final : public FrameSource {
         habits_(habitsOf(index_.parameters->codec_id)),
         options_(call.options),
         profile_(call.profile),
+        cancel_(call.cancel),
         notes_(call.notes),
         services_(services) {}
 
@@ -67,6 +68,7 @@ class CpuSource final : public FrameSource {
   const CodecHabits habits_;
   const DecodeOptions& options_;
   Profile& profile_;
+  CancelPtr cancel_;
   std::shared_ptr<Notes> notes_;
   MediaServices services_;
   Totals totals_;
@@ -324,8 +326,8 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
   if (frame.width != index_.storedWidth || frame.height != index_.storedHeight) {
     throw otherSize(displayIndex, frame.width, frame.height);
   }
-  ViewedFrame viewed =
-      viewOf(frame, index_.orientation, options_.colorMatrix, *notes_, video_.nameOf(displayIndex));
+  ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,
+                              video_.nameOf(displayIndex), cancel_.get());
   SourceFrame out;
   out.owner = std::move(viewed.owner);
   out.view = viewed.view;

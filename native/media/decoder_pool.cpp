@@ -1,5 +1,6 @@
 #include "media/decoder_pool.h"
 
+#include "ffmpeg/util.h"
 #include "media/codec_habits.h"
 #include "media/frame_view_ffmpeg.h"
 
@@ -26,10 +27,10 @@ DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderCon
           config.maxPixels,
           config.threadType,
           config.strict,
-          p.color_space,
-          p.color_range,
-          p.color_primaries,
-          p.color_trc,
+          enumNumber(p.color_space),
+          enumNumber(p.color_range),
+          enumNumber(p.color_primaries),
+          enumNumber(p.color_trc),
           std::vector<uint8_t>(p.extradata, p.extradata + p.extradata_size)};
 }
 

@@ -37,10 +37,7 @@ class DecoderPool {
     int64_t maxPixels;
     ThreadType threadType;
     bool strict;
-    AVColorSpace matrix;
-    AVColorRange range;
-    AVColorPrimaries primaries;
-    AVColorTransferCharacteristic transfer;
+    int64_t matrix, range, primaries, transfer;  // enumNumber: a file may name what there is not
     std::vector<uint8_t> extradata;
     bool operator==(const Key&) const = default;
   };

@@ -57,7 +57,8 @@ float floatSample(uint32_t bits) {
 }
 
 // Unpacked planes of a format that cannot be mapped: the first `wanted` components.
-ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
+ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted,
+                   const CancelToken* cancel) {
   const bool palette = (d.flags & AV_PIX_FMT_FLAG_PAL) != 0;
   const bool isFloat = (d.flags & AV_PIX_FMT_FLAG_FLOAT) != 0;
   const int count = palette ? 3 : wanted;
@@ -90,6 +91,7 @@ ViewedFrame unpack(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted
     uint8_t* plane = buffer->as<uint8_t>() + offsets[i];
     const int stored = palette ? 8 : d.comp[i].depth;
     for (int y = 0; y < height; ++y) {
+      if (cancel && y % 16 == 0) cancel->check(Stage::Decode);
       av_read_image_line2(line.data(), const_cast<const uint8_t**>(frame.data), frame.linesize, &d,
                           0, y, palette ? 0 : i, width, 0, 4);
       for (int x = 0; x < width; ++x) {
@@ -133,8 +135,10 @@ ViewedFrame map(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
 }
 
 // The first one or three components as they were decoded.
-ViewedFrame componentsOf(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted) {
-  ViewedFrame out = mapsDirectly(d, wanted) ? map(frame, d, wanted) : unpack(frame, d, wanted);
+ViewedFrame componentsOf(const AVFrame& frame, const AVPixFmtDescriptor& d, int wanted,
+                         const CancelToken* cancel) {
+  ViewedFrame out =
+      mapsDirectly(d, wanted) ? map(frame, d, wanted) : unpack(frame, d, wanted, cancel);
   FrameView& view = out.view;
   view.width = frame.width;
   view.height = frame.height;
@@ -153,14 +157,14 @@ bool hasLuma(const AVPixFmtDescriptor& d, AVPixelFormat format) {
 
 // As RGB, with the luma beside it: two owners, for luma is let go first.
 ViewedFrame convertedBy(const AVFrame& frame, const AVPixFmtDescriptor& d, const ColorSpec& color,
-                        const std::string& where) {
-  ScaledRgb rgb = scaledRgb(frame, color.matrix, where);
+                        const std::string& where, const CancelToken* cancel) {
+  ScaledRgb rgb = scaledRgb(frame, color.matrix, where, cancel);
   ViewedFrame out;
   out.view = rgb.view;
   auto memory = std::make_shared<Buffer>(std::move(rgb.memory));
   out.owner = std::shared_ptr<const void>(memory, memory->data());
   if (hasLuma(d, static_cast<AVPixelFormat>(frame.format))) {
-    ViewedFrame luma = componentsOf(frame, d, 1);
+    ViewedFrame luma = componentsOf(frame, d, 1, cancel);
     luma.view.color = color;
     out.luma = LumaView{std::move(luma.owner), luma.view};
   }
@@ -170,7 +174,7 @@ ViewedFrame convertedBy(const AVFrame& frame, const AVPixFmtDescriptor& d, const
 }  // namespace
 
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
-                   Notes& notes, const std::string& where) {
+                   Notes& notes, const std::string& where, const CancelToken* cancel) {
   const auto format = static_cast<AVPixelFormat>(frame.format);
   const AVPixFmtDescriptor* d = av_pix_fmt_desc_get(format);
   const ColorSpec color = colorSpecOf(frame, matrix, notes);
@@ -182,9 +186,9 @@ ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMa
   }
   ViewedFrame out;
   if (converts) {
-    out = convertedBy(frame, *d, color, where);
+    out = convertedBy(frame, *d, color, where, cancel);
   } else {
-    out = componentsOf(frame, *d, wantedComponents(*d));
+    out = componentsOf(frame, *d, wantedComponents(*d), cancel);
     out.view.color = color;
   }
   out.view.orientation = orientation;

@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "core/cancel.h"
 #include "core/notes.h"
 #include "core/options.h"
 #include "ffmpeg/handles.h"
@@ -21,8 +22,9 @@ struct ViewedFrame {
 // little-endian bytes or 16-bit words (palette, big endian ...) are unpacked once into 8- or 16-bit
 // planes; what ops cannot convert as FFmpeg's scaler does becomes RGB here (Note [Pictures of the
 // scaler] in scaled_rgb.h). Throws Error(Unsupported) for what holds no pixels (hardware surfaces).
+// Unpacking and converting hear `cancel`, which may be null, all the time.
 ViewedFrame viewOf(const AVFrame& frame, const Orientation& orientation, ColorMatrixOption matrix,
-                   Notes& notes, const std::string& where);
+                   Notes& notes, const std::string& where, const CancelToken* cancel);
 
 // Bytes of one decoded picture; an estimate when the format is not known beforehand (< 0).
 int64_t pictureBytes(int format, int64_t width, int64_t height);

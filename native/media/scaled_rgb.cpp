@@ -22,6 +22,13 @@ using UniqueScaler = std::unique_ptr<SwsContext, ScalerDeleter>;
 
 // Rows are written in steps of several pixels.
 constexpr int64_t kRowPixels = 64;
+// A picture is converted in bands of so many pixels at most (about a millisecond), so that
+// cancellation is heard between them.
+constexpr int kBandPixels = 1 << 16;
+constexpr int kBandRows = 16;  // and of so many rows at least: whole rows of every chroma
+
+// What is taken from the samples around a pixel of another colour ends at the edges of a band.
+bool inBands(const AVPixFmtDescriptor& d) { return (d.flags & AV_PIX_FMT_FLAG_BAYER) == 0; }
 
 // What ops can do of an YCbCr format, see there; `d` has whole samples of 8 to 14 bits.
 bool opsConvertYuv(const AVPixFmtDescriptor& d, int width, int height) {
@@ -118,17 +125,30 @@ bool scalerConverts(AVPixelFormat format, int width, int height) {
   return (xyz || !opsConvert(*d, width, height)) && sws_isSupportedInput(format) > 0;
 }
 
-ScaledRgb scaledRgb(const AVFrame& frame, ColorMatrix matrix, const std::string& where) {
+ScaledRgb scaledRgb(const AVFrame& frame, ColorMatrix matrix, const std::string& where,
+                    const CancelToken* cancel) {
   const UniqueScaler sws = makeScaler(frame, matrix, where);
+  const AVPixFmtDescriptor& d = *av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
   const int64_t stride = (frame.width + kRowPixels - 1) / kRowPixels * kRowPixels * 3;
   ScaledRgb out;
   out.memory = Buffer::allocate(hostMemory(), static_cast<size_t>(stride * (frame.height + 1)));
   uint8_t* data = out.memory.as<uint8_t>();
   uint8_t* const planes[4] = {data};
   const int strides[4] = {static_cast<int>(stride)};
-  const int rows =
-      sws_scale(sws.get(), frame.data, frame.linesize, 0, frame.height, planes, strides);
-  if (rows != frame.height) check(rows < 0 ? rows : AVERROR_UNKNOWN, where);
+  const int band =
+      inBands(d) ? std::max(1, kBandPixels / kBandRows / frame.width) * kBandRows : frame.height;
+  int rows = 0;
+  for (int y = 0; y < frame.height; y += band) {
+    if (cancel) cancel->check(Stage::Decode);
+    const uint8_t* from[4] = {};
+    for (int p = 0; p < 4 && frame.data[p]; ++p) {
+      const int row = p == 1 || p == 2 ? y >> d.log2_chroma_h : y;
+      from[p] = frame.data[p] + static_cast<ptrdiff_t>(row) * frame.linesize[p];
+    }
+    const int count = std::min(band, frame.height - y);
+    rows += check(sws_scale(sws.get(), from, frame.linesize, y, count, planes, strides), where);
+  }
+  if (rows != frame.height) check(AVERROR_UNKNOWN, where);
   out.view.width = frame.width;
   out.view.height = frame.height;
   out.view.color = {ColorMatrix::Rgb, true};

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "core/buffer.h"
+#include "core/cancel.h"
 #include "core/picture.h"
 #include "ffmpeg/handles.h"
 
@@ -26,7 +27,9 @@ struct ScaledRgb {
 };
 
 // As libavfilter's scale filter does it with flags=bilinear, but with this matrix. Throws
-// Error(OutOfMemory, Unsupported); `where` names file and frame in the message.
-ScaledRgb scaledRgb(const AVFrame& frame, ColorMatrix matrix, const std::string& where);
+// Error(OutOfMemory, Unsupported) and what `cancel` (may be null) throws; `where` names file and
+// frame in the message.
+ScaledRgb scaledRgb(const AVFrame& frame, ColorMatrix matrix, const std::string& where,
+                    const CancelToken* cancel);
 
 }  // namespace cps

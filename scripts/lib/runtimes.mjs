@@ -102,9 +102,41 @@ const sameOrCode = (truth, codes) => (result) => {
   if (line === truth) return undefined;
   return codes.some((code) => line.includes(`"code":"${code}"`)) ? undefined : 'another result';
 };
+/** The same, with one more thing that the program was asked for: what `notes` say. */
+const sameWithNote = (truth, code, words) => (result) => {
+  if (result.status !== 0) return 'no result';
+  const { notes, ...rest } = JSON.parse(lastLine(result.stdout));
+  if (JSON.stringify(rest) !== truth) return 'another result';
+  const said = notes.length === 1 && notes[0].startsWith(`${code}: `) && notes[0].includes(words);
+  return said ? undefined : `not the note ${code} with ${words}`;
+};
+/**
+ * Too few threads: a right result, or the error that says so; nothing that blames the video. What
+ * Node needs itself it must have: without, it ends before the program's first line.
+ */
+const withFewThreads = (truth) => (result) => {
+  if (!result.stdout.startsWith('started')) return undefined;
+  const { worker, imported, ...all } = JSON.parse(truth);
+  return sameOrCode(JSON.stringify(all), ['ERR_CPS_LIMIT'])(result);
+};
 const exitsWithZero = ({ status }) => (status === 0 ? undefined : `exit status ${status}`);
 
 const isRoot = process.getuid?.() === 0;
+
+/** A control group of our own whose threads can be limited, for as long as this process lives. */
+function pidsGroup() {
+  for (const parent of ['/sys/fs/cgroup/pids', '/sys/fs/cgroup']) {
+    const group = path.join(parent, `cps-runtimes-${process.pid}`);
+    try {
+      fs.mkdirSync(group);
+    } catch {
+      continue;
+    }
+    process.once('exit', () => fs.rmdirSync(group));
+    if (fs.existsSync(path.join(group, 'pids.max'))) return group;
+  }
+  return undefined;
+}
 
 /** Lines: name, command, what to expect; or why it is skipped. */
 function makeLines(project, truth) {
@@ -142,7 +174,11 @@ function makeLines(project, truth) {
       add(name, run(file));
       if (name.startsWith('Node') && name !== 'Node 20') {
         const read = [`--allow-fs-read=${project}/*`, '--allow-worker'];
-        add(`${name} --permission`, run(file, '--permission', '--allow-addons', ...read));
+        const permitted = ['--permission', '--allow-addons', ...read];
+        add(`${name} --permission`, run(file, ...permitted));
+        const note = sameWithNote(truth, 'index-not-kept', '--allow-fs-write');
+        const folder = [...run(file, ...permitted), 'no-index-folder'];
+        add(`${name} --permission, indexes not to be written`, folder, note);
         const refused = ({ stdout }) =>
           stdout.includes('--allow-addons') ? undefined : 'no word of --allow-addons';
         add(`${name} --permission, no addons`, run(file, '--permission', ...read), refused);
@@ -166,6 +202,23 @@ function makeLines(project, truth) {
   const may = isRoot && capture('setpriv', [...other.slice(1), node, '--version']) !== undefined;
   if (may) addLimited('another user', ['setpriv'], run(...other, node));
   else skip('another user', 'needs root and a Node that everybody may run');
+
+  // The package's own threads are few enough to be done without one by one.
+  const few = [...run(node), 'few-threads'];
+  for (const count of [8, 10, 11, 12, 13, 14, 16, 20]) {
+    const name = `another user with ${count} threads`;
+    const limited = [...other, 'prlimit', `--nproc=${count}`, ...few];
+    if (may) addLimited(name, ['setpriv', 'prlimit'], limited, withFewThreads(truth));
+    else skip(name, 'needs root and a Node that everybody may run');
+  }
+  const group = pidsGroup();
+  for (const count of [9, 12, 14, 20]) {
+    const name = `a control group of ${count} threads`;
+    const enter = 'echo $$ > "$0/cgroup.procs" && echo "$1" > "$0/pids.max" && shift && exec "$@"';
+    const limited = ['sh', '-c', enter, group, String(count), ...few];
+    if (group) add(name, limited, withFewThreads(truth));
+    else skip(name, 'no right to make a control group');
+  }
 
   const readOnly =
     'mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && cd "$0" && exec "$@"';

@@ -1,9 +1,13 @@
 /**
  * The README's lines as a user's program, for scripts/runtimes.mjs: prints one line of JSON that is
- * the same wherever it runs right. `node program.cjs VIDEO`; a worker runs the same file.
+ * the same wherever it runs right. `node program.cjs VIDEO [MODE]`; a worker runs the same file.
+ * MODE 'few-threads' leaves out what asks the runtime for threads of its own, 'no-index-folder'
+ * asks for a folder of indexes that cannot be used and adds what the result says of it.
  */
 const { createHash } = require('node:crypto');
+const path = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+if (isMainThread) console.log('started'); // the runtime itself had what it needs
 const api = require('codec-patch-stream');
 
 const digest = (...arrays) => {
@@ -58,8 +62,16 @@ function inWorker(videoPath) {
   });
 }
 
+async function notesWithFolder(videoPath) {
+  const readerCacheDir = path.join(path.dirname(videoPath), 'indexes');
+  const result = await api.decodeOnly({ videoPath, sequenceLength: 8, readerCacheDir });
+  const notes = result.notes.map((note) => `${note.code}: ${note.message}`);
+  result.close();
+  return notes;
+}
+
 async function main() {
-  const videoPath = process.argv[2];
+  const [videoPath, mode] = process.argv.slice(2);
   const abort = new AbortController();
   const aborted = refusal(() => {
     const call = api.patchStream({ videoPath, backend: 'cpu', signal: abort.signal });
@@ -72,9 +84,12 @@ async function main() {
     aborted: await aborted,
     missing: await refusal(() => api.decodeOnly({ videoPath: `${videoPath}.none` })),
     transferred: await transferred(videoPath),
-    worker: await inWorker(videoPath),
-    imported: Object.keys(await import('codec-patch-stream')).includes('patchStream'),
   };
+  if (mode !== 'few-threads') {
+    line.worker = await inWorker(videoPath);
+    line.imported = Object.keys(await import('codec-patch-stream')).includes('patchStream');
+  }
+  if (mode === 'no-index-folder') line.notes = await notesWithFolder(videoPath);
   console.log(JSON.stringify(line));
 }
 

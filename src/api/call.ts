@@ -4,6 +4,7 @@ import { native } from '../native/binding.js';
 import type { NativeBinding, NativeCancel, NativeSampleInfo } from '../native/binding.js';
 import { AbortError, fromNativeError } from '../support/errors.js';
 import type { Api } from '../options/kinds.js';
+import type { ResultNote } from './notes.js';
 import { reportCall, wantedOnStderr } from './profile.js';
 
 export interface Call<R> {
@@ -12,6 +13,8 @@ export interface Call<R> {
   readonly signal: AbortSignal | undefined;
   /** 0: none. The addon stops running work by it; the timer here, work that waits for a thread. */
   readonly timeoutMs: number;
+  /** What is known before the work begins; the result's own come on top. */
+  readonly notes: readonly ResultNote[];
   readonly start: (binding: NativeBinding, cancel: NativeCancel) => Promise<R>;
   /** Frees a result that nobody will get, because the abort came while it was on its way. */
   readonly discard: (result: R) => void;
@@ -51,6 +54,7 @@ export async function callNative<R extends NativeSampleInfo>(call: Call<R>): Pro
   const report = { api: call.api, input: describeInput(call.input) };
   try {
     const result = await run(call);
+    result.notes = [...call.notes, ...result.notes].sort((a, b) => (a.code < b.code ? -1 : 1));
     const { timings, backend } = result;
     reportCall({ ...report, wallMs: performance.now() - started, timings, backend }, wanted);
     return result;

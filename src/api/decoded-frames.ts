@@ -52,12 +52,13 @@ export class DecodedFrames extends SampledResult {
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function decodeOnly(config: DecodeOnlyConfig): Promise<DecodedFrames> {
-  const { input, signal, decode, frame } = parseDecodeOnly(config);
+  const { input, signal, decode, notes, frame } = parseDecodeOnly(config);
   const result = await callNative<NativeFramesResult>({
     api: 'decodeOnly',
     input,
     signal,
     timeoutMs: decode.timeoutMs,
+    notes,
     start: (binding, cancel) => binding.decodeOnly(input, decode, frame, cancel),
     discard: (r) => r.frames.release(),
   });

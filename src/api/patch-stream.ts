@@ -281,12 +281,13 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
-  const { input, signal, decode, patch } = parsePatchStream(config);
+  const { input, signal, decode, notes, patch } = parsePatchStream(config);
   const result = await callNative<NativePatchResult>({
     api: 'patchStream',
     input,
     signal,
     timeoutMs: decode.timeoutMs,
+    notes,
     start: (binding, cancel) => binding.patchStream(input, decode, patch, cancel),
     discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
   });

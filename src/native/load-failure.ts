@@ -57,8 +57,8 @@ const REASONS: readonly (readonly [RegExp, (found: RegExpExecArray, build: strin
   [
     /failed to map segment from shared object|Operation not permitted|Permission denied/,
     ([reason]) =>
-      `the system refuses it (${reason}). Make the file readable, and its file system one that ` +
-      'programs may run from (not noexec)',
+      `the system refuses it (${reason}). Make the file readable, its file system one that programs ` +
+      'may run from (not noexec), and leave the process enough memory (ulimit -v)',
   ],
 ];
 

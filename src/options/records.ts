@@ -3,6 +3,7 @@
  * schema that say so, after what one option makes of another.
  */
 import type { DecodeOnlyConfig, PatchStreamConfig } from './config.js';
+import type { ResultNote } from '../api/notes.js';
 import { invalid, nearestName, show } from '../support/is.js';
 import { CodecPatchStreamError } from '../support/errors.js';
 import { permitted } from '../support/paths.js';
@@ -15,6 +16,8 @@ interface ParsedCall {
   readonly input: string | Uint8Array;
   readonly signal: AbortSignal | undefined;
   readonly decode: DecodeRecord;
+  /** What the result is to say of the options. */
+  readonly notes: readonly ResultNote[];
 }
 
 export interface ParsedPatchCall extends ParsedCall {
@@ -145,17 +148,28 @@ function inputOf(v: Values): string | Uint8Array {
 }
 
 /** A folder for indexes that Node's permission model denies is not used, like one that is full. */
-function allowedCache(decode: DecodeRecord, input: string | Uint8Array): DecodeRecord {
+function allowedCache(
+  decode: DecodeRecord,
+  input: string | Uint8Array,
+): Omit<ParsedCall, 'input' | 'signal'> {
   const { readerCacheDir } = decode;
-  if (readerCacheDir === '' || typeof input !== 'string') return decode;
+  if (readerCacheDir === '' || typeof input !== 'string') return { decode, notes: [] };
   const place = readerCacheDir === 'beside' ? `${input}.cpsindex` : readerCacheDir;
-  const allowed = permitted('fs.read', place) && permitted('fs.write', place);
-  return allowed ? decode : Object.freeze({ ...decode, readerCacheDir: '' });
+  const denied = (['fs.read', 'fs.write'] as const).filter((access) => !permitted(access, place));
+  if (denied.length === 0) return { decode, notes: [] };
+  const flags = denied.map((access) => `--allow-${access.replace('.', '-')}`).join(' and ');
+  const message =
+    `readerCacheDir cannot be used, Node runs with --permission and does not have '${place}' ` +
+    `among its ${flags}.`;
+  return {
+    decode: Object.freeze({ ...decode, readerCacheDir: '' }),
+    notes: [{ code: 'index-not-kept', message }],
+  };
 }
 
 function parsedCall(v: Values): ParsedCall {
   const input = inputOf(v);
-  return { input, signal: v.signal, decode: allowedCache(decodeRecord(v), input) };
+  return { input, signal: v.signal, ...allowedCache(decodeRecord(v), input) };
 }
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */

@@ -22,10 +22,12 @@ export function rawVideo(clip: Fixture, pixFmt: string, filter: string[] = []): 
  * does with every FFmpeg.
  */
 export function weighsChromaRows(clip: Fixture): boolean {
-  const versions = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' });
-  const scaler = Number(/^libswscale +(\d+)/m.exec(versions)?.[1]);
+  scaler ??= Number(
+    /^libswscale +(\d+)/m.exec(execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' }))?.[1],
+  );
   return scaler > 8 && /^yuv420p1\d/.test(clip.pixFmt);
 }
+let scaler: number | undefined; // its major version
 
 export const displaySize = (clip: Fixture): { width: number; height: number } =>
   clip.rotation % 180 === 0

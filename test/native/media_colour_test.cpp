@@ -136,7 +136,7 @@ TEST(Colour, OfEveryPixelFormatEqualsTheScaler) {
         Notes notes;
         try {
           const ViewedFrame viewed =
-              viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture");
+              viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture", nullptr);
           makeCpuKernels({})->toRgb(viewed.view, height, width, got.data());
         } catch (const Error& error) {
           EXPECT_EQ(error.code(), ErrorCode::Unsupported) << what;
@@ -162,7 +162,7 @@ TEST(Colour, OfEveryMatrixNumberEqualsTheScaler) {
       std::vector<uint8_t> got(64 * 32 * 3);
       Notes notes;
       const ViewedFrame viewed =
-          viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture");
+          viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture", nullptr);
       makeCpuKernels({})->toRgb(viewed.view, 32, 64, got.data());
       EXPECT_EQ(difference(scaler_reference::rgbOf(*frame), got).worst, 0) << space;
       const bool known = space == AVCOL_SPC_UNSPECIFIED || space == AVCOL_SPC_BT709 ||
@@ -170,7 +170,7 @@ TEST(Colour, OfEveryMatrixNumberEqualsTheScaler) {
                          space == AVCOL_SPC_BT2020_NCL || space == AVCOL_SPC_BT2020_CL;
       EXPECT_EQ(notes.list().size(), known ? 0u : 1u) << space;
       Notes none;
-      viewOf(*frame, Orientation{}, ColorMatrixOption::Bt709, none, "a picture");
+      viewOf(*frame, Orientation{}, ColorMatrixOption::Bt709, none, "a picture", nullptr);
       EXPECT_TRUE(none.list().empty()) << space;
     }
   }

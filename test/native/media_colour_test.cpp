@@ -9,8 +9,10 @@ extern "C" {
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <memory>
 #include <random>
 #include <string>
@@ -116,6 +118,30 @@ bool scalerTakes(AVPixelFormat format) {
   return (d->flags & AV_PIX_FMT_FLAG_HWACCEL) == 0 && sws_isSupportedInput(format) > 0;
 }
 
+void expectAsTheScaler(AVPixelFormat format, int width, int height, Tags tags, uint32_t seed) {
+  const char* name = av_get_pix_fmt_name(format);
+  const UniqueAVFrame frame = randomPicture(format, width, height, tags, seed);
+  ASSERT_TRUE(frame) << name;
+  const std::vector<uint8_t> expected = scaler_reference::rgbOf(*frame);
+  std::vector<uint8_t> got(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
+  const auto what = std::string(name) + " " + std::to_string(width) + "x" + std::to_string(height) +
+                    " range " + std::to_string(tags.range);
+  Notes notes;
+  try {
+    const ViewedFrame viewed =
+        viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture", nullptr);
+    makeCpuKernels({})->toRgb(viewed.view, height, width, got.data());
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::Unsupported) << what;
+    EXPECT_TRUE(expected.empty()) << what << ": " << error.what();
+    return;
+  }
+  ASSERT_FALSE(expected.empty()) << what;  // Bayer of one row: refused by both
+  const Difference worst = difference(expected, got);
+  EXPECT_EQ(worst.worst, 0) << what << ": value " << worst.at << " is " << int{got[worst.at]}
+                            << " instead of " << int{expected[worst.at]};
+}
+
 TEST(Colour, OfEveryPixelFormatEqualsTheScaler) {
   int formats = 0;
   const AVPixFmtDescriptor* d = nullptr;
@@ -127,30 +153,52 @@ TEST(Colour, OfEveryPixelFormatEqualsTheScaler) {
     for (const auto& [width, height] : kSizes) {
       for (const Tags tags : {Tags{}, Tags{AVCOL_RANGE_MPEG, AVCOL_SPC_BT709},
                               Tags{AVCOL_RANGE_JPEG, AVCOL_SPC_BT2020_NCL}}) {
-        const UniqueAVFrame frame = randomPicture(format, width, height, tags, seed++);
-        ASSERT_TRUE(frame) << d->name;
-        const std::vector<uint8_t> expected = scaler_reference::rgbOf(*frame);
-        std::vector<uint8_t> got(static_cast<size_t>(width) * static_cast<size_t>(height) * 3);
-        const auto what = std::string(d->name) + " " + std::to_string(width) + "x" +
-                          std::to_string(height) + " range " + std::to_string(tags.range);
-        Notes notes;
-        try {
-          const ViewedFrame viewed =
-              viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture", nullptr);
-          makeCpuKernels({})->toRgb(viewed.view, height, width, got.data());
-        } catch (const Error& error) {
-          EXPECT_EQ(error.code(), ErrorCode::Unsupported) << what;
-          EXPECT_TRUE(expected.empty()) << what << ": " << error.what();
-          continue;
-        }
-        ASSERT_FALSE(expected.empty()) << what;  // Bayer of one row: refused by both
-        const Difference worst = difference(expected, got);
-        EXPECT_EQ(worst.worst, 0) << what << ": value " << worst.at << " is " << int{got[worst.at]}
-                                  << " instead of " << int{expected[worst.at]};
+        expectAsTheScaler(format, width, height, tags, seed++);
       }
     }
+    // Large enough for the scaler to be called in several bands.
+    expectAsTheScaler(format, 4101, 35, {}, seed);
   }
   EXPECT_GT(formats, 100);
+}
+
+double threadSeconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
+}
+
+// In the middle of one large picture that the scaler converts, and of one whose palette is applied.
+TEST(Colour, OfOneLargePictureHearsALimitOfTime) {
+  for (const AVPixelFormat format : {AV_PIX_FMT_YUV411P, AV_PIX_FMT_PAL8, AV_PIX_FMT_GRAY10BE}) {
+    SCOPED_TRACE(av_get_pix_fmt_name(format));
+    const UniqueAVFrame frame = makeFrame(Stage::Decode);
+    frame->format = format;
+    frame->width = 8192;
+    frame->height = 2048;
+    ASSERT_GE(av_frame_get_buffer(frame.get(), 0), 0);
+    for (int p = 0; p < 4 && frame->buf[p] != nullptr; ++p) {
+      std::memset(frame->buf[p]->data, 90, frame->buf[p]->size);
+    }
+    Notes notes;
+    const auto seconds = [&](CancelToken* cancel) {
+      const double start = threadSeconds();
+      viewOf(*frame, Orientation{}, ColorMatrixOption::Auto, notes, "a picture", cancel);
+      return threadSeconds() - start;
+    };
+    const double whole = seconds(nullptr);
+    CancelToken cancel;
+    cancel.setDeadline(std::chrono::steady_clock::now() +
+                       std::chrono::microseconds(static_cast<int64_t>(whole * 1e5)));
+    const double start = threadSeconds();
+    try {
+      seconds(&cancel);
+      ADD_FAILURE() << "ended in time";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::TimedOut);
+    }
+    EXPECT_LT(threadSeconds() - start, whole / 2);
+  }
 }
 
 // Whatever number a file has for its matrix: FFmpeg's choice, and a note where it is one.

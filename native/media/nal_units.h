@@ -81,8 +81,22 @@ std::span<const uint8_t> unitsBefore(std::span<const uint8_t> d, int lengthBytes
   }
 }
 
+// `left` units from `at` on, each with a 16-bit size; false to stop: broken, or visit said so.
+template <typename Visit>
+bool forEachSizedUnit(std::span<const uint8_t> d, size_t& at, int left, Visit& visit) {
+  for (; left > 0; --left) {
+    if (at + 2 > d.size()) return false;
+    const size_t n = size_t{d[at]} << 8 | d[at + 1];
+    at += 2;
+    if (n == 0 || n > d.size() - at) return false;
+    if (!visit(d.subspan(at, n))) return false;
+    at += n;
+  }
+  return true;
+}
+
 // The units in an avcC record (or in Annex B extradata): twice a count of parameter sets (the first
-// in 5 bits), each with a 16-bit size.
+// in 5 bits) and these.
 template <typename Visit>
 void forEachH264ExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
   if (extra.size() < 7 || extra[0] != 1) {
@@ -92,14 +106,8 @@ void forEachH264ExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
   size_t at = 5;
   for (const int mask : {31, 255}) {
     if (at >= extra.size()) return;
-    for (int left = extra[at++] & mask; left > 0; --left) {
-      if (at + 2 > extra.size()) return;
-      const size_t n = size_t{extra[at]} << 8 | extra[at + 1];
-      at += 2;
-      if (n == 0 || n > extra.size() - at) return;
-      if (!visit(extra.subspan(at, n))) return;
-      at += n;
-    }
+    const int count = extra[at++] & mask;
+    if (!forEachSizedUnit(extra, at, count, visit)) return;
   }
 }
 
@@ -109,7 +117,7 @@ inline bool isHvcc(std::span<const uint8_t> extra) {
 }
 
 // The units in an hvcC record (or in Annex B extradata): arrays of a type, a 16-bit count and
-// units, each with a 16-bit size.
+// units.
 template <typename Visit>
 void forEachHevcExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
   if (!isHvcc(extra)) {
@@ -119,16 +127,9 @@ void forEachHevcExtradataUnit(std::span<const uint8_t> extra, Visit visit) {
   size_t at = 23;
   for (int arrays = extra[22]; arrays > 0; --arrays) {
     if (at + 3 > extra.size()) return;
-    int left = extra[at + 1] << 8 | extra[at + 2];
+    const int count = extra[at + 1] << 8 | extra[at + 2];
     at += 3;
-    for (; left > 0; --left) {
-      if (at + 2 > extra.size()) return;
-      const size_t n = size_t{extra[at]} << 8 | extra[at + 1];
-      at += 2;
-      if (n == 0 || n > extra.size() - at) return;
-      if (!visit(extra.subspan(at, n))) return;
-      at += n;
-    }
+    if (!forEachSizedUnit(extra, at, count, visit)) return;
   }
 }
 

@@ -69,6 +69,10 @@ function makeProject(video) {
   fs.cpSync(path.join(scripts, 'user-test.cjs'), path.join(folder, 'user.test.cjs'));
   fs.writeFileSync(path.join(folder, 'package.json'), '{ "name": "project", "private": true }\n');
   fs.cpSync(video, path.join(folder, 'video.mp4'));
+  const large = ['-f', 'lavfi', '-i', 'testsrc2=size=1920x1080:rate=25:duration=1'];
+  const encoder = ['-c:v', 'libx264', '-preset', 'veryfast', '-bf', '3', '-pix_fmt', 'yuv420p'];
+  const args = ['-v', 'error', ...large, ...encoder, path.join(folder, 'large.mp4')];
+  if (capture('ffmpeg', args) === undefined) throw new Error('ffmpeg cannot make an H.264 video');
   fs.chmodSync(folder, 0o755); // for the line that runs as somebody else
   return folder;
 }
@@ -116,8 +120,19 @@ const sameWithNote = (truth, code, words) => (result) => {
  */
 const withFewThreads = (truth) => (result) => {
   if (!result.stdout.startsWith('started')) return undefined;
-  const { worker, imported, ...all } = JSON.parse(truth);
+  const all = JSON.parse(truth);
+  for (const name of ['worker', 'imported']) delete all[name];
   return sameOrCode(JSON.stringify(all), ['ERR_CPS_LIMIT'])(result);
+};
+/** Too little memory: every call works or says so, and the video is not to blame. */
+const withLittleMemory = (result) => {
+  // Node itself may not come up, or not load the addon; V8 ends the process when it finds no memory.
+  if (!result.stdout.startsWith('started') || /Fatal.*memory/i.test(result.stderr))
+    return undefined;
+  const { outcomes = [], code } = JSON.parse(lastLine(result.stdout));
+  const fine = ['worked', 'ERR_CPS_OUT_OF_MEMORY', 'ERR_CPS_LIMIT', 'ERR_CPS_BACKEND_UNAVAILABLE'];
+  const other = [...outcomes, ...(code ? [code] : [])].filter((outcome) => !fine.includes(outcome));
+  return other.length === 0 ? undefined : `${other.join(', ')} for lack of memory`;
 };
 const exitsWithZero = ({ status }) => (status === 0 ? undefined : `exit status ${status}`);
 
@@ -198,6 +213,17 @@ function makeLines(project, truth) {
   const memory = ['ERR_CPS_OUT_OF_MEMORY'];
   const small = run('prlimit', `--as=${2 ** 31}`, node);
   addLimited('2 GiB of address space', ['prlimit'], small, sameOrCode(truth, memory));
+  // Between what Node itself takes and enough for all of them.
+  for (const mebibytes of [1080, 1120, 1160, 1200, 1240]) {
+    const limited = ['prlimit', `--as=${mebibytes * 2 ** 20}`, node, program];
+    const calls = [...limited, path.join(project, 'large.mp4'), 'many-calls'];
+    addLimited(
+      `20 calls in ${mebibytes} MiB of address space`,
+      ['prlimit'],
+      calls,
+      withLittleMemory,
+    );
+  }
   const other = ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups'];
   const may = isRoot && capture('setpriv', [...other.slice(1), node, '--version']) !== undefined;
   if (may) addLimited('another user', ['setpriv'], run(...other, node));

@@ -2,7 +2,8 @@
  * The README's lines as a user's program, for scripts/runtimes.mjs: prints one line of JSON that is
  * the same wherever it runs right. `node program.cjs VIDEO [MODE]`; a worker runs the same file.
  * MODE 'few-threads' leaves out what asks the runtime for threads of its own, 'no-index-folder'
- * asks for a folder of indexes that cannot be used and adds what the result says of it.
+ * asks for a folder of indexes that cannot be used and adds what the result says of it, 'many-calls'
+ * makes twenty calls at once and prints what they came to.
  */
 const { createHash } = require('node:crypto');
 const path = require('node:path');
@@ -70,8 +71,26 @@ async function notesWithFolder(videoPath) {
   return notes;
 }
 
+/** 'worked' and the codes of those that did not. */
+async function manyCalls(videoPath) {
+  const options = { videoPath, backend: 'cpu', sequenceLength: 8, width: 64, height: 64 };
+  const call = () =>
+    api.decodeOnly(options).then(
+      (result) => {
+        result.close();
+        return 'worked';
+      },
+      (e) => e.code,
+    );
+  return [...new Set(await Promise.all(Array.from({ length: 20 }, call)))].sort();
+}
+
 async function main() {
   const [videoPath, mode] = process.argv.slice(2);
+  if (mode === 'many-calls') {
+    console.log(JSON.stringify({ outcomes: await manyCalls(videoPath) }));
+    return;
+  }
   const abort = new AbortController();
   const aborted = refusal(() => {
     const call = api.patchStream({ videoPath, backend: 'cpu', signal: abort.signal });

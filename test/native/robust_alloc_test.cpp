@@ -13,7 +13,7 @@
 
 #include "core/error.h"
 #include "default_options.h"
-#include "hostile/reference.h"
+#include "hostile/fixture_input.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
 
@@ -130,21 +130,11 @@ Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t
   return out;
 }
 
-VideoInput fixture(const char* name) {
-  const char* folder = std::getenv("CPS_FIXTURES");
-  VideoInput input;
-  if (folder != nullptr) {
-    input.bytes = std::make_shared<const std::vector<uint8_t>>(
-        hostile::readFile(std::string(folder) + "/" + name));
-  }
-  return input;
-}
-
 class AllocationFailure : public testing::TestWithParam<std::pair<const char*, bool>> {};
 
 TEST_P(AllocationFailure, IsAnErrorAndTheNextCallWorks) {
   const auto [name, patches] = GetParam();
-  const VideoInput input = fixture(name);
+  const VideoInput input = hostile::fixtureInput(name);
   ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
   Context context(1);
   const Outcome good = runCall(input, context, patches);
@@ -202,7 +192,7 @@ hostile::Bytes withoutReferences(const hostile::Bytes& bytes) {
 class AllocationFailureInDamage : public testing::TestWithParam<const char*> {};
 
 TEST_P(AllocationFailureInDamage, WithTwoThreadsIsAnError) {
-  VideoInput input = fixture(GetParam());
+  VideoInput input = hostile::fixtureInput(GetParam());
   ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
   const bool ts = std::string(GetParam()).find(".ts") != std::string::npos;
   const hostile::Bytes intact = *input.bytes;

@@ -19,8 +19,8 @@
 
 #include "core/error.h"
 #include "default_options.h"
+#include "hostile/fixture_input.h"
 #include "hostile/hash_sink.h"
-#include "hostile/reference.h"
 #include "pipeline/context.h"
 
 namespace {
@@ -115,16 +115,6 @@ Outcome decode(const VideoInput& input, Context& context, int threads) {
   return out;
 }
 
-VideoInput fixture(const std::string& name) {
-  const char* folder = std::getenv("CPS_FIXTURES");
-  VideoInput input;
-  if (folder != nullptr) {
-    input.bytes = std::make_shared<const std::vector<uint8_t>>(
-        hostile::readFile(std::string(folder) + "/" + name));
-  }
-  return input;
-}
-
 void expectNoBlame(const Outcome& out, const std::string& what) {
   EXPECT_EQ(out.error.find("damaged"), std::string::npos) << what << ": " << out.error;
   EXPECT_EQ(out.error.find("incomplete"), std::string::npos) << what << ": " << out.error;
@@ -134,7 +124,7 @@ class Machine : public testing::TestWithParam<const char*> {};
 
 // A context of its own each time, whose workers have to be started, too.
 TEST_P(Machine, WorksWithTheThreadsItGets) {
-  const VideoInput input = fixture(GetParam());
+  const VideoInput input = hostile::fixtureInput(GetParam());
   ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
   const auto run = [&](int64_t first, int64_t many) {
     Context context(4);
@@ -157,7 +147,7 @@ TEST_P(Machine, WorksWithTheThreadsItGets) {
 }
 
 TEST_P(Machine, LackOfMemoryIsNoDamage) {
-  const VideoInput input = fixture(GetParam());
+  const VideoInput input = hostile::fixtureInput(GetParam());
   ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
   for (const int threads : {1, 3}) {
     Context context(threads);

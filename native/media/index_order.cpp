@@ -36,6 +36,17 @@ class PacketHeads {
   int64_t asked_ = 0;  // the end of what was asked for last
 };
 
+// Whether the first unit is a slice, as in most packets: these need not be looked into.
+bool beginsWithSlice(std::span<const uint8_t> packet, const BitstreamFormat& format) {
+  constexpr int kLastH264Slice = 5, kFirstHevcOther = 32;
+  const auto prefix = static_cast<size_t>(format.lengthBytes);
+  if (prefix == 0 || packet.size() <= prefix + 1) return false;
+  const int byte = packet[prefix];
+  if (format.codec == AV_CODEC_ID_HEVC) return (byte >> 1 & 63) < kFirstHevcOther;
+  const int type = byte & 31;
+  return format.codec == AV_CODEC_ID_H264 && type > 0 && type <= kLastH264Slice;
+}
+
 // Whether timestamps alone look like those of one clock: decode times never step back, and no
 // picture in front of a key frame is shown after it.
 bool clockGoesOn(const FrameIndex& index) {
@@ -63,7 +74,8 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
   PacketHeads heads(source);
   for (PacketEntry& entry : packets) {
     if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
-    if (!small.add(heads.of(entry, entry.size))) entry.displayIndex = -1;
+    const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
+    if (!beginsWithSlice(bytes, index.bitstream) && !small.add(bytes)) entry.displayIndex = -1;
   }
   std::vector<bool> look(packets.size(), false);
   size_t doubtful = 0;

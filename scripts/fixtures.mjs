@@ -16,18 +16,20 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { badRecipes, recipes, sources } from '../test/fixtures/recipes.mjs';
+import { badRecipes, recipes, sizeRecipes, sources } from '../test/fixtures/recipes.mjs';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 export const cacheDir = path.join(root, 'test', 'fixtures', 'cache');
 const manifestPath = path.join(cacheDir, 'manifest.json');
 
-/** Changes of bytes that no muxer offers. Each takes the source's bytes (if any) and returns new ones. */
+/** Changes of bytes that no muxer offers. Each takes the bytes of its sources (if any) and returns new ones. */
 const edits = {
   // From the middle of a group of pictures, at a packet boundary.
   cutTransportStream: (b) => b.subarray(188 * Math.floor((b.length * 0.37) / 188)),
   // Two captures in one file: the second begins with its own headers and clock.
   twice: (b) => Buffer.concat([b, b]),
+  // Captures one after the other.
+  joined: (...parts) => Buffer.concat(parts),
   // Parameters of each frame (interlacing), which the format allows.
   frameParameters: (b) =>
     Buffer.from(b.toString('latin1').replaceAll('FRAME\n', 'FRAME Ip\n'), 'latin1'),
@@ -54,6 +56,18 @@ const edits = {
     }
   },
   truncate: (b) => b.subarray(0, Math.floor(b.length * 0.6)),
+  // Within the last picture, as when a recording stops.
+  cutEnd: (b) => b.subarray(0, b.length - 2 * 188),
+  // Whole pictures in the middle, the lengths in front of them too: damage within a picture often
+  // decodes to something without a complaint.
+  hole: (b) => {
+    const out = Buffer.from(b);
+    const start = out.indexOf('mdat') + 4;
+    const middle = start + Math.floor((out.length - start) * 0.45);
+    let at = start;
+    while (at < middle) at += 4 + out.readUInt32BE(at);
+    return out.fill(0xff, at, at + 2500);
+  },
   headerOnly: (b) => b.subarray(0, b.indexOf('mdat') + 4),
   bitrot: (b) => {
     const out = Buffer.from(b);
@@ -107,6 +121,12 @@ const edits = {
     const out = Buffer.from(b);
     const message = out.indexOf('4e0105', out.indexOf('hvcC'), 'hex');
     return out.fill(0xff, message + 3, message + 6);
+  },
+  // Theora in Matroska as mkvmerge writes it: the size of whole blocks in the track's header.
+  codedHeight: (b) => {
+    const out = Buffer.from(b);
+    out[out.indexOf('ba8178', 0, 'hex') + 2] = 128;
+    return out;
   },
   annexB: (b) => annexB(b),
   text: () => Buffer.from('This is not a video.\n'.repeat(50)),
@@ -216,8 +236,8 @@ async function make(recipe, hash) {
       await execute('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, ...exact, partial]);
     }
     if (recipe.edit) {
-      const source = recipe.args ? partial : inputs[0];
-      fs.writeFileSync(partial, edits[recipe.edit](source ? fs.readFileSync(source) : undefined));
+      const from = (recipe.args ? [partial] : inputs).map((file) => fs.readFileSync(file));
+      fs.writeFileSync(partial, edits[recipe.edit](...from));
     }
     const entry = { name: recipe.name, features: recipe.features ?? [], hash };
     if (recipe.features && !recipe.features.includes('bad')) {
@@ -260,12 +280,13 @@ function hashes(all, version) {
 export async function makeFixtures({ force = false, log = () => {} } = {}) {
   fs.mkdirSync(cacheDir, { recursive: true });
   const version = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' }).split('\n')[0];
-  const all = [...sources, ...recipes, ...badRecipes];
+  const all = [...sources, ...recipes, ...sizeRecipes, ...badRecipes];
   const wanted = hashes(all, version);
   const known = new Map();
   if (!force && fs.existsSync(manifestPath)) {
     const old = JSON.parse(fs.readFileSync(manifestPath, 'utf8'));
-    for (const entry of [...old.sources, ...old.clips, ...old.bad]) known.set(entry.name, entry);
+    for (const entry of [...old.sources, ...old.clips, ...(old.sizes ?? []), ...old.bad])
+      known.set(entry.name, entry);
   }
   const fresh = (r) =>
     known.get(r.name)?.hash === wanted.get(r.name) && fs.existsSync(path.join(cacheDir, r.name));
@@ -273,7 +294,10 @@ export async function makeFixtures({ force = false, log = () => {} } = {}) {
   const queue = all.filter((r) => !entries.has(r.name));
   const manifest = () => {
     const list = (rs) => rs.map((r) => entries.get(r.name)).filter(Boolean);
-    return { version, sources: list(sources), clips: list(recipes), bad: list(badRecipes) };
+    return {
+      ...{ version, sources: list(sources), clips: list(recipes) },
+      ...{ sizes: list(sizeRecipes), bad: list(badRecipes) },
+    };
   };
   if (queue.length === 0) return manifest();
 

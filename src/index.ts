@@ -18,7 +18,7 @@ export type { DType, TensorDataMap } from './api/tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './support/errors.js';
 export type { ErrorCode, Stage } from './support/errors.js';
 export { NOTE_CODES } from './api/notes.js';
-export type { NoteCode, ResultNote } from './api/notes.js';
+export type { NoteCode, ReplacedFrame, ResultNote } from './api/notes.js';
 export { backendInfo, nativeStats, setThreads, threads } from './api/info.js';
 export type { BackendInfo, NativeStats } from './api/info.js';
 export { CHANNEL_NAME } from './api/profile.js';

@@ -109,6 +109,7 @@ const values: Record<Exclude<OptionName, 'videoPath' | 'signal'>, unknown> = {
   readerCacheSize: 2,
   readerCacheDir: path.join(folder, 'indexes'),
   colorMatrix: 'bt709',
+  damaged: 'nearest',
   maxFramePixels: 48 * 48,
   maxFrames: 8,
   maxMemoryBytes: 2 ** 30,

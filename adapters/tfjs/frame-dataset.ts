@@ -209,7 +209,9 @@ export function frameDataset<E extends VideoEntry>(
   if (tables && dtype === 'int32')
     throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
   checkNames('frameDataset', config, checkDecodeOnlyOptions, OWN_NAMES);
-  checkDecodeOnlyOptions(config);
+  if (checkDecodeOnlyOptions(config).decode.damaged === 'skip') {
+    throw invalid('damaged', "'error' or 'nearest' (all videos of a batch have one T)", 'skip');
+  }
   const pixels = {
     array: dtype === 'int32' ? Int32Array : Float32Array,
     tables,

@@ -75,6 +75,7 @@ void NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
   targetCount_ = targets_.size();
   given_ = 0;
   damaged_.clear();
+  h264Numbers_ = {};
   std::fill(shownOrdinals_.begin(), shownOrdinals_.end(), -1);
   filter_.reset();
   {
@@ -99,7 +100,14 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
   while (!targets_.empty() && reader.next() <= segment.last && reader.read(*packet)) {
     if (job_.cancel) job_.cancel->check(Stage::Decode);
     const int32_t ordinal = reader.next() - 1;
-    followHeaders({packet->data, static_cast<size_t>(packet->size)}, bitstream_);
+    const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
+    followHeaders(data, bitstream_);
+    // NVDEC reports nothing where a reference is missing.
+    if (bitstream_.codec == AV_CODEC_ID_H264 &&
+        !h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264) &&
+        index_.startFor(ordinal) != ordinal) {
+      damaged_.push_back(ordinal);
+    }
     if (mayDrop(*packet, ordinal, segment.first)) {
       counters_.packetsDropped++;
       continue;
@@ -107,7 +115,7 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     if (packet->flags & AV_PKT_FLAG_CORRUPT) damaged_.push_back(ordinal);
     counters_.packetsDecoded++;
     const auto timestamp = job_.clock.timestampOf(ordinal);
-    filter_.convert(*packet, [&](std::span<const uint8_t> data) { parser.parse(data, timestamp); });
+    filter_.convert(*packet, [&](std::span<const uint8_t> part) { parser.parse(part, timestamp); });
   }
   if (!targets_.empty()) parser.finish();
 }
@@ -127,7 +135,8 @@ Error NvdecRun::misfit(const NvdecFormat& seen, int32_t width, int32_t height) c
   }
   return Error(ErrorCode::Unsupported, Stage::Decode,
                name + " turns to " + now + " while the video is " + expected +
-                   ": a change of size in mid-stream is not supported.");
+                   ": NVDEC decodes to one size and format here. Take decodeBackend 'cpu', with a "
+                   "size to scale to.");
 }
 
 // What to decode to: the pictures' format, or the parser's where that is a way to get them.

@@ -115,6 +115,7 @@ class NvdecRun final : public ParserEvents {
   std::vector<int32_t>
       shownOrdinals_;  // per decode surface: its picture, until its status is known
   std::vector<int32_t> damaged_;
+  H264PictureNumbers h264Numbers_;
 };
 
 }  // namespace cps

@@ -23,8 +23,10 @@ struct LumaCells {
     block.forEach([&](int thread) {
       const int64_t i = block.index() * kThreads + thread;
       if (i >= static_cast<int64_t>(grid.rows) * grid.cols) return;
-      out[i] = cellAt(frame, coeffs, grid.cell, static_cast<int32_t>(i / grid.cols),
-                      static_cast<int32_t>(i % grid.cols));
+      const auto row = static_cast<int32_t>(i / grid.cols),
+                 col = static_cast<int32_t>(i % grid.cols);
+      out[i] = hasSizeOf(frame, grid) ? cellAt(frame, coeffs, grid.cell, row, col)
+                                      : cellOfOtherSize(frame, coeffs, grid, row, col);
     });
   }
 };

@@ -18,6 +18,7 @@ enum class DecodeMode { Throughput, Latency };
 enum class UniformStrategy { Auto, Seek, Stream };
 enum class ThreadType { Auto, Frame, Slice };
 enum class ColorMatrixOption { Auto, Bt601, Bt709, Bt2020 };
+enum class Damaged { Error, Skip, Nearest };
 enum class Energy { Block, Reference };
 enum class SelectionUnit { Patch, Block2x2 };
 enum class Layout { Nchw, Nhwc };
@@ -57,6 +58,11 @@ struct Spelled<ColorMatrixOption> {
                                                         {"bt601", ColorMatrixOption::Bt601},
                                                         {"bt709", ColorMatrixOption::Bt709},
                                                         {"bt2020", ColorMatrixOption::Bt2020}};
+};
+template <>
+struct Spelled<Damaged> {
+  static constexpr Spelling<Damaged> all[] = {
+      {"error", Damaged::Error}, {"skip", Damaged::Skip}, {"nearest", Damaged::Nearest}};
 };
 template <>
 struct Spelled<Energy> {
@@ -109,6 +115,7 @@ struct DecodeOptions {
   int64_t readerCacheSize;
   std::string readerCacheDir;
   ColorMatrixOption colorMatrix;
+  Damaged damaged;
   int64_t maxFramePixels;
   int64_t maxFrames;
   int64_t maxMemoryBytes;
@@ -131,6 +138,7 @@ void visitFields(Visitor&& v, Record& o) {
   v("readerCacheSize", o.readerCacheSize, Limits{-2147483647, 2147483647});
   v("readerCacheDir", o.readerCacheDir);
   v("colorMatrix", o.colorMatrix);
+  v("damaged", o.damaged);
   v("maxFramePixels", o.maxFramePixels, Limits{1, 2147483647});
   v("maxFrames", o.maxFrames, Limits{1, 2147483647});
   v("maxMemoryBytes", o.maxMemoryBytes, Limits{1048576, 9007199254740991});

@@ -47,8 +47,12 @@ class CpuSource final : public FrameSource {
 
   void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink);
   void runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink);
-  void attempt(Worker& worker, const DecodeSegment& packets, bool everything,
-               std::vector<int32_t>& open, FrameSink& sink);
+  // How a segment is decoded; each way has a good reason to fail that the next has not.
+  enum class Way { Fast, Everything, TakingLosses };
+  void attempt(Worker& worker, const DecodeSegment& packets, Way way, std::vector<int32_t>& open,
+               FrameSink& sink);
+  void checkMemoryOf(const PacketDecoder& decoder, const DamagedPicture& damaged) const;
+  Error damageError(const DamagedPicture& damaged) const;
   void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
   Error otherSize(int64_t displayIndex, int width, int height) const;
@@ -72,7 +76,7 @@ class CpuSource final : public FrameSource {
   std::shared_ptr<Notes> notes_;
   MediaServices services_;
   Totals totals_;
-  std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode()
+  std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode(), or lost
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
@@ -171,16 +175,17 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   std::vector<int32_t> open = segment.targets;
   DecodeSegment packets = segment;
   bool steppedBack = false;
-  for (bool again = false;; again = true) {
+  for (Way way = Way::Fast;;) {
+    Way next = Way::Everything;
     try {
-      if (again || (!worker.decoder && fresh)) {
+      if (way != Way::Fast || (!worker.decoder && fresh)) {
         worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
       } else if (!worker.decoder) {
         worker.decoder = takeDecoder(worker.config);
       } else {
         worker.decoder->flush();
       }
-      attempt(worker, packets, again, open, sink);
+      attempt(worker, packets, way, open, sink);
       return;
     } catch (const StrictFailure&) {
       // Note [Strict] in packet_decoder.h; or a packet was dropped that was needed.
@@ -188,23 +193,22 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
       const PacketEntry& entry = index_.packets[static_cast<size_t>(other.ordinal)];
       throw otherSize(entry.displayIndex, other.width, other.height);
     } catch (const DamagedPicture& damaged) {
-      const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
       // Several threads may have lost a picture for want of what one needs less of, and packets may
       // have been left out that were needed (Note [Strict]).
-      if (again && worker.decoder->ranShort()) {
-        throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(entry.displayIndex));
-      }
-      if (again && (packets.first == 0 || steppedBack)) {
-        throw Error(ErrorCode::Corrupt, Stage::Decode,
-                    video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
-                        ". The file is damaged there.");
-      }
-      if (again) {
-        // An entry point may have been none after all: once more from the one before.
-        packets.first = index_.startFor(packets.first - 1);
-        steppedBack = true;
+      if (way != Way::Fast) {
+        checkMemoryOf(*worker.decoder, damaged);
+        if (packets.first > 0 && !steppedBack) {
+          // An entry point may have been none after all: once more from the one before.
+          packets.first = index_.startFor(packets.first - 1);
+          steppedBack = true;
+        } else if (way == Way::TakingLosses || !sink.takesLosses()) {
+          throw damageError(damaged);
+        } else {
+          next = Way::TakingLosses;
+        }
       }
     }
+    way = next;
     // Once more as a plain decode would do it, which goes on reading instead of emptying the
     // decoder (where a stream begins with pictures that are not shown it is not known which those
     // are).
@@ -218,21 +222,42 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   }
 }
 
-// `everything`: packets that no picture refers to are not left out.
-void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, bool everything,
+// What was lost for want of memory says nothing of the file.
+void CpuSource::checkMemoryOf(const PacketDecoder& decoder, const DamagedPicture& damaged) const {
+  if (!decoder.ranShort()) return;
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
+  throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(entry.displayIndex));
+}
+
+Error CpuSource::damageError(const DamagedPicture& damaged) const {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
+  return Error(ErrorCode::Corrupt, Stage::Decode,
+               video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
+                   ". The file is damaged there.");
+}
+
+void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, Way way,
                         std::vector<int32_t>& open, FrameSink& sink) {
   // Not one by one as they come: that would take as long as the square of their number.
   std::erase_if(open, [&](int32_t ordinal) {
     const int64_t d = index_.packets[static_cast<size_t>(ordinal)].displayIndex;
     return given_[static_cast<size_t>(d)].load() != 0;
   });
-  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict, everything,
-                         [&](int32_t ordinal, const AVFrame& frame) {
+  SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict,
+                         way != Way::Fast, [&](int32_t ordinal, const AVFrame& frame) {
                            const int64_t d =
                                index_.packets[static_cast<size_t>(ordinal)].displayIndex;
                            given_[static_cast<size_t>(d)].store(1);
                            give(ordinal, d, frame, sink);
                          });
+  if (way == Way::TakingLosses) {
+    decoder.tellOfDamage([&](const DamagedPicture& damaged) {
+      checkMemoryOf(*worker.decoder, damaged);
+      const int32_t d = index_.packets[static_cast<size_t>(damaged.ordinal)].displayIndex;
+      given_[static_cast<size_t>(d)].store(1);
+      sink.onLost(d, damageError(damaged));
+    });
+  }
   const auto count = [&] {
     totals_.decoded += decoder.counters().packetsDecoded;
     totals_.dropped += decoder.counters().packetsDropped;
@@ -265,10 +290,11 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   size_t next = 0;
   bool failed = false;
   int64_t decoded = 0;
-  const auto damaged = [&](int64_t d) {
-    if (decoder.ranShort()) return outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
-    return Error(ErrorCode::Corrupt, Stage::Decode,
-                 video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged.");
+  const auto lose = [&](int64_t d) {
+    if (decoder.ranShort()) throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
+    sink.onLost(d, Error(ErrorCode::Corrupt, Stage::Decode,
+                         video_.nameOf(d) +
+                             " cannot be decoded: it or a picture before it is damaged."));
   };
   BitstreamFormat bitstream = index_.bitstream;
   H264PictureNumbers numbers;
@@ -288,8 +314,8 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
         index_.display[static_cast<size_t>(std::min<int64_t>(d, index_.info.totalFrames - 1))]);
     failed = (failed && !index_.packets[ordinal].key) || isDamaged(*frame);
     if (next == displayIndices.size() || displayIndices[next] != d) return;
-    if (failed) throw damaged(d);
     ++next;
+    if (failed) return lose(d);
     give(static_cast<int32_t>(ordinal), d, *frame, sink);
   };
   UniqueAVPacket packet = makePacket(Stage::Decode);
@@ -309,7 +335,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
     throw video_.changedError();
   }
   if (next < displayIndices.size()) decoder.drain(output);
-  if (next < displayIndices.size()) throw damaged(displayIndices[next]);
+  for (; next < displayIndices.size(); ++next) lose(displayIndices[next]);
   profile_.set("packetsRead", static_cast<double>(reader.packetsRead()));
   profile_.set("packetsDecoded", static_cast<double>(decoded));
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/error.h"
 #include "media/codec_habits.h"
 
 namespace cps {
@@ -108,6 +109,14 @@ int32_t FrameIndex::startFor(int32_t ordinal) const {
     end = begin / kStartGroup;
   }
   return 0;
+}
+
+void FrameIndex::checkWhole() const {
+  for (const Note& note : notes.list()) {
+    if (note.code.text() == "truncated-file") {
+      throw Error(ErrorCode::Corrupt, Stage::Index, note.message);
+    }
+  }
 }
 
 void FrameIndex::measureReordering() {

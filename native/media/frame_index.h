@@ -101,6 +101,9 @@ class FrameIndex {
   bool seekable() const { return !seekBroken_.load(std::memory_order_relaxed); }
   void setSeekBroken() const { seekBroken_.store(true, std::memory_order_relaxed); }
 
+  // Throws Error(Corrupt) where the file ends before the frames that its container declares.
+  void checkWhole() const;
+
   size_t memoryBytes() const;
   // What an index of so many packets takes of a call's maxMemoryBytes: that of an ordinary video is
   // part of what every call needs.

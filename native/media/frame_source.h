@@ -9,6 +9,7 @@
 
 #include "core/cancel.h"
 #include "core/device.h"
+#include "core/error.h"
 #include "core/notes.h"
 #include "core/options.h"
 #include "core/picture.h"
@@ -52,6 +53,13 @@ class FrameSink {
   virtual void onFrame(SourceFrame frame) = 0;
   // Whether pictures are still held when onFrame has returned: they count for maxMemoryBytes then.
   virtual bool keepsFrames() const { return true; }
+  // Whether pictures of another size than the video's (Note [Sizes] in ops/cells_math.h) are of
+  // use.
+  virtual bool takesAnySize() const { return false; }
+  // Whether pictures that cannot be had are told of (onLost) instead of failing the call.
+  virtual bool takesLosses() const { return false; }
+  // A wanted picture that cannot be had, once, like onFrame.
+  virtual void onLost(int64_t /*displayIndex*/, const Error& why) { throw why; }
 };
 
 // What a call hands to everything that works for it.
@@ -71,8 +79,9 @@ class FrameSource {
   // found out by decoding (Note [Trust] in frame_index.h).
   virtual const VideoInfo& info() const = 0;
   // Decodes exactly the pictures with these display indices (ascending, distinct, < totalFrames)
-  // and gives each to the sink. Throws Error(Corrupt) naming the frame when one cannot be had:
-  // never a neighbour, never a damaged picture.
+  // and gives each to the sink. Throws Error(Corrupt) naming the frame when one cannot be had and
+  // the sink takes no losses: never a neighbour, never a damaged picture. (A device other than the
+  // CPU may throw in any case.)
   virtual void decode(std::span<const int64_t> displayIndices, FrameSink& sink) = 0;
   // Whether this source worked by an index from disk, which may be what is wrong (Note [Index
   // files] in index_file.h); it is forgotten then.

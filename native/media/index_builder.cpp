@@ -180,12 +180,24 @@ class IndexBuilder {
       if (entries != known) demuxer_.io().skipPayload(payloadRanges(stream, known));
       known = entries;
     }
-    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_) {
-      throw Error(ErrorCode::Corrupt, Stage::Index,
-                  "'" + source_->describe() + "' is truncated: its data ends in frame " +
-                      std::to_string(index.packets.size()) +
-                      (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_)
+      noteTruncation(declared);
+  }
+
+  // What is there can be used where the option `damaged` says so.
+  void noteTruncation(int64_t declared) {
+    FrameIndex& index = *index_;
+    index.notes.add("truncated-file",
+                    "'" + source_->describe() + "' is truncated: its data ends in frame " +
+                        std::to_string(index.packets.size()) +
+                        (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    if (call_.options.damaged == Damaged::Error) index.checkWhole();
+    // The packet in which the data ends is none.
+    while (cutPackets_ > 0 && !index.packets.empty()) {
+      index.packets.pop_back();
+      --cutPackets_;
     }
+    if (index.packets.empty()) index.checkWhole();
   }
 
   void lookAtFirst(const AVPacket& packet) {
@@ -232,7 +244,9 @@ class IndexBuilder {
     entry.size = packet.size;
     entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
     entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
-    truncated_ = truncated_ || (index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0);
+    const bool cut = index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0;
+    truncated_ = truncated_ || cut;
+    cutPackets_ = cut ? cutPackets_ + 1 : 0;
     const int shown = tables_ ? packet.size > 0 : lookInside(packet);
     if (shown > 1) severalShown_ = true;
     // Until the order is known this only marks which packets show a picture.
@@ -365,6 +379,7 @@ class IndexBuilder {
   std::optional<PictureOrder> order_;  // of every packet, where the codec tells it
   BitstreamFormat inspected_;          // by lookInside, with the headers so far
   bool truncated_ = false;
+  int cutPackets_ = 0;  // at the end
 };
 
 }  // namespace

@@ -87,6 +87,7 @@ bool IndexedVideo::forgetStoredIndex() const {
 
 // An index from the cache was built under another call's limits.
 void IndexedVideo::checkLimits() const {
+  if (options_.damaged == Damaged::Error) index_->checkWhole();
   const int64_t pixels = int64_t{index_->storedWidth} * index_->storedHeight;
   if (pixels > options_.maxFramePixels) {
     throw Error(ErrorCode::Unsupported, Stage::Index,

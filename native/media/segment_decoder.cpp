@@ -46,7 +46,8 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   lostBefore_.clear();
   h264Numbers_ = {};
   held_.clear();
-  given_ = 0;
+  done_ = 0;
+  cameOut_.assign(targets.size(), false);
   unreferenced_ = false;
   lastShown_ = -1;
   leading_ = false;
@@ -59,7 +60,7 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
          reader_.read(*packet)) {
     current_ = reader_.next() - 1;
     feed(*packet);
-    if (given_ == targets_.size()) return;
+    if (done_ == targets_.size()) return;
   }
   picture_ = true;
   decoder_.drain([this](AVFrame* frame, int error) { takeOutput(frame, error); });
@@ -68,14 +69,22 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
   inside_.clear();
   giveOutHeld();
-  if (given_ == targets_.size()) return;
   std::vector<int32_t> failures = damaged_;
   std::sort(failures.begin(), failures.end());
-  for (const int32_t target : targets_) {
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    if (cameOut_[i]) continue;
+    const int32_t target = targets_[i];
     const bool failed = std::binary_search(failures.begin(), failures.end(), target);
-    if (failed || isSpoilt(target)) throw DamagedPicture{target, "its data cannot be decoded"};
+    lose(target, failed || isSpoilt(target) ? "its data cannot be decoded"
+                                            : "the decoder never gave it out");
   }
-  throw DamagedPicture{targets_[given_], "the decoder never gave it out"};
+}
+
+void SegmentDecoder::lose(int32_t ordinal, const char* reason) {
+  const DamagedPicture damaged{ordinal, reason};
+  if (!lose_) throw damaged;
+  ++done_;
+  lose_(damaged);
 }
 
 void SegmentDecoder::feed(AVPacket& packet) {
@@ -146,8 +155,10 @@ void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
     if (strict_) throw StrictFailure();
     damaged_.push_back(ordinal);
   }
-  const bool wanted = std::binary_search(targets_.begin(), targets_.end(), ordinal);
-  if (wanted) {
+  const auto target = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
+  const auto at = static_cast<size_t>(target - targets_.begin());
+  if (target != targets_.end() && *target == ordinal && !cameOut_[at]) {
+    cameOut_[at] = true;
     UniqueAVFrame kept = makeFrame(Stage::Decode);
     if (av_frame_ref(kept.get(), frame) < 0) checkAlloc<void>(nullptr, Stage::Decode);
     held_.push_back({ordinal, std::move(kept)});
@@ -180,14 +191,14 @@ void SegmentDecoder::giveOutHeld() {
       ++i;
       continue;
     }
-    if (isSpoilt(ordinal)) {
-      const bool itself = isDamaged(*held_[i].frame);
-      throw DamagedPicture{
-          ordinal, itself ? "it is damaged" : "a picture that it depends on is damaged or missing"};
-    }
     const UniqueAVFrame frame = std::move(held_[i].frame);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-    ++given_;
+    if (isSpoilt(ordinal)) {
+      lose(ordinal, isDamaged(*frame) ? "it is damaged"
+                                      : "a picture that it depends on is damaged or missing");
+      continue;
+    }
+    ++done_;
     give_(ordinal, *frame);
   }
 }

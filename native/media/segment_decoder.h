@@ -47,6 +47,7 @@ constexpr int32_t kReadOn = 48;
 class SegmentDecoder {
  public:
   using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
+  using Lose = std::function<void(const DamagedPicture& damaged)>;
 
   // `everything`: also packets that no picture refers to are decoded.
   SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
@@ -63,6 +64,8 @@ class SegmentDecoder {
   // StrictFailure, SeekMismatch; whatever was given out before stays given out.
   void run(int32_t first, int32_t last, std::span<const int32_t> targets);
   const DecodeCounters& counters() const { return counters_; }
+  // Damaged pictures are told of instead of thrown, and decoding goes on. Not of a strict decoder.
+  void tellOfDamage(Lose lose) { lose_ = std::move(lose); }
   // Whether what was left out may be what a picture lacked: HEVC lists of references may name
   // pictures that nothing refers to.
   bool mayLackWhatWasDropped() const { return unreferenced_ && counters_.packetsDropped > 0; }
@@ -80,6 +83,7 @@ class SegmentDecoder {
   void noteUnreferenced();
   void noteMissingBefore(int32_t ordinal);
   void giveOutHeld();
+  void lose(int32_t ordinal, const char* reason);
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
   bool isBroken(std::span<const uint8_t> packet, int flags) const;
@@ -92,6 +96,7 @@ class SegmentDecoder {
   PacketDecoder& decoder_;
   const bool strict_, everything_;
   Give give_;
+  Lose lose_;
   DecodeCounters counters_;
 
   std::span<const int32_t> targets_;
@@ -103,7 +108,8 @@ class SegmentDecoder {
   std::vector<int32_t> lostBefore_;  // entry points before which references are missing
   bool unreferenced_ = false;        // references were missing somewhere
   std::vector<Held> held_;
-  size_t given_ = 0;
+  std::vector<bool> cameOut_;  // of each target, whether it is or was held
+  size_t done_ = 0;            // targets that were given out or told of
   int32_t lastShown_ = -1;
 };
 

@@ -54,6 +54,17 @@ Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& 
   out.Set("backend", backend);
   out.Set("fallbackReason", sample.fallbackReason);
   out.Set("notes", notes(env, sample.notes));
+  Napi::Array replaced = Napi::Array::New(env, sample.replaced.size());
+  for (size_t i = 0; i < sample.replaced.size(); ++i) {
+    const ReplacedFrame& frame = sample.replaced[i];
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("seqPos", frame.position);
+    entry.Set("wantedId", static_cast<double>(frame.wanted));
+    entry.Set("givenId", static_cast<double>(frame.given));
+    replaced.Set(static_cast<uint32_t>(i), entry);
+  }
+  out.Set("replacedFrames", replaced);
+  out.Set("skippedFrameIds", numbers(env, sample.skipped));
   Napi::Object timings = Napi::Object::New(env);
   for (const auto& [key, value] : profile.values()) timings.Set(key, value);
   out.Set("timings", timings);

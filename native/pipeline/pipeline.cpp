@@ -1,7 +1,10 @@
 #include "pipeline/pipeline.h"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
@@ -34,14 +37,46 @@ void reserveResult(double bytes, DecodeOptions& options, const VideoInput& input
   options.maxMemoryBytes -= static_cast<int64_t>(bytes);
 }
 
+// What one attempt asks for (Note [Damaged frames]).
+struct Sampling {
+  SampledFrames frames;
+  DistinctFrames distinct;
+};
+
+Sampling sample(SampledFrames frames) {
+  DistinctFrames distinct = distinctFrames(frames.ids);
+  return {std::move(frames), std::move(distinct)};
+}
+
+// What both calls have in common while they run.
+struct Stages {
+  const VideoInput& input;
+  const CallContext& call;
+  Context& context;
+  Backends& backends;
+};
+
 // What is kept of every distinct picture, and when the last one came.
 class Collector : public FrameSink {
  public:
-  Collector(const DistinctFrames& distinct, Kernels& kernels, Context& context)
-      : distinct_(distinct), kernels_(kernels), context_(context) {
-    timestamps_.resize(distinct.ids.size());
-    keyFlags_.resize(distinct.ids.size());
+  Collector(SampledFrames frames, const Stages& stages)
+      : sampling_(sample(std::move(frames))),
+        distinct_(sampling_.distinct),
+        kernels_(*stages.backends.kernels),
+        context_(stages.context),
+        takesLosses_(stages.call.options.damaged != Damaged::Error) {
+    timestamps_.resize(distinct_.ids.size());
+    keyFlags_.resize(distinct_.ids.size());
   }
+
+  const Sampling& sampling() const { return sampling_; }
+  bool takesLosses() const final { return takesLosses_; }
+  void onLost(int64_t displayIndex, const Error& why) final {
+    std::lock_guard lock(mutex_);
+    lost_.emplace(displayIndex, why);
+  }
+  // By display index.
+  const std::map<int64_t, Error>& lost() const { return lost_; }
 
   void onFrame(SourceFrame frame) final {
     const Clock::time_point arrived = Clock::now();
@@ -61,6 +96,9 @@ class Collector : public FrameSink {
   bool empty() const { return lastArrival_ == Clock::time_point::min(); }
 
   void describe(SampleInfo& sample) const {
+    sample.frameIds = sampling_.frames.ids;
+    sample.replaced = sampling_.frames.replaced;
+    sample.skipped = sampling_.frames.skipped;
     for (const int32_t d : distinct_.ofPosition) {
       sample.timestampsSec.push_back(timestamps_[static_cast<size_t>(d)]);
       sample.isKeyFrame.push_back(keyFlags_[static_cast<size_t>(d)]);
@@ -70,27 +108,35 @@ class Collector : public FrameSink {
  protected:
   virtual void accept(size_t distinct, SourceFrame frame) = 0;
 
+  const Sampling sampling_;
   const DistinctFrames& distinct_;
   Kernels& kernels_;
 
  private:
   Context& context_;
+  const bool takesLosses_;
   std::vector<double> timestamps_;
   std::vector<uint8_t> keyFlags_;
   std::mutex mutex_;
   Clock::time_point lastArrival_ = Clock::time_point::min();
+  std::map<int64_t, Error> lost_;
 };
 
 // patchStream: feeds the energy and keeps the pictures in their own planes, or what patches can
 // need of them.
 class PatchCollector final : public Collector {
  public:
-  PatchCollector(const DistinctFrames& distinct, Kernels& kernels, Context& context,
-                 EnergyStage& energy, const PatchGrid& grid)
-      : Collector(distinct, kernels, context),
-        energy_(energy),
+  PatchCollector(SampledFrames frames, const Stages& stages, const PatchOptions& patch,
+                 const PatchGrid& grid)
+      : Collector(std::move(frames), stages),
+        energy_(makeEnergyStage({patch, grid, distinct_.ids, distinct_.ofPosition, kernels_,
+                                 stages.call.profile})),
         grid_(grid),
-        frames_(distinct.ids.size()) {}
+        frames_(distinct_.ids.size()) {}
+
+  // Cells, luma maps and patches are scaled anyway.
+  bool takesAnySize() const override { return true; }
+  const float* scores() const { return energy_->scores(); }
 
   void gather(Kernels& kernels, std::span<const int32_t> indices, GatherSpec spec, void* out) {
     std::vector<FrameView> views;
@@ -114,14 +160,14 @@ class PatchCollector final : public Collector {
 
   void accept(size_t d, SourceFrame frame) override {
     frames_[d] = {std::move(frame.owner), Buffer(), frame.view, nullptr};
-    energy_.addFrame(static_cast<int32_t>(d), frame.view,
-                     frame.luma ? frame.luma->view : frame.view);
+    energy_->addFrame(static_cast<int32_t>(d), frame.view,
+                      frame.luma ? frame.luma->view : frame.view);
     if (std::optional<KeptPicture> kept = kernels_.keepForGather(frame.view, grid_)) {
       frames_[d] = {nullptr, std::move(kept->memory), kept->view, std::move(kept->rows)};
     }
   }
 
-  EnergyStage& energy_;
+  std::unique_ptr<EnergyStage> energy_;
   PatchGrid grid_;
   std::vector<Kept> frames_;
 };
@@ -129,67 +175,42 @@ class PatchCollector final : public Collector {
 // decodeOnly: converts every picture straight into its place in the result.
 class RgbCollector final : public Collector {
  public:
-  RgbCollector(const DistinctFrames& distinct, Kernels& kernels, Context& context,
-               FramesResult& result, Profile& profile)
-      : Collector(distinct, kernels, context), result_(result), profile_(profile) {}
+  // `anySize`: pictures of another size than the video's are wanted in this one, too.
+  RgbCollector(SampledFrames frames, const Stages& stages, int32_t width, int32_t height,
+               bool anySize)
+      : Collector(std::move(frames), stages),
+        anySize_(anySize),
+        profile_(stages.call.profile),
+        width_(width),
+        height_(height),
+        frameBytes_(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height)),
+        rgb_(Buffer::allocate(kernels_.memory(), frameBytes_ * distinct_.ofPosition.size())) {}
 
   bool keepsFrames() const override { return false; }
+  bool takesAnySize() const override { return anySize_; }
+  // [T, height, width, 3]
+  Buffer take() { return std::move(rgb_); }
 
  private:
   void accept(size_t d, SourceFrame frame) override {
     const Profile::Scope scope(profile_, "convertMs");
-    const size_t bytes =
-        size_t{3} * static_cast<size_t>(result_.width) * static_cast<size_t>(result_.height);
     const auto [begin, end] = distinct_.positionsOf(d);
     for (size_t t = begin; t < end; ++t) {
-      kernels_.toRgb(frame.view, result_.height, result_.width,
-                     result_.frames.as<uint8_t>() + t * bytes);
+      kernels_.toRgb(frame.view, height_, width_, rgb_.as<uint8_t>() + t * frameBytes_);
     }
     // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
     if (!kernels_.device().isCpu()) kernels_.synchronize();
   }
 
-  FramesResult& result_;
+  const bool anySize_;
   Profile& profile_;
+  int32_t width_, height_;
+  size_t frameBytes_;
+  Buffer rgb_;
 };
-
-// The part both calls share: sampling, decoding, bookkeeping.
-struct Sampling {
-  std::vector<int64_t> ids;
-  DistinctFrames distinct;
-};
-
-Sampling sample(const FrameSource& source, const DecodeOptions& options) {
-  Sampling s;
-  s.ids = sampleFrameIds(source.info().totalFrames, options.sequenceLength);
-  s.distinct = distinctFrames(s.ids);
-  return s;
-}
 
 // An index from disk has led to an error and is forgotten.
 struct StaleIndex {};
-
-void decodeSampled(Backends& backends, const VideoInput& input, const CallContext& call,
-                   Context& context, const Sampling& sampling, Collector& collector) {
-  const auto decode = [&] {
-    try {
-      backends.source->decode(sampling.distinct.ids, collector);
-    } catch (const Error& error) {
-      const bool ofTheFile =
-          error.code() == ErrorCode::Corrupt || error.code() == ErrorCode::Unsupported;
-      if (ofTheFile && backends.source->forgetStoredIndex()) throw StaleIndex();
-      throw;
-    }
-  };
-  try {
-    return decode();
-  } catch (const Error& error) {
-    const bool onCpu = backends.source->device().isCpu();
-    if (onCpu || error.code() != ErrorCode::BackendUnavailable || !collector.empty()) throw;
-    fallBackToCpu(backends, input, call, context, error);
-  }
-  decode();
-}
 
 // Runs a call; once more without indexes from disk where one of them may have misled it.
 template <typename Run>
@@ -203,14 +224,72 @@ auto withTrueIndex(const DecodeOptions& decode, const Run& run) {
   }
 }
 
-void fillSample(SampleInfo& sample, const CallContext& call, const Backends& backends,
-                const Sampling& sampling, const Collector& collector) {
-  sample.video = backends.source->info();
-  sample.frameIds = sampling.ids;
-  sample.decodeBackend = backends.source->device().name();
-  sample.processBackend = backends.kernels->device().name();
-  sample.fallbackReason = backends.fallbackReason;
-  sample.notes = call.notes->list();
+// Whether the CPU may do better at what another device's source threw.
+bool cpuMayDoBetter(const Error& error, const Stages& stages, const Collector& collector) {
+  const DecodeOptions& options = stages.call.options;
+  switch (error.code()) {
+    case ErrorCode::BackendUnavailable:
+      return collector.empty();
+    case ErrorCode::Corrupt:
+      return options.damaged != Damaged::Error && options.decodeBackend != Backend::Gpu;
+    case ErrorCode::Unsupported:  // a change of size or format
+      return options.decodeBackend != Backend::Gpu;
+    default:
+      return false;
+  }
+}
+
+// Decodes what the call samples, and that again with other frames as long as some cannot be had
+// (Note [Damaged frames]). `make` makes the collector of one attempt.
+template <typename Make>
+auto decodeSampled(const Stages& stages, const Make& make) {
+  const auto& [input, call, context, backends] = stages;
+  const std::vector<int64_t> wanted =
+      sampleFrameIds(backends.source->info().totalFrames, call.options.sequenceLength);
+  std::optional<KnownFrames> known;
+  SampledFrames frames{wanted, {}, {}};
+  for (;;) {
+    auto collector = make(std::move(frames));
+    const std::vector<int64_t>& ids = collector->sampling().distinct.ids;
+    try {
+      backends.source->decode(ids, *collector);
+    } catch (const Error& error) {
+      const bool ofTheFile =
+          error.code() == ErrorCode::Corrupt || error.code() == ErrorCode::Unsupported;
+      if (ofTheFile && backends.source->forgetStoredIndex()) throw StaleIndex();
+      if (backends.source->device().isCpu()) throw;
+      if (!cpuMayDoBetter(error, stages, *collector)) throw;
+      fallBackToCpu(backends, input, call, context, error);
+      frames = collector->sampling().frames;
+      continue;
+    }
+    if (collector->lost().empty()) {
+      noteDamage(collector->sampling().frames, *call.notes);
+      return collector;
+    }
+    if (backends.source->forgetStoredIndex()) throw StaleIndex();
+    if (!known) known.emplace(backends.source->info().totalFrames);
+    known->learn(ids, collector->lost());
+    const Error why = collector->lost().begin()->second;
+    collector.reset();  // two attempts' pictures would be too much memory
+    auto chosen = chooseFrames(wanted, call.options.damaged, *known, *backends.source);
+    if (!chosen) {
+      throw Error(why.code(), why.stage(),
+                  std::string(call.options.damaged == Damaged::Skip
+                                  ? "None of the sampled frames can be decoded. "
+                                  : "No frame can be decoded. ") +
+                      why.what());
+    }
+    frames = std::move(*chosen);
+  }
+}
+
+void fillSample(SampleInfo& sample, const Stages& stages, const Collector& collector) {
+  sample.video = stages.backends.source->info();
+  sample.decodeBackend = stages.backends.source->device().name();
+  sample.processBackend = stages.backends.kernels->device().name();
+  sample.fallbackReason = stages.backends.fallbackReason;
+  sample.notes = stages.call.notes->list();
   collector.describe(sample);
 }
 
@@ -243,13 +322,13 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
   const CallContext call{limits, cancel, profile};
   Backends backends = openBackends(input, call, context);
   Kernels& kernels = *backends.kernels;
+  const Stages stages{input, call, context, backends};
   const VideoInfo& info = backends.source->info();
-  Sampling sampling = sample(*backends.source, decode);
 
   PatchResult result;
   result.grid =
       makePatchGrid(info.height, info.width, patch.minPixels, patch.maxPixels, patch.patchSize);
-  const int64_t allPatches = int64_t{result.grid.perFrame()} * decode.sequenceLength;
+  int64_t allPatches = int64_t{result.grid.perFrame()} * decode.sequenceLength;
   if (allPatches > std::numeric_limits<int32_t>::max()) {
     throw Error(ErrorCode::Unsupported, Stage::Options,
                 "sequenceLength, maxPixels and patchSize give " + std::to_string(allPatches) +
@@ -267,17 +346,17 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                     static_cast<double>(allPatches) * kBytesPerScore,
                 limits, input);
 
-  auto energy = makeEnergyStage(
-      {patch, result.grid, sampling.distinct.ids, sampling.distinct.ofPosition, kernels, profile});
-  PatchCollector collector(sampling.distinct, kernels, context, *energy, result.grid);
-  decodeSampled(backends, input, call, context, sampling, collector);
+  const auto collector = decodeSampled(stages, [&](SampledFrames frames) {
+    return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid);
+  });
   cancel->check(Stage::Process);
-  fillSample(result.sample, call, backends, sampling, collector);
+  fillSample(result.sample, stages, *collector);
   result.isI = withFirstFrameRule(result.sample.isKeyFrame);
+  allPatches = int64_t{result.grid.perFrame()} * std::ssize(result.isI);  // fewer under 'skip'
 
   result.frameScores =
       Buffer::allocate(hostMemory(), static_cast<size_t>(allPatches) * sizeof(float));
-  kernels.download(result.frameScores.data(), energy->scores(), result.frameScores.bytes());
+  kernels.download(result.frameScores.data(), collector->scores(), result.frameScores.bytes());
   std::vector<int32_t> indices;
   {
     const Profile::Scope scope(profile, "selectMs");
@@ -291,13 +370,13 @@ PatchResult makePatches(const VideoInput& input, const DecodeOptions& decode,
                                     indices.size() * patchValues * dtypeSize(patch.outputDtype));
   {
     const Profile::Scope scope(profile, "gatherMs");
-    collector.gather(kernels, indices,
-                     {result.grid, patch.outputDtype, patch.layout, patch.normalize},
-                     result.patches.data());
+    collector->gather(kernels, indices,
+                      {result.grid, patch.outputDtype, patch.layout, patch.normalize},
+                      result.patches.data());
     kernels.synchronize();
   }
   fillMetadata(result, indices, result.sample.frameIds);
-  profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
+  profile.set("afterDecodeMs", millisSince(collector->lastArrival()));
   return result;
 }
 
@@ -309,23 +388,25 @@ FramesResult makeFrames(const VideoInput& input, const DecodeOptions& decode,
   DecodeOptions limits = decode;
   const CallContext call{limits, cancel, profile};
   Backends backends = openBackends(input, call, context);
+  const Stages stages{input, call, context, backends};
   const VideoInfo& info = backends.source->info();
-  Sampling sampling = sample(*backends.source, decode);
 
   FramesResult result;
   result.width = frame.width > 0 ? frame.width : info.width;
   result.height = frame.height > 0 ? frame.height : info.height;
   const double bytes =
-      3.0 * result.width * result.height * static_cast<double>(sampling.ids.size());
+      3.0 * result.width * result.height * static_cast<double>(decode.sequenceLength);
   reserveResult(bytes, limits, input);
-  result.frames = Buffer::allocate(backends.kernels->memory(), static_cast<size_t>(bytes));
 
-  RgbCollector collector(sampling.distinct, *backends.kernels, context, result, profile);
-  decodeSampled(backends, input, call, context, sampling, collector);
+  const auto collector = decodeSampled(stages, [&](SampledFrames frames) {
+    return std::make_unique<RgbCollector>(std::move(frames), stages, result.width, result.height,
+                                          frame.width > 0 || frame.height > 0);
+  });
   cancel->check(Stage::Process);
   backends.kernels->synchronize();
-  fillSample(result.sample, call, backends, sampling, collector);
-  profile.set("afterDecodeMs", millisSince(collector.lastArrival()));
+  result.frames = collector->take();
+  fillSample(result.sample, stages, *collector);
+  profile.set("afterDecodeMs", millisSince(collector->lastArrival()));
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "core/profile.h"
 #include "media/frame_source.h"
+#include "pipeline/damage.h"
 
 namespace cps {
 
@@ -22,7 +23,9 @@ struct SampleInfo {
   std::vector<uint8_t> isKeyFrame;    // [T], the container's key flags
   std::string decodeBackend;          // "cpu" or "cuda:N"
   std::string processBackend;
-  std::vector<Note> notes;  // by code
+  std::vector<Note> notes;              // by code
+  std::vector<ReplacedFrame> replaced;  // Note [Damaged frames]
+  std::vector<int64_t> skipped;
   std::string
       fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
 };

@@ -9,10 +9,26 @@ export const NOTE_CODES = {
     'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
     'taken.',
   'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
+  'replaced-frames':
+    "Frames cannot be decoded, and the nearest that can stand in for them (option damaged 'nearest'; " +
+    '`replacedFrames` says which).',
   'restarted-clock':
     'The timestamps step back or restart at these frames (joined captures, clock changes); frames ' +
     'are in the order of the file.',
+  'skipped-frames': "Frames cannot be decoded and were left out (option damaged 'skip').",
+  'truncated-file':
+    'The file ends before the frames that it declares; those that are there are used.',
 } as const;
+
+/** A sampled frame that cannot be decoded, under damaged 'nearest'. */
+export interface ReplacedFrame {
+  /** Position among the sampled frames, 0..T-1. */
+  readonly seqPos: number;
+  /** Display index of the frame that was sampled. */
+  readonly wantedId: number;
+  /** Display index of the frame that stands there, also in `sampledFrameIds`. */
+  readonly givenId: number;
+}
 
 /** What a note is about; NOTE_CODES says what each means. More may come in later versions. */
 export type NoteCode = keyof typeof NOTE_CODES;

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import type { NativeSampleInfo } from '../native/binding.js';
 import { closedError } from '../support/errors.js';
-import type { ResultNote } from './notes.js';
+import type { ReplacedFrame, ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
 
 /** Devices that did the work: 'cpu' or 'cuda:N'. */
@@ -48,7 +48,7 @@ export abstract class SampledResult {
     return this.#info === undefined;
   }
 
-  /** Display indices of the sampled frames, [T]; duplicates are kept. */
+  /** Display indices of the frames that are there, [T]; duplicates are kept. */
   get sampledFrameIds(): readonly number[] {
     return this.#open().sampledFrameIds;
   }
@@ -109,6 +109,16 @@ export abstract class SampledResult {
   /** What else to know of this result, by code; empty for most videos. docs/notes.md has the codes. */
   get notes(): readonly ResultNote[] {
     return this.#open().notes;
+  }
+
+  /** Frames that others stand in for (option damaged 'nearest'), in order; empty on sound files. */
+  get replacedFrames(): readonly ReplacedFrame[] {
+    return this.#open().replacedFrames;
+  }
+
+  /** Display indices of sampled frames that were left out (option damaged 'skip'), in order. */
+  get skippedFrameIds(): readonly number[] {
+    return this.#open().skippedFrameIds;
   }
 
   /** Milliseconds by stage (decodeMs, afterDecodeMs, totalMs, …) and counts (packetsDecoded, …). */

@@ -2,7 +2,7 @@
  * The one typed contract between TypeScript and the native addon (native/napi). Nothing else in the
  * package talks to the addon. Records are complete: src/options/schema.ts fills every field.
  */
-import type { ResultNote } from '../api/notes.js';
+import type { ReplacedFrame, ResultNote } from '../api/notes.js';
 import type { DecodeRecord, FrameRecord, PatchRecord } from '../options/record-types.js';
 
 /** Memory owned by the addon. An ArrayBuffer over it is made on first use and then lives by GC. */
@@ -51,6 +51,8 @@ export interface NativeSampleInfo {
   fallbackReason: string;
   /** By code. */
   notes: ResultNote[];
+  replacedFrames: ReplacedFrame[];
+  skippedFrameIds: number[];
   timings: Record<string, number>;
 }
 

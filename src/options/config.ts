@@ -85,6 +85,17 @@ export interface DecodeConfig {
    */
   readonly colorMatrix?: 'auto' | 'bt601' | 'bt709' | 'bt2020' | undefined;
   /**
+   * What becomes of sampled frames that cannot be decoded (damaged, cut off). 'error': the call
+   * rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its
+   * place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted);
+   * 'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable
+   * part of a truncated MP4 can be used. Energies compare each frame with the one before it in
+   * the result. An error all the same when no frame can be had. Damage that a decoder does not
+   * notice stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then. Default:
+   * 'error'.
+   */
+  readonly damaged?: 'error' | 'skip' | 'nearest' | undefined;
+  /**
    * Videos with more pixels per frame are refused with ERR_CPS_UNSUPPORTED. Integer between 1
    * and 2147483647. Default: 268435456.
    */

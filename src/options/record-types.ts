@@ -19,6 +19,7 @@ export interface DecodeRecord {
   readonly readerCacheSize: number;
   readonly readerCacheDir: string;
   readonly colorMatrix: 'auto' | 'bt601' | 'bt709' | 'bt2020';
+  readonly damaged: 'error' | 'skip' | 'nearest';
   readonly maxFramePixels: number;
   readonly maxFrames: number;
   readonly maxMemoryBytes: number;

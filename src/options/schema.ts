@@ -218,6 +218,21 @@ export const OPTIONS = {
       "Matrix of the YUV to RGB conversion; 'auto' reads the stream's tags (BT.601 limited where " +
       'untagged).',
   }),
+  damaged: oneOf(['error', 'skip', 'nearest'], {
+    apis: BOTH,
+    record: 'decode',
+    field: { enum: 'Damaged' },
+    default: 'error',
+    doc:
+      "What becomes of sampled frames that cannot be decoded (damaged, cut off). 'error': the call " +
+      "rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its " +
+      'place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted); ' +
+      "'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable " +
+      'part of a truncated MP4 can be used. Energies compare each frame with the one before it in the ' +
+      'result. An error all the same when no frame can be had. Damage that a decoder does not notice ' +
+      "stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then.",
+    impact: 'None on sound files; a file with damage is decoded again around it.',
+  }),
 
   // --- output of decodeOnly ---------------------------------------------------------------------
   width: integer({

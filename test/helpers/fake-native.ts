@@ -73,6 +73,8 @@ export function fakePatchResult(
     backend: { decode: 'cpu', process: 'cpu' },
     fallbackReason: '',
     notes: [],
+    replacedFrames: [],
+    skippedFrameIds: [],
     timings: { totalMs: 1 },
   };
 }

@@ -22,6 +22,7 @@ inline cps::DecodeOptions defaultOptions() {
   o.readerCacheSize = 8;
   o.readerCacheDir = "";
   o.colorMatrix = cps::ColorMatrixOption::Auto;
+  o.damaged = cps::Damaged::Error;
   o.maxFramePixels = 268435456;
   o.maxFrames = 10000000;
   o.maxMemoryBytes = 4294967296;

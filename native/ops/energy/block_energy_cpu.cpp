@@ -95,6 +95,14 @@ uint8_t partialCell(const LumaRows& luma, const uint8_t* src, int32_t height, in
 void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& frame,
                   const CellGrid& grid, uint8_t* out, const CancelToken* cancel) {
   const ColorCoeffs coeffs = makeColorCoeffs(frame);
+  if (!hasSizeOf(frame, grid)) {
+    for (int32_t row = 0; row < grid.rows; row++) {
+      for (int32_t col = 0; col < grid.cols; col++) {
+        *out++ = cellOfOtherSize(frame, coeffs, grid, row, col);
+      }
+    }
+    return;
+  }
   const Orientation& o = frame.orientation;
   const int32_t rows = o.swapXY ? grid.cols : grid.rows, cols = o.swapXY ? grid.rows : grid.cols;
   const int32_t cell = grid.cell, whole = frame.width / cell;

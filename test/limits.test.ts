@@ -233,6 +233,10 @@ describe('checked before memory is taken', () => {
       expect(free.grownMiB).toBeGreaterThan(48);
     }
     expect(limited.grownMiB).toBeLessThan(40);
+    // Patches are scaled anyway; the memory that such pictures take is checked when they come.
+    const kept = peakOf(`patchStream(${given} maxMemoryBytes: ${32 << 20} })`);
+    expect(kept.code).toBe('ERR_CPS_OUT_OF_MEMORY');
+    expect(peakOf(`patchStream(${given} })`).code).toBe('none');
   });
 
   test('one pixel, and the largest picture', async () => {

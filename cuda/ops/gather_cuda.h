@@ -44,9 +44,9 @@ struct GatherPatches {
       const int32_t y = inFrame / grid.cols * p + inPatch / p;
       const int32_t x = inFrame % grid.cols * p + inPatch % p;
       const GatherFrame& frame = frames[linear / perFrame];
-      const RgbF v =
-          resizedRgb(frame.view, frame.coeffs, bilinearTap(y, grid.frameHeight, grid.targetHeight),
-                     bilinearTap(x, grid.frameWidth, grid.targetWidth));
+      const RgbF v = resizedRgb(frame.view, frame.coeffs,
+                                bilinearTap(y, displayHeight(frame.view), grid.targetHeight),
+                                bilinearTap(x, displayWidth(frame.view), grid.targetWidth));
       const int64_t base = patch * 3 * area + static_cast<int64_t>(inPatch) * (nchw ? 1 : 3);
       const int64_t step = nchw ? area : 1;
       store(base, normalizeValue(v.r, scale, mean[0], std[0]));

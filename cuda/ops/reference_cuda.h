@@ -25,8 +25,8 @@ struct ReferenceLuma {
       if (i >= static_cast<int64_t>(grid.rows) * grid.cols) return;
       const int32_t y = static_cast<int32_t>(i / grid.cols);
       const int32_t x = static_cast<int32_t>(i % grid.cols);
-      luma[i] = referenceLumaAt(frame, coeffs, bilinearTap(y, grid.frameHeight, grid.rows),
-                                bilinearTap(x, grid.frameWidth, grid.cols));
+      luma[i] = referenceLumaAt(frame, coeffs, bilinearTap(y, displayHeight(frame), grid.rows),
+                                bilinearTap(x, displayWidth(frame), grid.cols));
     });
   }
 };

@@ -55,6 +55,7 @@ class CpuSource final : public FrameSource {
   Error damageError(const DamagedPicture& damaged) const;
   void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
+  void countMemoryOf(const AVFrame& frame);
   Error otherSize(int64_t displayIndex, int width, int height) const;
   void openReader(Worker& worker) {
     if (!worker.reader) worker.reader = video_.openReader();
@@ -76,12 +77,17 @@ class CpuSource final : public FrameSource {
   std::shared_ptr<Notes> notes_;
   MediaServices services_;
   Totals totals_;
+  int64_t wanted_ = 0;  // pictures of the current decode()
+  std::atomic<int64_t> larger_ =
+      0;  // bytes that its pictures take more than those of the video's size
   std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode(), or lost
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
   video_.checkTargets(displayIndices, sink.keepsFrames());
   if (displayIndices.empty()) return;
+  wanted_ = std::ssize(displayIndices);
+  larger_ = 0;
   if (index_.trust == IndexTrust::Sequential) {
     decodeInSequence(displayIndices, sink);
     return video_.checkUnchanged();
@@ -250,6 +256,7 @@ void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, Way way,
                            given_[static_cast<size_t>(d)].store(1);
                            give(ordinal, d, frame, sink);
                          });
+  if (sink.takesAnySize()) decoder.takeAnySize();
   if (way == Way::TakingLosses) {
     decoder.tellOfDamage([&](const DamagedPicture& damaged) {
       checkMemoryOf(*worker.decoder, damaged);
@@ -292,9 +299,9 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   int64_t decoded = 0;
   const auto lose = [&](int64_t d) {
     if (decoder.ranShort()) throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
-    sink.onLost(d, Error(ErrorCode::Corrupt, Stage::Decode,
-                         video_.nameOf(d) +
-                             " cannot be decoded: it or a picture before it is damaged."));
+    sink.onLost(
+        d, Error(ErrorCode::Corrupt, Stage::Decode,
+                 video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged."));
   };
   BitstreamFormat bitstream = index_.bitstream;
   H264PictureNumbers numbers;
@@ -345,12 +352,21 @@ Error CpuSource::otherSize(int64_t displayIndex, int width, int height) const {
                video_.nameOf(displayIndex) + " is " + std::to_string(width) + "x" +
                    std::to_string(height) + " while the video is " +
                    std::to_string(index_.storedWidth) + "x" + std::to_string(index_.storedHeight) +
-                   ": a change of size in mid-stream is not supported.");
+                   ": a change of size in mid-stream. Give width and height to have all in one.");
+}
+
+// Pictures that are larger than the video's were not counted before.
+void CpuSource::countMemoryOf(const AVFrame& frame) {
+  const int64_t video =
+      keptPictureBytes(index_.parameters->format, index_.storedWidth, index_.storedHeight);
+  const int64_t more = keptPictureBytes(frame.format, frame.width, frame.height) - video;
+  if (more > 0) video_.checkMemory(wanted_, wanted_ * video + (larger_ += more));
 }
 
 void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink) {
   if (frame.width != index_.storedWidth || frame.height != index_.storedHeight) {
-    throw otherSize(displayIndex, frame.width, frame.height);
+    if (!sink.takesAnySize()) throw otherSize(displayIndex, frame.width, frame.height);
+    if (sink.keepsFrames()) countMemoryOf(frame);
   }
   ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,
                               video_.nameOf(displayIndex), cancel_.get());

@@ -31,8 +31,8 @@ void checkFrameLimit(const CallContext& call, const ByteSource& source, int64_t 
 }
 
 // The frame size that the bitstream's own headers give, which is what the decoder will produce;
-// containers are sometimes wrong about it.
-void sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
+// containers are sometimes wrong about it. False: the parser knows none.
+bool sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
   bool ranShort = false;
   UniqueAVParser parser;
   watchingMemory(ranShort, [&] {
@@ -40,20 +40,44 @@ void sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
     return 0;
   });
   if (!parser && ranShort) checkAlloc<void>(nullptr, Stage::Index);
-  if (!parser) return;
+  if (!parser) return false;
   UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(nullptr), Stage::Index));
   const int status = avcodec_parameters_to_context(context.get(), index.parameters.get());
   if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Index);
-  if (status < 0) return;
+  if (status < 0) return false;
   parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   uint8_t* out = nullptr;
   int outSize = 0;
   av_parser_parse2(parser.get(), context.get(), &out, &outSize, packet.data, packet.size,
                    packet.pts, packet.dts, packet.pos);
-  if (parser->width > 0 && parser->height > 0) {
-    index.storedWidth = parser->width;
-    index.storedHeight = parser->height;
-  }
+  if (parser->width <= 0 || parser->height <= 0) return false;
+  index.storedWidth = parser->width;
+  index.storedHeight = parser->height;
+  return true;
+}
+
+// The same where only the decoder reads those headers: Matroska may have the coded size of Theora,
+// whose own headers crop it. Most decoders do that without decoding the picture.
+void sizeFromDecoder(const AVPacket& packet, FrameIndex& index, int64_t maxPixels) {
+  const AVCodec* codec = avcodec_find_decoder(index.parameters->codec_id);
+  if (!codec) return;
+  UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(codec), Stage::Index));
+  bool ranShort = false;
+  const int status = watchingMemory(ranShort, [&] {
+    const int copied = avcodec_parameters_to_context(context.get(), index.parameters.get());
+    if (copied < 0) return copied;
+    context->thread_count = 1;
+    context->skip_frame = AVDISCARD_ALL;
+    context->max_pixels = maxPixels;
+    context->flags |= AV_CODEC_FLAG_UNALIGNED;
+    const int opened = avcodec_open2(context.get(), codec, nullptr);
+    return opened < 0 ? opened : avcodec_send_packet(context.get(), &packet);
+  });
+  if (status < 0 && ranShort) checkAlloc<void>(nullptr, Stage::Index);
+  // Decoding will say what is wrong.
+  if (status < 0 || context->width <= 0 || context->height <= 0) return;
+  index.storedWidth = context->width;
+  index.storedHeight = context->height;
 }
 
 // Of the table's entries from `first` on.
@@ -202,7 +226,9 @@ class IndexBuilder {
 
   void lookAtFirst(const AVPacket& packet) {
     FrameIndex& index = *index_;
-    sizeFromBitstream(packet, index);
+    if (!sizeFromBitstream(packet, index)) {
+      sizeFromDecoder(packet, index, call_.options.maxFramePixels);
+    }
     BitstreamFormat format = index.bitstream;
     followHeaders(bytesOf(packet), format);
     if (format.av1.spatialLayers) {

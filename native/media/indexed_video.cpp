@@ -147,9 +147,11 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
   }
   const auto kept = static_cast<int64_t>(keepsFrames ? displayIndices.size()
                                                      : std::min<size_t>(1, displayIndices.size()));
-  const int64_t bytes =
-      keptPictureBytes(index_->parameters->format, index_->storedWidth, index_->storedHeight) *
-      kept;
+  checkMemory(kept, kept * keptPictureBytes(index_->parameters->format, index_->storedWidth,
+                                            index_->storedHeight));
+}
+
+void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
   const int64_t left = options_.maxMemoryBytes - FrameIndex::countedBytes(index_->packets.size());
   if (bytes > left) {
     throw Error(

@@ -30,6 +30,8 @@ class IndexedVideo {
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
   // pictures would not fit maxMemoryBytes.
   void checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const;
+  // The latter, for `kept` pictures of so many bytes.
+  void checkMemory(int64_t kept, int64_t bytes) const;
   // After decoding: throws Error(Corrupt) when the file was written to meanwhile, since its
   // pictures may then be of two states of it.
   void checkUnchanged() const;

@@ -116,7 +116,7 @@ void SegmentDecoder::readH264(std::span<const uint8_t> packet) {
     noteMissingBefore(current_);
   }
   const H264Sequence& sequence = h264Numbers_.sequence();
-  if (!h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
+  if (!anySize_ && !h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
       std::binary_search(targets_.begin(), targets_.end(), current_)) {
     throw OtherSize{current_, sequence.width, sequence.height};
   }

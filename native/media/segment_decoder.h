@@ -22,8 +22,8 @@ struct DamagedPicture {
   std::string reason;
 };
 
-// A wanted picture has another size than the video: its own headers say so, whatever comes out of a
-// decoder that has several pictures in work.
+// A wanted picture has another size than the video where one size is asked for: its own headers say
+// so, whatever comes out of a decoder that has several pictures in work.
 struct OtherSize {
   int32_t ordinal = 0;
   int width = 0, height = 0;
@@ -66,6 +66,8 @@ class SegmentDecoder {
   const DecodeCounters& counters() const { return counters_; }
   // Damaged pictures are told of instead of thrown, and decoding goes on. Not of a strict decoder.
   void tellOfDamage(Lose lose) { lose_ = std::move(lose); }
+  // Pictures need not have the video's size.
+  void takeAnySize() { anySize_ = true; }
   // Whether what was left out may be what a picture lacked: HEVC lists of references may name
   // pictures that nothing refers to.
   bool mayLackWhatWasDropped() const { return unreferenced_ && counters_.packetsDropped > 0; }
@@ -97,6 +99,7 @@ class SegmentDecoder {
   const bool strict_, everything_;
   Give give_;
   Lose lose_;
+  bool anySize_ = false;
   DecodeCounters counters_;
 
   std::span<const int32_t> targets_;

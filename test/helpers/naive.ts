@@ -47,20 +47,25 @@ export function patchGrid(
   return { rows: side(height), cols: side(width) };
 }
 
-function cellMap(frame: LumaFrame): Map2d {
-  const { width, height, samples, bits } = frame;
+/** `video`: the first picture, whose size is the video's; others may have another. */
+function cellMap(frame: LumaFrame, video: LumaFrame): Map2d {
+  const { samples, bits } = frame;
+  const { width, height } = video;
   const shorter = min(width, height);
   const c = shorter < 64 ? 1 : shorter < 128 ? 2 : 4;
   const rows = ceil(height / c);
   const cols = ceil(width / c);
   const values = new Float64Array(rows * cols);
+  const first = (i: number, size: number, own: number): number => floor((i * c * own) / size);
+  const last = (i: number, size: number, own: number): number =>
+    ceil((min(size, (i + 1) * c) * own) / size);
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < cols; x++) {
       let sum = 0;
       let count = 0;
-      for (let v = y * c; v < min(height, (y + 1) * c); v++) {
-        for (let u = x * c; u < min(width, (x + 1) * c); u++) {
-          sum += samples[v * width + u] ?? 0;
+      for (let v = first(y, height, frame.height); v < last(y, height, frame.height); v++) {
+        for (let u = first(x, width, frame.width); u < last(x, width, frame.width); u++) {
+          sum += samples[v * frame.width + u] ?? 0;
           count++;
         }
       }
@@ -162,12 +167,13 @@ export function blockScores(
   patchSize: number,
   energyPct = 95,
 ): Float32Array {
-  const cells = frames.map(cellMap);
+  const video = frames[0];
+  if (!video) return new Float32Array();
+  const cells = frames.map((frame) => cellMap(frame, video));
   const scores = cells.flatMap((cur, t) => {
-    const frame = frames[t];
     const prev = cells[t - 1];
-    if (!frame || !prev) return new Array<number>(grid.rows * grid.cols).fill(0);
-    return patchScores(cellEnergy(cur, prev, energyPct), frame, grid, patchSize);
+    if (!prev) return new Array<number>(grid.rows * grid.cols).fill(0);
+    return patchScores(cellEnergy(cur, prev, energyPct), video, grid, patchSize);
   });
   return Float32Array.from(scores);
 }

@@ -7,6 +7,7 @@
 namespace cps {
 namespace {
 
+using cuda_test::bytesOf;
 using cuda_test::expectNothingLeft;
 using cuda_test::has;
 using cuda_test::Outcome;
@@ -27,6 +28,33 @@ TEST(CudaRecovery, KernelThatCannotBeLaunched) {
     EXPECT_EQ(fake::stats().resets, 1);
   }
   expectNothingLeft();
+}
+
+// What NVDEC gives up at the CPU may have, under 'auto', and the result says so.
+TEST(CudaRecovery, DamageAndOtherSizesAreLeftToTheCpu) {
+  for (const char* clip : {"hole.mp4", "sizes_h264.ts"}) {
+    fake::reset();
+    {
+      const bool damage = std::string(clip) == "hole.mp4";
+      Pipeline cpu(Backend::Cpu, Backend::Cpu, clip), own(Backend::Auto, Backend::Gpu, clip);
+      Pipeline gpu(Backend::Gpu, Backend::Gpu, clip);
+      for (Pipeline* p : {&cpu, &own, &gpu}) {
+        p->options.sequenceLength = 20;
+        if (damage) p->options.damaged = Damaged::Nearest;
+      }
+      const PatchResult expected = cpu.patches(), got = own.patches();
+      EXPECT_EQ(got.sample.decodeBackend, "cpu") << clip;
+      EXPECT_TRUE(has(got.sample.fallbackReason, "decode on the CPU")) << got.sample.fallbackReason;
+      EXPECT_EQ(got.sample.frameIds, expected.sample.frameIds) << clip;
+      EXPECT_EQ(got.sample.replaced.empty(), !damage) << clip;
+      EXPECT_EQ(bytesOf(own.context, got.fields), bytesOf(cpu.context, expected.fields)) << clip;
+      EXPECT_EQ(bytesOf(own.context, got.patches), bytesOf(cpu.context, expected.patches)) << clip;
+      const std::string refused = gpu.run().error;
+      EXPECT_TRUE(has(refused, damage ? "ERR_CPS_CORRUPT" : "ERR_CPS_BACKEND_UNAVAILABLE"))
+          << refused;
+    }
+    expectNothingLeft();
+  }
 }
 
 TEST(CudaRecovery, CallsThatStillUseTheOldContextAreWaitedFor) {

@@ -27,6 +27,31 @@ TEST(OpsCells, EveryFrameKindAgainstNaive) {
   }
 }
 
+// Note [Sizes]
+TEST(OpsCells, PicturesOfOtherSizesThanTheVideo) {
+  const auto variants = allKernels();
+  constexpr int kHeight = 129, kWidth = 202;
+  const auto cells = cps::makeCellGrid(kHeight, kWidth);
+  const auto reference = cps::makeReferenceGrid(kHeight, kWidth);
+  std::vector<uint8_t> cell(static_cast<size_t>(cells.cells()));
+  std::vector<float> luma(static_cast<size_t>(reference.cells()));
+  uint32_t seed = 1;
+  for (const auto& [h, w] : sizes()) {
+    for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
+      const naive::TestFrame frame(spec);
+      const auto expected = naive::cells(frame.view, kHeight, kWidth);
+      const auto expectedLuma = naive::referenceLuma(frame.view, kHeight, kWidth);
+      for (const auto& v : variants) {
+        v.kernels->lumaCells(frame.view, cells, cell.data());
+        expectEqual(expected, cell.data(), v.name + ": " + naive::describe(spec));
+        v.kernels->referenceLuma(frame.view, reference, luma.data());
+        expectEqual(expectedLuma, luma.data(), v.name + ": luma, " + naive::describe(spec));
+      }
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
 enum class Pair { Random, Flat, Shifted, TwoValues, Extreme, Gradient };
 
 naive::Map<int> cellMap(int h, int w, Pair kind, bool second, std::mt19937& rng) {

@@ -25,8 +25,17 @@ inline int cellSize(int height, int width) {
   return 4;
 }
 
+// Pixels [begin, end) of a side of `size` that cell `i` covers where the video's side has `video`.
+inline std::pair<int, int> covered(int i, int cell, int video, int size) {
+  const double scale = double(size) / video;
+  const int begin = i * cell, end = std::min(video, begin + cell);
+  if (size == video) return {begin, end};
+  return {int(std::floor(begin * scale + 1e-9)), int(std::ceil(end * scale - 1e-9))};
+}
+
 // Cells of energy 'block': rounded means (halves up) of the luma samples each covers, 8-bit units.
-inline Map<int> cells(const cps::FrameView& f) {
+// Of a video of another size where one is given.
+inline Map<int> cells(const cps::FrameView& f, int height = 0, int width = 0) {
   Map<int> luma = component(f, 0);
   int depth = f.bitDepth;
   if (f.color.matrix == cps::ColorMatrix::Rgb) {
@@ -37,16 +46,17 @@ inline Map<int> cells(const cps::FrameView& f) {
     }
     depth = 8;
   }
-  const int c = cellSize(luma.height, luma.width);
-  Map<int> out((luma.height + c - 1) / c, (luma.width + c - 1) / c);
+  if (height == 0) height = luma.height, width = luma.width;
+  const int c = cellSize(height, width);
+  Map<int> out((height + c - 1) / c, (width + c - 1) / c);
   for (int y = 0; y < out.height; y++) {
     for (int x = 0; x < out.width; x++) {
       double sum = 0;
       int n = 0;
-      for (int yy = y * c; yy < std::min(luma.height, y * c + c); yy++) {
-        for (int xx = x * c; xx < std::min(luma.width, x * c + c); xx++, n++) {
-          sum += luma.at(yy, xx);
-        }
+      const auto [top, bottom] = covered(y, c, height, luma.height);
+      const auto [left, right] = covered(x, c, width, luma.width);
+      for (int yy = top; yy < bottom; yy++) {
+        for (int xx = left; xx < right; xx++, n++) sum += luma.at(yy, xx);
       }
       out.at(y, x) = std::min(255, int(std::floor(sum / (n * std::pow(2.0, depth - 8)) + 0.5)));
     }

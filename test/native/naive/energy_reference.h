@@ -10,14 +10,16 @@ namespace naive {
 
 inline int referenceSide(int side) { return std::min(side, std::max(32, side / 4)); }
 
-inline Map<float> referenceLuma(const cps::FrameView& f) {
+// Of a video of another size where one is given.
+inline Map<float> referenceLuma(const cps::FrameView& f, int height = 0, int width = 0) {
   const Map<Pixel> picture = rgb(f);
   Map<float> luma(picture.height, picture.width);
   for (size_t i = 0; i < luma.values.size(); i++) {
     const int* p = picture.values[i].c;
     luma.values[i] = 0.299f * float(p[0]) + 0.587f * float(p[1]) + 0.114f * float(p[2]);
   }
-  return resized(luma, referenceSide(luma.height), referenceSide(luma.width));
+  if (height == 0) height = luma.height, width = luma.width;
+  return resized(luma, referenceSide(height), referenceSide(width));
 }
 
 struct ReferenceMotion {

@@ -112,7 +112,7 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
       counters_.packetsDropped++;
       continue;
     }
-    if (packet->flags & AV_PKT_FLAG_CORRUPT) damaged_.push_back(ordinal);
+    if (isBroken(index_, data, packet->flags)) damaged_.push_back(ordinal);
     counters_.packetsDecoded++;
     const auto timestamp = job_.clock.timestampOf(ordinal);
     filter_.convert(*packet, [&](std::span<const uint8_t> part) { parser.parse(part, timestamp); });

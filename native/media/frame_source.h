@@ -53,8 +53,8 @@ class FrameSink {
   virtual void onFrame(SourceFrame frame) = 0;
   // Whether pictures are still held when onFrame has returned: they count for maxMemoryBytes then.
   virtual bool keepsFrames() const { return true; }
-  // Whether pictures of another size than the video's (Note [Sizes] in ops/cells_math.h) are of
-  // use.
+  // Whether pictures of another size than the video's are of use (Note [Sizes] in
+  // ops/energy/cells_math.h).
   virtual bool takesAnySize() const { return false; }
   // Whether pictures that cannot be had are told of (onLost) instead of failing the call.
   virtual bool takesLosses() const { return false; }

@@ -21,12 +21,11 @@ bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
   return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
 }
 
-// What the packet itself says, whatever the decoder makes of it.
-bool SegmentDecoder::isBroken(std::span<const uint8_t> bytes, int flags) const {
+bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags) {
   // Transport streams are flagged for what may be no loss at all: a length that is wrong, a counter
   // that jumps where two were joined. Elsewhere data ends early.
-  if ((flags & AV_PKT_FLAG_CORRUPT) != 0 && index_.info.format != "mpegts") return true;
-  switch (bitstream_.codec) {
+  if ((flags & AV_PKT_FLAG_CORRUPT) != 0 && index.info.format != "mpegts") return true;
+  switch (index.parameters->codec_id) {
     case AV_CODEC_ID_FFV1:
       return !ffv1ChecksumsHold(bytes);
     case AV_CODEC_ID_PNG:
@@ -96,7 +95,7 @@ void SegmentDecoder::feed(AVPacket& packet) {
     return;
   }
   picture_ = holdsPicture(bytes, bitstream_);
-  if (isBroken(bytes, packet.flags)) damaged_.push_back(current_);
+  if (isBroken(index_, bytes, packet.flags)) damaged_.push_back(current_);
   // Pictures that an edit list cuts out come out too: damage in them must be seen.
   packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
   const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];

@@ -32,6 +32,9 @@ struct OtherSize {
 // Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
 bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target);
 
+// What a packet itself says of damage, whatever a decoder makes of it.
+bool isBroken(const FrameIndex& index, std::span<const uint8_t> packet, int flags);
+
 // Packets that a plain decode may take before the last picture comes out: as far as a decoder can
 // look ahead, in fields.
 constexpr int32_t kReadOn = 48;
@@ -88,7 +91,6 @@ class SegmentDecoder {
   void lose(int32_t ordinal, const char* reason);
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
-  bool isBroken(std::span<const uint8_t> packet, int flags) const;
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
 
   const FrameIndex& index_;

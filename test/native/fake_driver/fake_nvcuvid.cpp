@@ -59,7 +59,8 @@ struct Parser {
   cps::UniqueAVCodecContext context;
   std::string headers;
   bool sequenceSent = false;
-  bool gray = false;  // H.264: chroma_format_idc 0
+  int width = 0, height = 0;  // of the last sequence
+  bool gray = false;          // H.264: chroma_format_idc 0
   // HEVC: whether RASL pictures are hidden now, and the timestamps of those that were.
   bool begun = false, hides = false;
   std::set<int64_t> hidden;
@@ -180,6 +181,8 @@ bool sendSequence(Parser& p, const AVFrame& frame) {
   if (surfaces <= 0) return false;
   p.surfaces = surfaces > 1 ? surfaces : static_cast<int>(p.params.ulMaxNumDecodeSurfaces);
   p.sequenceSent = true;
+  p.width = frame.width;
+  p.height = frame.height;
   return true;
 }
 
@@ -202,7 +205,8 @@ bool takePictures(Parser& p) {
       errors++;
       continue;
     }
-    if (!p.sequenceSent && !sendSequence(p, *frame)) return false;
+    const bool sent = p.sequenceSent && p.width == frame->width && p.height == frame->height;
+    if (!sent && !sendSequence(p, *frame)) return false;
     if (control().onDecode) control().onDecode(static_cast<int>(stats().pictures));
     CUVIDPICPARAMS picture{};
     picture.CurrPicIdx = freeSurface(p);

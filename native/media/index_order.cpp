@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <span>
 
+#include "media/nal_units.h"
+
 namespace cps {
 namespace {
 
@@ -75,7 +77,11 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
   for (PacketEntry& entry : packets) {
     if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
     const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
-    if (!beginsWithSlice(bytes, index.bitstream) && !small.add(bytes)) entry.displayIndex = -1;
+    if (beginsWithSlice(bytes, index.bitstream) || small.add(bytes)) continue;
+    // One whose framing is broken may have held a picture, which is lost.
+    const bool whole = forEachNal(bytes, index.bitstream.lengthBytes,
+                                  [](std::span<const uint8_t> /*nal*/) { return true; });
+    if (whole) entry.displayIndex = -1;
   }
   std::vector<bool> look(packets.size(), false);
   size_t doubtful = 0;

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "cuda/driver/registry.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 
 namespace cps {
 

@@ -17,6 +17,21 @@ const mayInclude = {
   ffmpeg: ['core'],
   ops: ['core'],
   media: ['core', 'ffmpeg'],
+  // The rooms of media, from the bytes up.
+  'media/codec': ['core', 'ffmpeg'],
+  'media/container': ['core', 'ffmpeg'],
+  'media/damage': ['core', 'ffmpeg', 'media/codec'],
+  'media/index': ['core', 'ffmpeg', 'media/codec', 'media/container'],
+  'media/plan': ['core', 'ffmpeg', 'media/index'],
+  'media/decode': [
+    'core',
+    'ffmpeg',
+    'media/codec',
+    'media/container',
+    'media/damage',
+    'media/index',
+    'media/plan',
+  ],
   // What a device fills: between those that work and the pipeline.
   backend: ['core', 'media', 'ops'],
   pipeline: ['core', 'media', 'ops', 'backend'],

@@ -9,8 +9,8 @@
 
 #include "core/options.h"
 #include "core/profile.h"
-#include "media/cpu_source.h"
-#include "media/frame_index.h"
+#include "media/decode/cpu_source.h"
+#include "media/index/frame_index.h"
 #include "pipeline/sampling.h"
 
 namespace cps::bench {

@@ -26,16 +26,17 @@ extern "C" {
 #include <utility>
 
 #include "bench_common.h"
-#include "media/decode_plan.h"
-#include "media/nal.h"
-#include "media/packet_reader.h"
+#include "media/codec/nal.h"
+#include "media/decode/count_pass.h"
+#include "media/index/packet_reader.h"
+#include "media/plan/decode_plan.h"
 
 namespace cps::bench {
 namespace {
 
 struct Segment {
   std::vector<UniqueAVPacket> packets;
-  double cost = 0;  // Note [Cost] in media/decode_plan.h
+  double cost = 0;  // Note [Cost] in media/plan/decode_plan.h
 };
 
 struct SwsDeleter {
@@ -103,7 +104,7 @@ Floor::Floor(const std::string& path, int64_t frames, int threads)
                    [](const Segment& a, const Segment& b) { return a.cost > b.cost; });
 }
 
-// As media/cpu_source.cpp: a start that turns out to be no entry point is planned around.
+// As media/decode/cpu_source.cpp: a start that turns out to be no entry point is planned around.
 DecodePlan Floor::plan(std::span<const int64_t> ids, PacketReader& reader) const {
   UniqueAVPacket packet = makePacket(Stage::Decode);
   for (;;) {

@@ -1,7 +1,7 @@
 #include "cuda/nvdec/nvdec_source.h"
 
 #include "cuda/nvdec/segment_run.h"
-#include "media/color.h"
+#include "media/decode/color.h"
 
 namespace cps {
 namespace {

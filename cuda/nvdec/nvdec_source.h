@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "cuda/nvdec/session.h"
-#include "media/cpu_source.h"
+#include "media/decode/cpu_source.h"
 
 namespace cps {
 

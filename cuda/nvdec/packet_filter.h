@@ -5,7 +5,7 @@
 #include <span>
 
 #include "ffmpeg/handles.h"
-#include "media/frame_index.h"
+#include "media/index/frame_index.h"
 
 namespace cps {
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "cuda/driver/memory.h"
-#include "media/nal.h"
-#include "media/segment_decoder.h"
+#include "media/codec/nal.h"
+#include "media/decode/segment_decoder.h"
 
 namespace cps {
 namespace {

@@ -8,8 +8,8 @@
 #include "cuda/nvdec/packet_filter.h"
 #include "cuda/nvdec/parser.h"
 #include "cuda/nvdec/session.h"
-#include "media/indexed_video.h"
-#include "media/segment_decoder.h"
+#include "media/decode/indexed_video.h"
+#include "media/decode/segment_decoder.h"
 
 namespace cps {
 

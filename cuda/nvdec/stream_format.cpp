@@ -2,7 +2,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/scaled_rgb.h"
+#include "media/decode/scaled_rgb.h"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cuda/driver/driver_api.h"
-#include "media/indexed_video.h"
+#include "media/decode/indexed_video.h"
 
 namespace cps {
 

@@ -8,7 +8,7 @@
 #include "backend/kernels.h"
 #include "core/buffer.h"
 #include "core/cancel.h"
-#include "media/cpu_source.h"
+#include "media/decode/cpu_source.h"
 
 namespace cps {
 

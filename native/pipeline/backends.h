@@ -4,7 +4,7 @@
 #include <string>
 
 #include "backend/kernels.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 #include "pipeline/context.h"
 
 namespace cps {

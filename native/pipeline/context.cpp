@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "core/cpu_budget.h"
-#include "media/decoder_pool.h"
+#include "media/decode/decoder_pool.h"
 
 namespace cps {
 namespace {

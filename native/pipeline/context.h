@@ -8,7 +8,7 @@
 
 #include "backend/gpu_backend.h"
 #include "backend/kernels.h"
-#include "media/cpu_source.h"
+#include "media/decode/cpu_source.h"
 
 namespace cps {
 

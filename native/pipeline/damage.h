@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/options.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 
 namespace cps {
 

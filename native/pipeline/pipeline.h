@@ -8,7 +8,7 @@
 #include "core/buffer.h"
 #include "core/options.h"
 #include "core/profile.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 #include "pipeline/damage.h"
 
 namespace cps {

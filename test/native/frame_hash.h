@@ -12,7 +12,7 @@ extern "C" {
 #include <libavutil/pixdesc.h>
 }
 
-#include "media/scaled_rgb.h"
+#include "media/decode/scaled_rgb.h"
 #include "scaler_reference.h"
 
 namespace frame_hash {

@@ -7,7 +7,7 @@
 
 #include "core/error.h"
 #include "core/picture.h"
-#include "media/cpu_source.h"
+#include "media/decode/cpu_source.h"
 
 namespace {
 

@@ -14,8 +14,8 @@
 #include "core/error.h"
 #include "core/picture.h"
 #include "default_options.h"
-#include "media/cpu_source.h"
-#include "media/index_file.h"
+#include "media/decode/cpu_source.h"
+#include "media/index/index_file.h"
 
 extern "C" {
 #include <libavutil/crc.h>

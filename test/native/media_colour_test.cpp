@@ -20,7 +20,7 @@ extern "C" {
 
 #include "backend/cpu_kernels.h"
 #include "core/error.h"
-#include "media/frame_view_ffmpeg.h"
+#include "media/decode/frame_view_ffmpeg.h"
 #include "scaler_reference.h"
 
 namespace cps {

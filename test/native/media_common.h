@@ -10,8 +10,8 @@
 
 #include "core/error.h"
 #include "default_options.h"
-#include "media/cpu_source.h"
-#include "media/frame_source.h"
+#include "media/decode/cpu_source.h"
+#include "media/decode/frame_source.h"
 
 namespace media_test {
 

@@ -5,7 +5,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "media/mp4_tables.h"
+#include "media/container/mp4_tables.h"
 #include "media_common.h"
 
 namespace media_test {

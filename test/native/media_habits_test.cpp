@@ -15,10 +15,10 @@
 
 #include "frame_hash.h"
 #include "hostile/reference.h"
-#include "media/av1.h"
-#include "media/codec_habits.h"
-#include "media/demuxer.h"
-#include "media/packet_decoder.h"
+#include "media/codec/av1.h"
+#include "media/codec/codec_habits.h"
+#include "media/container/demuxer.h"
+#include "media/decode/packet_decoder.h"
 #include "media_common.h"
 
 namespace media_test {

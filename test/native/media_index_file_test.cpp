@@ -11,8 +11,9 @@
 #include <iterator>
 #include <random>
 
-#include "media/index_codec.h"
-#include "media/index_file.h"
+#include "media/decode/count_pass.h"
+#include "media/index/index_codec.h"
+#include "media/index/index_file.h"
 #include "media_common.h"
 
 extern "C" {

@@ -6,8 +6,9 @@
 #include <numeric>
 
 #include "core/notes.h"
-#include "media/frame_index.h"
-#include "media/picture_order.h"
+#include "media/codec/picture_order.h"
+#include "media/decode/count_pass.h"
+#include "media/index/frame_index.h"
 #include "media_common.h"
 
 namespace media_test {

@@ -6,7 +6,7 @@
 #include <random>
 #include <set>
 
-#include "media/decode_plan.h"
+#include "media/plan/decode_plan.h"
 #include "media_common.h"
 
 namespace media_test {

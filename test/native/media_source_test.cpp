@@ -12,10 +12,10 @@
 #include <set>
 #include <thread>
 
-#include "media/byte_source.h"
-#include "media/demuxer.h"
-#include "media/index_cache.h"
-#include "media/nal.h"
+#include "media/codec/nal.h"
+#include "media/container/byte_source.h"
+#include "media/container/demuxer.h"
+#include "media/index/index_cache.h"
 #include "media_common.h"
 
 namespace media_test {

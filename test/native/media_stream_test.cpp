@@ -6,11 +6,12 @@
 #include <memory>
 #include <random>
 
-#include "media/color.h"
-#include "media/demuxer.h"
-#include "media/ffv1.h"
-#include "media/image_packets.h"
-#include "media/nal.h"
+#include "media/codec/ffv1.h"
+#include "media/codec/image_packets.h"
+#include "media/codec/nal.h"
+#include "media/container/demuxer.h"
+#include "media/container/orientation.h"
+#include "media/decode/color.h"
 #include "media_common.h"
 
 extern "C" {

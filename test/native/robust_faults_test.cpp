@@ -16,9 +16,10 @@
 #include "default_options.h"
 #include "hostile/hash_sink.h"
 #include "hostile/reference.h"
-#include "media/decoder_pool.h"
-#include "media/frame_index.h"
-#include "media/index_cache.h"
+#include "media/decode/count_pass.h"
+#include "media/decode/decoder_pool.h"
+#include "media/index/frame_index.h"
+#include "media/index/index_cache.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
 

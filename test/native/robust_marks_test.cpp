@@ -1,5 +1,5 @@
-// Note [Marks] in native/media/picture_marks.h: a packet that ends early must not become a picture
-// that looks good, with one thread or with several.
+// Note [Marks] in native/media/damage/picture_marks.h: a packet that ends early must not become a
+// picture that looks good, with one thread or with several.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -13,10 +13,10 @@
 #include "frame_hash.h"
 #include "hostile/mutate.h"
 #include "hostile/reference.h"
-#include "media/demuxer.h"
-#include "media/nal_units.h"
-#include "media/packet_decoder.h"
-#include "media/picture_marks.h"
+#include "media/codec/nal_units.h"
+#include "media/container/demuxer.h"
+#include "media/damage/picture_marks.h"
+#include "media/decode/packet_decoder.h"
 
 extern "C" {
 #include <libavutil/imgutils.h>

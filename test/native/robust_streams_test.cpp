@@ -15,9 +15,9 @@
 #include "default_options.h"
 #include "hostile/hash_sink.h"
 #include "hostile/mutate.h"
-#include "media/cpu_source.h"
-#include "media/demuxer.h"
-#include "media/nal.h"
+#include "media/codec/nal.h"
+#include "media/container/demuxer.h"
+#include "media/decode/cpu_source.h"
 
 extern "C" {
 #include <libavcodec/bsf.h>

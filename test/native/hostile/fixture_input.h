@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "hostile/reference.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 
 namespace hostile {
 

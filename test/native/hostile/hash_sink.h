@@ -4,7 +4,7 @@
 #include <mutex>
 
 #include "hostile/reference.h"
-#include "media/frame_source.h"
+#include "media/decode/frame_source.h"
 
 namespace hostile {
 

@@ -3,7 +3,7 @@
 #include <string>
 
 #include "hostile/mutate.h"
-#include "media/cpu_source.h"
+#include "media/decode/cpu_source.h"
 #include "pipeline/context.h"
 
 namespace hostile {

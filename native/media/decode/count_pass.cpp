@@ -1,0 +1,154 @@
+#include "media/decode/count_pass.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+#include "media/codec/codec_habits.h"
+#include "media/decode/packet_decoder.h"
+#include "media/index/frame_index.h"
+#include "media/index/index_times.h"
+#include "media/index/packet_reader.h"
+
+namespace cps {
+namespace {
+
+// Whether decoding may start in the middle once it is known which packets make pictures. Not where
+// MPEG-4 packs two pictures into a packet and carries one over to the next.
+bool mayJump(const FrameIndex& index, bool packed) {
+  const AVCodecID codec = index.parameters->codec_id;
+  const bool mayCarryOver = codec == AV_CODEC_ID_MPEG4 && (packed || !index.isMp4());
+  return habitsOf(codec).jumps && !mayCarryOver;
+}
+
+// The reorder depth where every packet has its pts; else 0, and the decoder starts with what FFmpeg
+// found out when it opened the stream. (The largest possible depth would be no safe choice: an
+// H.264 decoder that looks further ahead gives out pictures from before the first entry point.)
+int depthByTimestamps(const FrameIndex& index) {
+  FrameIndex timed;
+  for (const PacketEntry& entry : index.packets) {
+    if (entry.pts == AV_NOPTS_VALUE) return 0;
+    timed.packets.push_back(entry);
+    timed.packets.back().order = entry.pts;
+  }
+  timed.measureReordering();
+  return timed.reorderDepth;
+}
+
+// Decode times of all packets. Matroska stores none: there they are what FFmpeg fills in, which
+// knows about the codec.
+std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<ByteSource>& source,
+                                 const CallContext& call) {
+  std::vector<int64_t> times;
+  times.reserve(index.packets.size());
+  bool none = true;
+  for (const PacketEntry& entry : index.packets) {
+    times.push_back(entry.dts);
+    none = none && entry.dts == AV_NOPTS_VALUE;
+  }
+  if (!none || !index.plain) return times;
+  const DemuxLimits limits = {call.options.maxMemoryBytes, call.options.maxFramePixels};
+  try {
+    Demuxer demuxer(source, call.cancel, &index.stream, limits, true);
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    for (size_t i = 0; i < times.size() && demuxer.read(*packet); ++i) {
+      if (packet->size != index.packets[i].size) break;
+      times[i] = packet->dts;
+    }
+  } catch (const Error& error) {
+    if (!blamesFile(error.code())) throw;  // else what was read counts
+  }
+  return times;
+}
+
+void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
+                   const CallContext& call, const MediaServices& services) {
+  const Profile::Scope scope(call.profile, "countMs");
+  const ThreadBudget::Lease lease = leaseDecoderThreads(call.options, services);
+  DecoderConfig config;
+  const bool threads = habitsOf(index.parameters->codec_id).threads;
+  config.threads = threads ? lease.count() : 1;
+  config.threadType = call.options.decodeThreadType;
+  config.reorderDepth = index.reorderDepth > 0 ? index.reorderDepth : depthByTimestamps(index);
+  config.maxPixels = call.options.maxFramePixels;
+  config.x264Build = index.x264Build;
+  PacketDecoder decoder(*index.parameters, config);
+  PacketReader reader(source, call.cancel, index);
+
+  const auto count = static_cast<int64_t>(index.packets.size());
+  std::vector<int32_t> shown;
+  BestTime times;
+  const std::vector<int64_t> decodedAt = decodeTimes(index, source, call);
+  index.shownAt.clear();
+  std::vector<uint8_t> pictures(index.packets.size(), 0);
+  bool onePerPacket = true;
+  bool failed = false;
+  const PacketDecoder::Output output = [&](AVFrame* frame, int) {
+    failed = failed || !frame || isDamaged(*frame);
+    if (!frame) return;
+    const int64_t number = packetNumber(*frame);
+    if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
+      onePerPacket = false;
+    }
+    shown.push_back(static_cast<int32_t>(std::clamp<int64_t>(number, 0, count - 1)));
+    const PacketEntry& entry = index.packets[static_cast<size_t>(shown.back())];
+    index.shownAt.push_back(times.of(entry.pts, frame->pkt_dts));
+    if (static_cast<int64_t>(shown.size()) > call.options.maxFrames) {
+      throw Error(ErrorCode::Unsupported, Stage::Index,
+                  "'" + source->describe() + "' has more frames than maxFrames = " +
+                      std::to_string(call.options.maxFrames) + " allows.");
+    }
+  };
+  UniqueAVPacket packet = makePacket(Stage::Index);
+  bool packed = false;
+  try {
+    while (reader.read(*packet)) {
+      if (index.parameters->codec_id == AV_CODEC_ID_MPEG4 && packet->size > 0) {
+        packed = packed || holdsSeveralVops({packet->data, static_cast<size_t>(packet->size)});
+      }
+      const int32_t ordinal = reader.next() - 1;
+      packet->dts = decodedAt[static_cast<size_t>(ordinal)];
+      decoder.decode(*packet, ordinal, output);
+    }
+  } catch (const SeekMismatch&) {
+    throw Error(ErrorCode::Corrupt, Stage::Index,
+                "Reading '" + source->describe() +
+                    "' a second time gave other packets: the file changed or is damaged.");
+  }
+  decoder.drain(output);
+  // An error hides a picture, which the index would miss for good.
+  if (failed && decoder.ranShort()) {
+    throw outOfMemory(Stage::Index, "Counting the frames of '" + source->describe() + "'");
+  }
+
+  index.display = std::move(shown);
+  index.trust = onePerPacket ? IndexTrust::Counted : IndexTrust::Sequential;
+  for (PacketEntry& entry : index.packets) {
+    entry.order = kNoOrder;
+    entry.displayIndex = -1;
+  }
+  if (onePerPacket) {
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
+      entry.displayIndex = static_cast<int32_t>(d);
+      entry.order = static_cast<int64_t>(d);
+    }
+    index.measureReordering();
+  }
+  index.reorderDepth = std::max(index.reorderDepth, config.reorderDepth);
+  if (!onePerPacket || !mayJump(index, packed)) index.setSeekBroken();
+}
+
+}  // namespace
+
+FrameIndexPtr buildFrameIndex(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                              const MediaServices& services) {
+  return buildFrameIndex(
+      source, call,
+      CountPictures([&](FrameIndex& index, const auto& bytes, const CallContext& context) {
+        countPictures(index, bytes, context, services);
+      }));
+}
+
+}  // namespace cps

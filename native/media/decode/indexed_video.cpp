@@ -1,0 +1,244 @@
+#include "media/decode/indexed_video.h"
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "media/decode/count_pass.h"
+#include "media/decode/frame_view_ffmpeg.h"
+#include "media/index/index_cache.h"
+#include "media/index/index_codec.h"
+#include "media/index/index_file.h"
+
+namespace cps {
+
+IndexedVideo::IndexedVideo(const VideoInput& input, const CallContext& call,
+                           const MediaServices& services)
+    : IndexedVideo(openByteSource(input), call, services) {}
+
+IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
+                           const MediaServices& services)
+    : options_(call.options),
+      cancel_(call.cancel),
+      profile_(call.profile),
+      indexes_(services.indexes),
+      bytes_(std::move(bytes)) {
+  const Profile::Scope scope(call.profile, "indexMs");
+  if (call.cancel) call.cancel->check(Stage::Open);
+  index_ = getIndex(call, services);
+  try {
+    checkLimits();
+  } catch (const Error&) {
+    if (!forgetStoredIndex()) throw;
+    index_ = buildFrameIndex(bytes_, call, services);
+    checkLimits();
+  }
+  call.notes->add(index_->notes);
+}
+
+FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaServices& services) const {
+  const std::optional<FileIdentity> identity = bytes_->identity();
+  if (!identity) return buildFrameIndex(bytes_, call, services);
+  const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
+  const auto busy = call.cancel && call.cancel->restartable() ? IndexCache::Busy::ComeBack
+                                                              : IndexCache::Busy::BuildToo;
+  if (options_.readerCacheDir.empty()) {
+    return indexes_->get(*identity, options_.readerCacheSize, busy, build);
+  }
+  IndexFile file(options_.readerCacheDir, *identity);
+  bool looked = false, fromDisk = false;
+  const FrameIndexPtr index =
+      indexes_->get(*identity, options_.readerCacheSize, busy, [&]() -> FrameIndexPtr {
+        const FrameIndexPtr stored = loadIndex(file, call);
+        call.profile.set("indexFromDisk", stored ? 1 : 0);
+        looked = true;
+        fromDisk = stored != nullptr;
+        return fromDisk ? stored : build();
+      });
+  // Also one that was in memory before there was a folder to keep it in.
+  if ((looked && !fromDisk) || !file.exists()) {
+    if (indexes_->isFirstUseOf(file.folder())) file.removeUnfinished();
+    file.save(*index, call.cancel);
+  }
+  if (!file.unusable().empty()) {
+    call.notes->add("index-not-kept", "readerCacheDir cannot be used, " + file.unusable() + ".");
+  }
+  return index;
+}
+
+// nullptr: there is none, or the video itself says otherwise.
+FrameIndexPtr IndexedVideo::loadIndex(const IndexFile& file, const CallContext& call) const {
+  const FrameIndexPtr stored = file.load(options_.maxMemoryBytes, call.cancel);
+  if (!stored) return nullptr;
+  int64_t declared = 0;
+  const FrameIndexPtr head = readStreamHead(bytes_, call, declared);
+  if (!head || !sameHead(*head, *stored)) return nullptr;
+  // Fragments come on top of what an MP4 declares at its beginning.
+  if (stored->isMp4() && static_cast<int64_t>(stored->packets.size()) < declared) return nullptr;
+  return stored;
+}
+
+bool IndexedVideo::forgetStoredIndex() const {
+  if (!index_->stored) return false;
+  const std::optional<FileIdentity> identity = bytes_->identity();
+  if (!identity) return false;
+  indexes_->drop(*identity, index_);
+  if (!options_.readerCacheDir.empty()) IndexFile(options_.readerCacheDir, *identity).remove();
+  return true;
+}
+
+// An index from the cache was built under another call's limits.
+void IndexedVideo::checkLimits() const {
+  if (options_.damaged == Damaged::Error) index_->checkWhole();
+  const int64_t pixels = int64_t{index_->storedWidth} * index_->storedHeight;
+  if (pixels > options_.maxFramePixels) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + bytes_->describe() + "' has " + std::to_string(pixels) +
+                    " pixels a frame, more than maxFramePixels = " +
+                    std::to_string(options_.maxFramePixels) + " allows.");
+  }
+  if (index_->info.totalFrames > options_.maxFrames) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + bytes_->describe() + "' has " + std::to_string(index_->info.totalFrames) +
+                    " frames, more than maxFrames = " + std::to_string(options_.maxFrames) +
+                    " allows.");
+  }
+  const int64_t bytes = FrameIndex::countedBytes(index_->packets.size());
+  if (bytes > options_.maxMemoryBytes) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Index,
+                "The frame index of '" + bytes_->describe() + "' takes " + std::to_string(bytes) +
+                    " bytes, more than maxMemoryBytes = " +
+                    std::to_string(options_.maxMemoryBytes) + " allows.");
+  }
+}
+
+std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
+  return std::make_unique<PacketReader>(bytes_, cancel_, *index_);
+}
+
+std::string IndexedVideo::nameOf(int64_t displayIndex) const {
+  return "Frame " + std::to_string(displayIndex) + " of '" + bytes_->describe() + "'";
+}
+
+Error IndexedVideo::changedError() const {
+  // The next call must not meet it again.
+  if (const auto identity = bytes_->identity()) indexes_->drop(*identity, index_);
+  return Error(ErrorCode::Corrupt, Stage::Decode,
+               "Reading '" + bytes_->describe() +
+                   "' again gave other packets than its index: the file changed meanwhile or is "
+                   "damaged.");
+}
+
+void IndexedVideo::checkUnchanged() const {
+  if (!bytes_->changed()) return;
+  throw Error(ErrorCode::Corrupt, Stage::Decode,
+              "'" + bytes_->describe() +
+                  "' was written to while it was read; try again when it is complete.");
+}
+
+void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const {
+  int64_t previous = -1;
+  for (const int64_t d : displayIndices) {
+    if (d <= previous || d >= index_->info.totalFrames) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Decode,
+                  "Expected ascending frame indices below " +
+                      std::to_string(index_->info.totalFrames) + " but received " +
+                      std::to_string(d) + ".");
+    }
+    previous = d;
+  }
+  const auto kept = static_cast<int64_t>(keepsFrames ? displayIndices.size()
+                                                     : std::min<size_t>(1, displayIndices.size()));
+  checkMemory(kept, kept * keptPictureBytes(index_->parameters->format, index_->storedWidth,
+                                            index_->storedHeight));
+}
+
+void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
+  const int64_t left = options_.maxMemoryBytes - FrameIndex::countedBytes(index_->packets.size());
+  if (bytes > left) {
+    throw Error(
+        ErrorCode::OutOfMemory, Stage::Decode,
+        "Keeping " + std::to_string(kept) + " frames of '" + bytes_->describe() + "' takes " +
+            std::to_string(bytes) + " bytes, and maxMemoryBytes leaves " + std::to_string(left) +
+            " beside the result and the frame index. Lower sequenceLength or raise the limit.");
+  }
+}
+
+// Whether every start of the plan is an entry point; learns it from the packets themselves. Where
+// this finds flags that lie again and again, it looks at all of them up to the last target, once:
+// stepping back from one to the next would read each packet once per target.
+bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
+                                int& lies) const {
+  constexpr int kManyLies = 16;
+  bool good = true;
+  UniqueAVPacket packet;
+  for (const DecodeSegment& segment : plan.segments) {
+    if (lies >= kManyLies) break;
+    if (segment.first == 0 || index_->startVerified(segment.first)) continue;
+    if (!packet) packet = makePacket(Stage::Decode);
+    if (!reader) reader = openReader();
+    reader->moveTo(segment.first);
+    reader->read(*packet);
+    const bool entry =
+        isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
+    index_->setStart(segment.first, entry);
+    good = good && entry;
+    lies += entry ? 0 : 1;
+  }
+  // Where seeking is broken, decoding begins at the first packet anyway.
+  if (lies < kManyLies || !index_->seekable()) return good;
+  if (!packet) packet = makePacket(Stage::Decode);
+  reader = openReader();
+  while (reader->next() <= plan.segments.back().last && reader->read(*packet)) {
+    const int32_t ordinal = reader->next() - 1;
+    if (!index_->packets[static_cast<size_t>(ordinal)].key) continue;
+    index_->setStart(ordinal, isEntryPoint({packet->data, static_cast<size_t>(packet->size)},
+                                           index_->bitstream));
+  }
+  reader.reset();
+  lies = 0;
+  return good;
+}
+
+DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
+                                  std::unique_ptr<PacketReader>& reader) const {
+  const Profile::Scope scope(profile_, "planMs");
+  PlanOptions plan;
+  plan.strategy = options_.uniformStrategy;
+  plan.autoRatio = options_.uniformAutoRatio;
+  plan.sequenceLength = options_.sequenceLength;
+  plan.cancel = cancel_;
+  int lies = 0;
+  for (;;) {
+    DecodePlan result = planDecode(*index_, displayIndices, plan);
+    try {
+      if (verifyStarts(result, reader, lies)) {
+        if (!index_->seekable()) reader.reset();  // it may have read past the plan's start
+        return result;
+      }
+    } catch (const SeekMismatch&) {
+      if (!index_->seekable()) throw changedError();
+      index_->setSeekBroken();
+      reader.reset();
+    }
+  }
+}
+
+void IndexedVideo::decodeByPlan(std::span<const int64_t> displayIndices,
+                                const std::function<bool(int64_t)>& given, const Run& run) const {
+  std::vector<int64_t> open(displayIndices.begin(), displayIndices.end());
+  for (;;) {
+    std::unique_ptr<PacketReader> reader;
+    const DecodePlan plan = makePlan(open, reader);
+    try {
+      const Profile::Scope scope(profile_, "decodeMs");
+      run(plan, std::move(reader));
+      return;
+    } catch (const SeekMismatch&) {
+      if (!index_->seekable()) throw changedError();
+      index_->setSeekBroken();
+    }
+    std::erase_if(open, given);
+  }
+}
+
+}  // namespace cps

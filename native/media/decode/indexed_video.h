@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "media/decode/cpu_source.h"
+#include "media/index/packet_reader.h"
+#include "media/plan/decode_plan.h"
+
+namespace cps {
+
+class IndexFile;
+
+// One opened video with its frame index: what the frame sources of all devices have in common. Like
+// the FrameSource that owns it, it belongs to one call.
+class IndexedVideo {
+ public:
+  // Opens the video, gets its frame index (cached where allowed) and checks the limits.
+  IndexedVideo(const VideoInput& input, const CallContext& call, const MediaServices& services);
+  IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
+               const MediaServices& services);
+
+  const FrameIndex& index() const { return *index_; }
+  const FrameIndexPtr& indexRef() const { return index_; }
+  const std::shared_ptr<ByteSource>& bytes() const { return bytes_; }
+  std::unique_ptr<PacketReader> openReader() const;
+  // "Frame 7 of 'clip.mp4'".
+  std::string nameOf(int64_t displayIndex) const;
+  // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
+  // pictures would not fit maxMemoryBytes.
+  void checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const;
+  // The latter, for `kept` pictures of so many bytes.
+  void checkMemory(int64_t kept, int64_t bytes) const;
+  // After decoding: throws Error(Corrupt) when the file was written to meanwhile, since its
+  // pictures may then be of two states of it.
+  void checkUnchanged() const;
+  // The message of a read that gave other packets than the index, for good.
+  Error changedError() const;
+
+  // Forgets an index that came from disk, in memory and there; false: this one did not.
+  bool forgetStoredIndex() const;
+
+  // Plans the targets and runs the plan; where a container cannot come back to packets it showed
+  // (SeekMismatch), plans what is not yet `given` anew without jumps. `run` gets a reader that may
+  // be open already.
+  using Run = std::function<void(const DecodePlan& plan, std::unique_ptr<PacketReader> reader)>;
+  void decodeByPlan(std::span<const int64_t> displayIndices,
+                    const std::function<bool(int64_t displayIndex)>& given, const Run& run) const;
+
+ private:
+  DecodePlan makePlan(std::span<const int64_t> displayIndices,
+                      std::unique_ptr<PacketReader>& reader) const;
+  bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader, int& lies) const;
+  FrameIndexPtr getIndex(const CallContext& call, const MediaServices& services) const;
+  FrameIndexPtr loadIndex(const IndexFile& file, const CallContext& call) const;
+  void checkLimits() const;
+
+  const DecodeOptions& options_;
+  CancelPtr cancel_;
+  Profile& profile_;
+  std::shared_ptr<IndexCache> indexes_;
+  std::shared_ptr<ByteSource> bytes_;
+  FrameIndexPtr index_;
+};
+
+}  // namespace cps

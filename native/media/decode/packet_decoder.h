@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+
+#include "core/options.h"
+#include "ffmpeg/handles.h"
+#include "media/codec/parameter_sets.h"
+#include "media/damage/picture_buffers.h"
+
+namespace cps {
+
+struct DecoderConfig {
+  int threads = 1;
+  ThreadType threadType = ThreadType::Auto;
+  int reorderDepth = 0;
+  // The decoder allocates no larger picture than this (and what its codec's blocks add), whatever
+  // size the stream changes to.
+  int64_t maxPixels = INT32_MAX;
+  // Note [Strict]
+  // With frame threads a picture can be given out before the decoder knows that it is damaged, and
+  // errors do not say which packet they belong to. A strict decoder turns everything suspicious
+  // into an error (H.264, HEVC: AV_EF_EXPLODE), and whatever it reports makes the segment be
+  // decoded again by one lenient thread, which knows.
+  bool strict = false;
+  // The build of x264 that the stream's first packet names, for decoders that begin elsewhere
+  // (h264EncoderBuild); -1: none.
+  int x264Build = -1;
+};
+
+// A strict decoder met something; decode the segment again with a lenient single thread.
+class StrictFailure : public std::exception {
+ public:
+  const char* what() const noexcept override { return "decode error in a strict decoder"; }
+};
+
+// One opened decoder. Packets are numbered by the caller (their position in the frame index); the
+// number travels through the decoder as the timestamp, so every picture says which packet it is.
+class PacketDecoder {
+ public:
+  // With fewer threads than the config says where so many cannot be had.
+  PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config);
+
+  // Takes the picture of one packet, or a decode error (< 0) with a null frame. The frame is only
+  // valid during the call; reference it to keep it.
+  using Output = std::function<void(AVFrame* frame, int error)>;
+  void decode(AVPacket& packet, int64_t number, const Output& output);
+  // Takes what the decoder still holds. Only flush() may follow.
+  void drain(const Output& output);
+  // Ready for packets from anywhere else.
+  void flush();
+
+  // Numbers of packets whose picture lacks references (Note [Made-up references]), since the last
+  // call. With frame threads up to as many packets late as there are threads, but before the
+  // picture comes out.
+  std::vector<int64_t> takeUnreferenced() { return buffers_.takeRepeated(); }
+
+  // Whether what it reported may come of a lack of memory (Note [Swallowed ENOMEM] in
+  // ffmpeg/util.h). To ask before a file is blamed: it tries how much can be had.
+  bool ranShort() const;
+
+  int threads() const { return context_->thread_count; }
+  // Something happened that a later use could notice, even after a flush.
+  bool tainted() const { return tainted_; }
+  const char* name() const { return context_->codec->name; }
+
+ private:
+  int open(const AVCodec& codec, const AVCodecParameters& parameters, const DecoderConfig& config,
+           int threads);
+  void receive(const Output& output);
+
+  const ParameterSets sets_;
+  PictureBuffers buffers_;  // the context points to it
+  UniqueAVCodecContext context_;
+  UniqueAVFrame frame_;
+  bool tainted_ = false;
+  bool ranShort_ = false;
+  bool marked_ = false;  // Note [Marks] in picture_marks.h
+};
+
+// The number of the packet that a picture came from.
+int64_t packetNumber(const AVFrame& frame);
+// Whether the decoder says that this picture is not what the encoder made.
+bool isDamaged(const AVFrame& frame);
+
+}  // namespace cps

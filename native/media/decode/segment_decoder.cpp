@@ -1,0 +1,225 @@
+#include "media/decode/segment_decoder.h"
+
+#include <algorithm>
+
+#include "ffmpeg/util.h"
+#include "media/codec/ffv1.h"
+#include "media/codec/image_packets.h"
+
+namespace cps {
+namespace {
+
+// A picture that has not come out this many packets later never will.
+constexpr int32_t kLostAfter = 96;
+
+}  // namespace
+
+bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
+  // Where pictures were counted, a packet without references may be half of a picture.
+  if (everything_ || index_.trust != IndexTrust::Timestamps) return false;
+  if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
+  return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
+}
+
+bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags) {
+  // Transport streams are flagged for what may be no loss at all: a length that is wrong, a counter
+  // that jumps where two were joined. Elsewhere data ends early.
+  if ((flags & AV_PKT_FLAG_CORRUPT) != 0 && index.info.format != "mpegts") return true;
+  switch (index.parameters->codec_id) {
+    case AV_CODEC_ID_FFV1:
+      return !ffv1ChecksumsHold(bytes);
+    case AV_CODEC_ID_PNG:
+    case AV_CODEC_ID_APNG:
+      return !pngChecksumsHold(bytes);
+    case AV_CODEC_ID_GIF:
+      return !gifIsWhole(bytes);
+    default:
+      return false;
+  }
+}
+
+void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
+  targets_ = targets;
+  inside_.clear();
+  damaged_.clear();
+  lostBefore_.clear();
+  h264Numbers_ = {};
+  held_.clear();
+  done_ = 0;
+  cameOut_.assign(targets.size(), false);
+  unreferenced_ = false;
+  lastShown_ = -1;
+  leading_ = false;
+  first_ = first;
+  UniqueAVPacket packet = makePacket(Stage::Decode);
+  reader_.moveTo(first);
+  // FFmpeg's H.264 decoder does not show pictures that are shown before the entry point, and when
+  // it is emptied, one that it does not show is the last: there it has to be fed on.
+  while ((reader_.next() <= last || (leading_ && reader_.next() <= last + kReadOn)) &&
+         reader_.read(*packet)) {
+    current_ = reader_.next() - 1;
+    feed(*packet);
+    if (done_ == targets_.size()) return;
+  }
+  picture_ = true;
+  decoder_.drain([this](AVFrame* frame, int error) { takeOutput(frame, error); });
+  noteUnreferenced();
+  // What has not come out by now was lost: what refers to it is not right either.
+  damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
+  inside_.clear();
+  giveOutHeld();
+  std::vector<int32_t> failures = damaged_;
+  std::sort(failures.begin(), failures.end());
+  for (size_t i = 0; i < targets_.size(); ++i) {
+    if (cameOut_[i]) continue;
+    const int32_t target = targets_[i];
+    const bool failed = std::binary_search(failures.begin(), failures.end(), target);
+    lose(target, failed || isSpoilt(target) ? "its data cannot be decoded"
+                                            : "the decoder never gave it out");
+  }
+}
+
+void SegmentDecoder::lose(int32_t ordinal, const char* reason) {
+  const DamagedPicture damaged{ordinal, reason};
+  if (!lose_) throw damaged;
+  ++done_;
+  lose_(damaged);
+}
+
+void SegmentDecoder::feed(AVPacket& packet) {
+  const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
+  followHeaders(bytes, bitstream_);
+  if (bitstream_.codec == AV_CODEC_ID_H264) readH264(bytes);
+  if (mayDrop(packet, current_)) {
+    ++counters_.packetsDropped;
+    return;
+  }
+  picture_ = holdsPicture(bytes, bitstream_);
+  if (isBroken(index_, bytes, packet.flags)) damaged_.push_back(current_);
+  // Pictures that an edit list cuts out come out too: damage in them must be seen.
+  packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
+  if (entry.displayIndex >= 0) inside_.insert(current_);
+  leading_ = leading_ || (bitstream_.codec == AV_CODEC_ID_H264 && entry.order != kNoOrder &&
+                          entry.order < index_.packets[static_cast<size_t>(first_)].order);
+  ++counters_.packetsDecoded;
+  decoder_.decode(packet, current_,
+                  [this](AVFrame* frame, int error) { takeOutput(frame, error); });
+  noteUnreferenced();
+  forgetLost(current_);
+  giveOutHeld();
+}
+
+void SegmentDecoder::readH264(std::span<const uint8_t> packet) {
+  if (!h264Numbers_.follows(packet, bitstream_.lengthBytes, bitstream_.h264)) {
+    noteMissingBefore(current_);
+  }
+  const H264Sequence& sequence = h264Numbers_.sequence();
+  if (!anySize_ && !h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
+      std::binary_search(targets_.begin(), targets_.end(), current_)) {
+    throw OtherSize{current_, sequence.width, sequence.height};
+  }
+}
+
+// Note [Made-up references] in picture_buffers.h.
+void SegmentDecoder::noteUnreferenced() {
+  for (const int64_t number : decoder_.takeUnreferenced()) {
+    noteMissingBefore(static_cast<int32_t>(number));
+    unreferenced_ = true;
+  }
+}
+
+// What an entry point lacks only its leading pictures can notice.
+void SegmentDecoder::noteMissingBefore(int32_t ordinal) {
+  const bool entry = index_.startFor(ordinal) == ordinal;
+  if (strict_ && !entry) throw StrictFailure();
+  (entry ? lostBefore_ : damaged_).push_back(ordinal);
+}
+
+void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
+  noteUnreferenced();
+  if (!frame) {
+    if (strict_) throw StrictFailure();
+    // One thread decodes a packet before it takes the next: the error is of this one. That a packet
+    // without a picture gives none is no damage.
+    if (!picture_) return;
+    damaged_.push_back(current_);
+    inside_.erase(current_);
+    return;
+  }
+  const auto ordinal = static_cast<int32_t>(packetNumber(*frame));
+  if (index_.stored) checkOrder(ordinal);
+  const bool damagedNow = isDamaged(*frame);
+  if (damagedNow) {
+    if (strict_) throw StrictFailure();
+    damaged_.push_back(ordinal);
+  }
+  const auto target = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
+  const auto at = static_cast<size_t>(target - targets_.begin());
+  if (target != targets_.end() && *target == ordinal && !cameOut_[at]) {
+    cameOut_[at] = true;
+    UniqueAVFrame kept = makeFrame(Stage::Decode);
+    if (av_frame_ref(kept.get(), frame) < 0) checkAlloc<void>(nullptr, Stage::Decode);
+    held_.push_back({ordinal, std::move(kept)});
+  }
+  inside_.erase(ordinal);
+  giveOutHeld();
+}
+
+// Pictures come out in the order in which they are shown; an index from disk may say another.
+void SegmentDecoder::checkOrder(int32_t ordinal) {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  const bool shown = entry.displayIndex >= 0;
+  if (shown ? entry.displayIndex <= lastShown_ : !entry.discard) {
+    throw DamagedPicture{ordinal, "pictures come out in another order than that of the index"};
+  }
+  if (shown) lastShown_ = entry.displayIndex;
+}
+
+void SegmentDecoder::forgetLost(int32_t newest) {
+  while (!inside_.empty() && *inside_.begin() < newest - kLostAfter) {
+    damaged_.push_back(*inside_.begin());
+    inside_.erase(inside_.begin());
+  }
+}
+
+void SegmentDecoder::giveOutHeld() {
+  for (size_t i = 0; i < held_.size();) {
+    const int32_t ordinal = held_[i].ordinal;
+    if (!inside_.empty() && *inside_.begin() < ordinal) {
+      ++i;
+      continue;
+    }
+    const UniqueAVFrame frame = std::move(held_[i].frame);
+    held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
+    if (isSpoilt(ordinal)) {
+      lose(ordinal, isDamaged(*frame) ? "it is damaged"
+                                      : "a picture that it depends on is damaged or missing");
+      continue;
+    }
+    ++done_;
+    give_(ordinal, *frame);
+  }
+}
+
+bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
+  const int32_t start = index_.startFor(ordinal);
+  const auto spoils = [&](int32_t bad) {
+    return bad >= start && bad <= ordinal && damageReaches(index_, bad, ordinal);
+  };
+  const auto leadsOver = [&](int32_t entry) { return entry < ordinal && start < entry; };
+  return std::any_of(damaged_.begin(), damaged_.end(), spoils) ||
+         std::any_of(lostBefore_.begin(), lostBefore_.end(), leadsOver);
+}
+
+bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target) {
+  const int32_t start = index.startFor(target);
+  if (bad < start || bad > target) return false;
+  const PacketEntry& entry = index.packets[static_cast<size_t>(bad)];
+  // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
+  const int64_t startOrder = index.packets[static_cast<size_t>(start)].order;
+  const bool leading = entry.order != kNoOrder && entry.order < startOrder;
+  return bad == target || !leading;
+}
+
+}  // namespace cps

@@ -1,0 +1,423 @@
+#include <algorithm>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+#include "media/codec/codec_habits.h"
+#include "media/codec/picture_order.h"
+#include "media/container/orientation.h"
+#include "media/index/frame_index.h"
+#include "media/index/index_order.h"
+#include "media/index/index_times.h"
+
+namespace cps {
+namespace {
+
+std::span<const uint8_t> bytesOf(const AVPacket& packet) {
+  return {packet.data, packet.size > 0 ? static_cast<size_t>(packet.size) : 0};
+}
+
+void checkFrameLimit(const CallContext& call, const ByteSource& source, int64_t width,
+                     int64_t height) {
+  if (width <= 0 || height <= 0) {
+    throw Error(ErrorCode::Corrupt, Stage::Index,
+                "The headers of '" + source.describe() + "' give no frame size.");
+  }
+  if (width * height > call.options.maxFramePixels) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "Frames of '" + source.describe() + "' have " + std::to_string(width) + "x" +
+                    std::to_string(height) + " pixels, more than maxFramePixels = " +
+                    std::to_string(call.options.maxFramePixels) + " allows.");
+  }
+}
+
+// The frame size that the bitstream's own headers give, which is what the decoder will produce;
+// containers are sometimes wrong about it. False: the parser knows none.
+bool sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
+  bool ranShort = false;
+  UniqueAVParser parser;
+  watchingMemory(ranShort, [&] {
+    parser.reset(av_parser_init(index.parameters->codec_id));
+    return 0;
+  });
+  if (!parser && ranShort) checkAlloc<void>(nullptr, Stage::Index);
+  if (!parser) return false;
+  UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(nullptr), Stage::Index));
+  const int status = avcodec_parameters_to_context(context.get(), index.parameters.get());
+  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Index);
+  if (status < 0) return false;
+  parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+  uint8_t* out = nullptr;
+  int outSize = 0;
+  av_parser_parse2(parser.get(), context.get(), &out, &outSize, packet.data, packet.size,
+                   packet.pts, packet.dts, packet.pos);
+  if (parser->width <= 0 || parser->height <= 0) return false;
+  index.storedWidth = parser->width;
+  index.storedHeight = parser->height;
+  return true;
+}
+
+// The same where only the decoder reads those headers: Matroska may have the coded size of Theora,
+// whose own headers crop it. Most decoders do that without decoding the picture.
+void sizeFromDecoder(const AVPacket& packet, FrameIndex& index, int64_t maxPixels) {
+  const AVCodec* codec = avcodec_find_decoder(index.parameters->codec_id);
+  if (!codec) return;
+  UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(codec), Stage::Index));
+  bool ranShort = false;
+  const int status = watchingMemory(ranShort, [&] {
+    const int copied = avcodec_parameters_to_context(context.get(), index.parameters.get());
+    if (copied < 0) return copied;
+    context->thread_count = 1;
+    context->skip_frame = AVDISCARD_ALL;
+    context->max_pixels = maxPixels;
+    context->flags |= AV_CODEC_FLAG_UNALIGNED;
+    const int opened = avcodec_open2(context.get(), codec, nullptr);
+    return opened < 0 ? opened : avcodec_send_packet(context.get(), &packet);
+  });
+  if (status < 0 && ranShort) checkAlloc<void>(nullptr, Stage::Index);
+  // Decoding will say what is wrong.
+  if (status < 0 || context->width <= 0 || context->height <= 0) return;
+  index.storedWidth = context->width;
+  index.storedHeight = context->height;
+}
+
+// Of the table's entries from `first` on.
+std::vector<ByteRange> payloadRanges(AVStream& stream, int first) {
+  std::vector<ByteRange> ranges;
+  const int count = avformat_index_get_entries_count(&stream);
+  ranges.reserve(static_cast<size_t>(std::max(count - first, 0)));
+  for (int i = first; i < count; ++i) {
+    const AVIndexEntry* entry = avformat_index_get_entry(&stream, i);
+    if (entry->size > 0 && entry->pos >= 0) {
+      ranges.push_back({entry->pos, entry->pos + entry->size});
+    }
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const ByteRange& a, const ByteRange& b) { return a.begin < b.begin; });
+  size_t kept = 0;
+  for (const ByteRange& range : ranges) {
+    if (kept > 0 && range.begin <= ranges[kept - 1].end) {
+      ranges[kept - 1].end = std::max(ranges[kept - 1].end, range.end);
+    } else {
+      ranges[kept++] = range;
+    }
+  }
+  ranges.resize(kept);
+  return ranges;
+}
+
+class IndexBuilder {
+ public:
+  IndexBuilder(const std::shared_ptr<ByteSource>& source, const CallContext& call)
+      : source_(source),
+        call_(call),
+        demuxer_(source, call.cancel, nullptr,
+                 {call.options.maxMemoryBytes, call.options.maxFramePixels}),
+        index_(std::make_shared<FrameIndex>()) {}
+
+  std::shared_ptr<FrameIndex> build(const CountPictures& count) {
+    try {
+      readHeaders();
+      readPackets();
+      if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
+      if (tables_ && index_->bitstream.codec == AV_CODEC_ID_AV1) lookForHidden(*index_, *source_);
+    } catch (const Error& error) {
+      if (!demuxer_.ranShort() || !blamesFile(error.code())) throw;
+    }
+    // Packets may be missing without a word, which the index would say for good.
+    if (demuxer_.ranShort()) {
+      throw outOfMemory(Stage::Index, "Reading '" + source_->describe() + "'");
+    }
+    if (index_->packets.empty()) {
+      throw Error(ErrorCode::NoVideo, Stage::Index,
+                  "The video stream of '" + source_->describe() + "' has no frames.");
+    }
+    collectKeys();
+    if (!trusted() || !orderByTimestamps()) {
+      index_->seal();
+      count(*index_, source_, call_);
+    }
+    if (index_->display.empty()) {
+      throw Error(ErrorCode::Corrupt, Stage::Index,
+                  "No frame of '" + source_->describe() + "' can be decoded.");
+    }
+    fillTimes(*index_, demuxer_.stream().avg_frame_rate);
+    index_->seal();
+    if (firstIsEntry_) index_->setStart(0, true);
+    return index_;
+  }
+
+  std::shared_ptr<FrameIndex> readHead(int64_t& declared) {
+    readHeaders();
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    if (!demuxer_.read(*packet)) return nullptr;
+    lookAtFirst(*packet);
+    declared = avformat_index_get_entries_count(&demuxer_.stream());
+    return index_;
+  }
+
+ private:
+  void readHeaders() {
+    FrameIndex& index = *index_;
+    index.parameters = copyParameters(demuxer_.parameters(), Stage::Index);
+    index.bitstream = bitstreamFormat(*index.parameters);
+    inspected_ = index.bitstream;
+    index.stream = demuxer_.hint();
+    index.seekKind = demuxer_.seekKind();
+    index.plain = demuxer_.plain();
+    index.timeBase = demuxer_.stream().time_base;
+    index.orientation = orientationFromMatrix(streamDisplayMatrix(demuxer_.stream()));
+    index.storedWidth = index.parameters->width;
+    index.storedHeight = index.parameters->height;
+    const AVCodecDescriptor* descriptor = avcodec_descriptor_get(index.parameters->codec_id);
+    reorders_ = !descriptor || (descriptor->props & AV_CODEC_PROP_REORDER) != 0;
+    index.info.codec = codecName(index.parameters->codec_id);
+    index.info.format = demuxer_.formatName();
+    if (index.timeBase.num <= 0 || index.timeBase.den <= 0) {
+      throw Error(ErrorCode::Corrupt, Stage::Index,
+                  "The headers of '" + source_->describe() + "' give no valid time base.");
+    }
+  }
+
+  void readPackets() {
+    FrameIndex& index = *index_;
+    UniqueAVPacket packet = makePacket(Stage::Index);
+    AVStream& stream = const_cast<AVStream&>(demuxer_.stream());
+    const AVCodecID codec = index.parameters->codec_id;
+    const bool looksInside =
+        codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_MPEG4;
+    if (PictureOrder::isToldBy(codec)) order_.emplace(*index.parameters);
+    tables_ = index.isMp4() && !looksInside;
+    const int declared = tables_ ? avformat_index_get_entries_count(&stream) : 0;
+    if (declared > call_.options.maxFrames) tooManyFrames(declared);
+    checkMemory(declared);
+    index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
+    int known = 0;
+    while (demuxer_.read(*packet)) {
+      if (index.packets.empty()) {
+        lookAtFirst(*packet);
+        checkFrameLimit(call_, *source_, index.storedWidth, index.storedHeight);
+      }
+      addPacket(*packet);
+      if (!tables_) continue;
+      // Fragments add to the table; those before have been read by then.
+      const int entries = avformat_index_get_entries_count(&stream);
+      if (entries != known) demuxer_.io().skipPayload(payloadRanges(stream, known));
+      known = entries;
+    }
+    if (static_cast<int64_t>(index.packets.size()) < declared || truncated_)
+      noteTruncation(declared);
+  }
+
+  // What is there can be used where the option `damaged` says so.
+  void noteTruncation(int64_t declared) {
+    FrameIndex& index = *index_;
+    index.notes.add("truncated-file",
+                    "'" + source_->describe() + "' is truncated: its data ends in frame " +
+                        std::to_string(index.packets.size()) +
+                        (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
+    if (call_.options.damaged == Damaged::Error) index.checkWhole();
+    // The packet in which the data ends is none.
+    while (cutPackets_ > 0 && !index.packets.empty()) {
+      index.packets.pop_back();
+      --cutPackets_;
+    }
+    if (index.packets.empty()) index.checkWhole();
+  }
+
+  void lookAtFirst(const AVPacket& packet) {
+    FrameIndex& index = *index_;
+    if (!sizeFromBitstream(packet, index)) {
+      sizeFromDecoder(packet, index, call_.options.maxFramePixels);
+    }
+    BitstreamFormat format = index.bitstream;
+    followHeaders(bytesOf(packet), format);
+    if (format.av1.spatialLayers) {
+      index.storedWidth = format.av1.maxWidth;
+      index.storedHeight = format.av1.maxHeight;
+    }
+    firstIsEntry_ = isEntryPoint(bytesOf(packet), index.bitstream);
+    if (index.parameters->codec_id == AV_CODEC_ID_H264) {
+      index.x264Build = h264EncoderBuild(bytesOf(packet), index.bitstream.lengthBytes);
+      framesOnly_ = h264FramesOnly(format.h264).value_or(false);
+      cropAsContainer(format.h264);
+    }
+  }
+
+  // Recorders that write 1920x1088 without cropping and 1920x1080 into the container: FFmpeg's
+  // decoder takes the container's word for less than a block, where the stream cuts nothing off.
+  void cropAsContainer(const H264Headers& headers) {
+    FrameIndex& index = *index_;
+    const int width = index.parameters->width, height = index.parameters->height;
+    if (width <= 0 || height <= 0) return;
+    const bool inside = width <= index.storedWidth && height <= index.storedHeight;
+    for (const H264Sequence& sequence : headers.sequence) {
+      if (!inside || !sequence.known || sequence.cutsTopOrLeft) continue;
+      if (sequence.width != index.storedWidth || sequence.height != index.storedHeight) continue;
+      if ((width + 15) / 16 != (index.storedWidth + 15) / 16) continue;
+      if ((height + 15) / 16 != (index.storedHeight + 15) / 16) continue;
+      index.storedWidth = width;
+      index.storedHeight = height;
+      return;
+    }
+  }
+
+  void addPacket(const AVPacket& packet) {
+    PacketEntry entry;
+    entry.pts = packet.pts;
+    entry.dts = packet.dts;
+    entry.pos = packet.pos;
+    entry.duration = packet.duration;
+    entry.size = packet.size;
+    entry.key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+    entry.discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    const bool cut = index_->plain && (packet.flags & AV_PKT_FLAG_CORRUPT) != 0;
+    truncated_ = truncated_ || cut;
+    cutPackets_ = cut ? cutPackets_ + 1 : 0;
+    const int shown = tables_ ? packet.size > 0 : lookInside(packet);
+    if (shown > 1) severalShown_ = true;
+    // Until the order is known this only marks which packets show a picture.
+    entry.displayIndex = shown == 1 && !entry.discard ? 0 : -1;
+    noteSideData(packet);
+    index_->packets.push_back(entry);
+    const auto count = static_cast<int64_t>(index_->packets.size());
+    if (count > call_.options.maxFrames) tooManyFrames(count);
+    if (count % 1024 == 0) checkMemory(count);
+  }
+
+  // Note [In force] in frame_index.h.
+  void noteSideData(const AVPacket& packet) {
+    const auto ordinal = static_cast<int32_t>(index_->packets.size());
+    for (int i = 0; i < packet.side_data_elems; ++i) {
+      const AVPacketSideData& data = packet.side_data[i];
+      if (!staysInForce(data.type)) continue;
+      index_->inForce.push_back({ordinal, data.type, {data.data, data.data + data.size}});
+    }
+  }
+
+  // Pictures that the packet shows; 2 stands for several.
+  int lookInside(const AVPacket& packet) {
+    if (order_) return order_->add(bytesOf(packet)) ? 1 : 0;
+    if (inspected_.codec == AV_CODEC_ID_AV1) followHeaders(bytesOf(packet), inspected_);
+    return shownPictures(bytesOf(packet), inspected_);
+  }
+
+  [[noreturn]] void tooManyFrames(int64_t count) {
+    throw Error(ErrorCode::Unsupported, Stage::Index,
+                "'" + source_->describe() + "' has " + std::to_string(count) +
+                    " frames or more; maxFrames = " + std::to_string(call_.options.maxFrames) +
+                    ".");
+  }
+
+  void checkMemory(int64_t packets) const {
+    if (FrameIndex::countedBytes(static_cast<size_t>(packets)) <= call_.options.maxMemoryBytes)
+      return;
+    throw Error(ErrorCode::OutOfMemory, Stage::Index,
+                "The frame index of '" + source_->describe() + "' with " + std::to_string(packets) +
+                    " frames or more takes more than maxMemoryBytes = " +
+                    std::to_string(call_.options.maxMemoryBytes) +
+                    " allows; raise maxMemoryBytes or cut the video.");
+  }
+
+  void collectKeys() {
+    for (size_t i = 0; i < index_->packets.size(); ++i) {
+      if (index_->packets[i].key) index_->keys.push_back(static_cast<int32_t>(i));
+    }
+  }
+
+  // When a packet's picture is shown. Codecs without reordering show pictures as they decode them;
+  // some containers give those decode timestamps only.
+  int64_t timeOf(const PacketEntry& entry) const {
+    return entry.pts == AV_NOPTS_VALUE && !reorders_ ? entry.dts : entry.pts;
+  }
+
+  // Note [Trust] in frame_index.h.
+  bool trusted() const {
+    const FrameIndex& index = *index_;
+    const AVCodecID codec = index.parameters->codec_id;
+    if (!habitsOf(codec).onePicturePerPacket || severalShown_) return false;
+    if (order_ && order_->onlyDecodingTells()) return false;
+    if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
+    if (codec == AV_CODEC_ID_MPEG4 && !index.plain) return false;
+    if (index.info.format == "avi" && reorders_) return false;
+    const PacketEntry& first = index.packets.front();
+    if (reorders_ && (!first.key || !firstIsEntry_)) return false;
+    if (timeOf(first) == AV_NOPTS_VALUE) return false;
+    bool shownBefore = false;
+    for (const PacketEntry& entry : index.packets) {
+      if (entry.displayIndex < 0) {
+        // A second edit that begins at a cut: the decoder's order decides, not the timeline.
+        if (shownBefore && entry.discard && entry.key) return false;
+        continue;
+      }
+      shownBefore = true;
+      if (timeOf(entry) == AV_NOPTS_VALUE) return false;
+      if (reorders_ && entry.pts < first.pts) return false;
+    }
+    return true;
+  }
+
+  // False when timestamps do not give the order: two pictures have the same, the codec says
+  // something else, or a clock restarts.
+  bool orderByTimestamps() {
+    FrameIndex& index = *index_;
+    auto& packets = index.packets;
+    for (size_t i = 0; i < packets.size(); ++i) {
+      if (packets[i].displayIndex >= 0) index.display.push_back(static_cast<int32_t>(i));
+      if (timeOf(packets[i]) != AV_NOPTS_VALUE) packets[i].order = timeOf(packets[i]);
+    }
+    const auto earlier = [&](int32_t a, int32_t b) {
+      return packets[static_cast<size_t>(a)].order < packets[static_cast<size_t>(b)].order;
+    };
+    const auto inOrder = [&] {
+      return std::adjacent_find(index.display.begin(), index.display.end(),
+                                [&](int32_t a, int32_t b) { return !earlier(a, b); }) ==
+             index.display.end();
+    };
+    if (!reorders_) {
+      // What comes later is shown later, whatever the clock says.
+      if (!inOrder()) {
+        for (size_t i = 0; i < packets.size(); ++i) packets[i].order = static_cast<int64_t>(i);
+      }
+    } else {
+      std::sort(index.display.begin(), index.display.end(), earlier);
+      if (!inOrder() ||
+          !isOrderOfCodec(index, order_ ? order_->finish() : std::vector<int64_t>())) {
+        index.display.clear();
+        return false;
+      }
+    }
+    for (size_t d = 0; d < index.display.size(); ++d) {
+      packets[static_cast<size_t>(index.display[d])].displayIndex = static_cast<int32_t>(d);
+    }
+    index.measureReordering();
+    return true;
+  }
+
+  std::shared_ptr<ByteSource> source_;
+  const CallContext& call_;
+  Demuxer demuxer_;
+  std::shared_ptr<FrameIndex> index_;
+  bool reorders_ = false;
+  bool firstIsEntry_ = false;
+  bool framesOnly_ = true;
+  bool severalShown_ = false;
+  bool tables_ = false;                // MP4: packets are listed without being read
+  std::optional<PictureOrder> order_;  // of every packet, where the codec tells it
+  BitstreamFormat inspected_;          // by lookInside, with the headers so far
+  bool truncated_ = false;
+  int cutPackets_ = 0;  // at the end
+};
+
+}  // namespace
+
+FrameIndexPtr buildFrameIndex(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                              const CountPictures& count) {
+  return IndexBuilder(source, call).build(count);
+}
+
+FrameIndexPtr readStreamHead(const std::shared_ptr<ByteSource>& source, const CallContext& call,
+                             int64_t& declared) {
+  return IndexBuilder(source, call).readHead(declared);
+}
+
+}  // namespace cps

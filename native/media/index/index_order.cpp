@@ -1,0 +1,160 @@
+#include "media/index/index_order.h"
+
+#include <algorithm>
+#include <span>
+
+#include "media/nal_units.h"
+
+namespace cps {
+namespace {
+
+constexpr size_t kEnough = 4096, kPiece = 32;  // packets that are looked at, and in a row
+
+// The first bytes of packets, asked for in the order of the file as a rule: what lies close
+// together is read at once.
+class PacketHeads {
+ public:
+  explicit PacketHeads(ByteSource& source) : source_(source) {}
+
+  std::span<const uint8_t> of(const PacketEntry& entry, int64_t most) {
+    constexpr int64_t kClose = 2048, kAhead = 16384;
+    const int64_t at = std::max<int64_t>(entry.pos, 0);
+    const int64_t size = std::min<int64_t>(entry.size, most);
+    if (at < at_ || at + size > at_ + static_cast<int64_t>(bytes_.size())) {
+      const bool isClose = at >= asked_ && at - asked_ < kClose;
+      at_ = at;
+      bytes_.resize(static_cast<size_t>(isClose ? std::max(size, kAhead) : size));
+      bytes_.resize(source_.readAt(at, bytes_.data(), bytes_.size()));
+    }
+    asked_ = at + size;
+    const std::span<const uint8_t> there = std::span(bytes_).subspan(static_cast<size_t>(at - at_));
+    return there.first(std::min(there.size(), static_cast<size_t>(size)));
+  }
+
+ private:
+  ByteSource& source_;
+  std::vector<uint8_t> bytes_;
+  int64_t at_ = 0;
+  int64_t asked_ = 0;  // the end of what was asked for last
+};
+
+// Whether the first unit is a slice, as in most packets: these need not be looked into.
+bool beginsWithSlice(std::span<const uint8_t> packet, const BitstreamFormat& format) {
+  constexpr int kLastH264Slice = 5, kFirstHevcOther = 32;
+  const auto prefix = static_cast<size_t>(format.lengthBytes);
+  if (prefix == 0 || packet.size() <= prefix + 1) return false;
+  const int byte = packet[prefix];
+  if (format.codec == AV_CODEC_ID_HEVC) return (byte >> 1 & 63) < kFirstHevcOther;
+  const int type = byte & 31;
+  return format.codec == AV_CODEC_ID_H264 && type > 0 && type <= kLastH264Slice;
+}
+
+// Whether timestamps alone look like those of one clock: decode times never step back, and no
+// picture in front of a key frame is shown after it.
+bool clockGoesOn(const FrameIndex& index) {
+  const bool keysTell = index.keys.size() < index.packets.size();
+  int64_t dts = kNoOrder, highest = kNoOrder;
+  for (const PacketEntry& entry : index.packets) {
+    if (entry.dts != AV_NOPTS_VALUE) {
+      if (entry.dts < dts) return false;
+      dts = entry.dts;
+    }
+    if (entry.displayIndex < 0) continue;
+    if (keysTell && entry.key && entry.pts <= highest) return false;
+    highest = std::max(highest, entry.pts);
+  }
+  return true;
+}
+
+}  // namespace
+
+void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) {
+  // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
+  constexpr int32_t kMostWithoutPicture = 1024;
+  auto& packets = index.packets;
+  PictureOrder small(*index.parameters);
+  PacketHeads heads(source);
+  for (PacketEntry& entry : packets) {
+    if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
+    const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
+    if (beginsWithSlice(bytes, index.bitstream) || small.add(bytes)) continue;
+    // One whose framing is broken may have held a picture, which is lost.
+    const bool whole = forEachNal(bytes, index.bitstream.lengthBytes,
+                                  [](std::span<const uint8_t> /*nal*/) { return true; });
+    if (whole) entry.displayIndex = -1;
+  }
+  std::vector<bool> look(packets.size(), false);
+  size_t doubtful = 0;
+  const bool reorders = order.mayReorder();
+  for (size_t first = 0; first < packets.size() && reorders;) {
+    size_t end = first + 1;
+    bool ascending = true;
+    for (; end < packets.size() && !packets[end].key; ++end) {
+      ascending = ascending && packets[end].pts > packets[end - 1].pts;
+    }
+    if (ascending && end - first > 1) {
+      std::fill(look.begin() + static_cast<std::ptrdiff_t>(first),
+                look.begin() + static_cast<std::ptrdiff_t>(end), true);
+      doubtful += end - first;
+    }
+    first = end;
+  }
+  const size_t step = doubtful / kEnough + 1;
+  size_t seen = 0;
+  for (size_t i = 0; i < packets.size(); ++i) {
+    const bool wanted = look[i] && seen++ / kPiece % step == 0;
+    if (wanted) {
+      order.add(heads.of(packets[i], PictureOrder::kHeadBytes));
+    } else {
+      order.skip();
+    }
+  }
+}
+
+void lookForHidden(FrameIndex& index, ByteSource& source) {
+  constexpr int64_t kHeadBytes = 256;
+  auto& packets = index.packets;
+  const Av1Sequence& sequence = index.bitstream.av1;
+  PacketHeads heads(source);
+  const auto shows = [&](const PacketEntry& entry) {
+    return av1ShownPictures(heads.of(entry, kHeadBytes), sequence) > 0 ||
+           av1ShownPictures(heads.of(entry, entry.size), sequence) > 0;
+  };
+  const size_t step = packets.size() / kEnough + 1;
+  bool hidden = false;
+  for (size_t i = 0; i < packets.size() && !hidden; ++i) {
+    hidden = i / kPiece % step == 0 && packets[i].size > 0 && !shows(packets[i]);
+  }
+  for (PacketEntry& entry : packets) {
+    if (hidden && entry.size > 0 && !shows(entry)) entry.displayIndex = -1;
+  }
+}
+
+bool isOrderOfCodec(FrameIndex& index, const std::vector<int64_t>& keys) {
+  if (keys.empty()) return clockGoesOn(index);
+  bool all = true, agrees = true;
+  int64_t last = PictureOrder::kNoPicture;
+  for (const int32_t ordinal : index.display) {
+    const int64_t key = keys[static_cast<size_t>(ordinal)];
+    if (key == PictureOrder::kUnknown) {
+      all = false;
+      continue;
+    }
+    agrees = agrees && key > last;
+    last = key;
+  }
+  if (agrees) return all || clockGoesOn(index);
+  if (!all) return false;
+  // The decoder must know beforehand how far it has to look ahead.
+  FrameIndex coded;
+  std::vector<int32_t> ordinals = index.display;
+  std::sort(ordinals.begin(), ordinals.end());
+  for (const int32_t ordinal : ordinals) {
+    coded.packets.emplace_back().order = keys[static_cast<size_t>(ordinal)];
+  }
+  coded.measureReordering();
+  index.reorderDepth = coded.reorderDepth;
+  return false;
+}
+
+}  // namespace cps

@@ -1,0 +1,170 @@
+#include "media/index/packet_reader.h"
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+
+#include "core/error.h"
+#include "ffmpeg/util.h"
+
+namespace cps {
+namespace {
+
+// Reading over this many packets costs less than a seek and what it makes the container do.
+constexpr int32_t kReadOver = 8;
+
+void removeSideData(AVPacket& packet, AVPacketSideDataType type) {
+  for (int i = packet.side_data_elems - 1; i >= 0; --i) {
+    if (packet.side_data[i].type != type) continue;
+    av_freep(&packet.side_data[i].data);
+    packet.side_data[i] = packet.side_data[--packet.side_data_elems];
+  }
+}
+
+}  // namespace
+
+PacketReader::PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel,
+                           const FrameIndex& index)
+    : source_(std::move(source)),
+      index_(index),
+      demuxer_(source_, std::move(cancel), &index.stream),
+      ahead_(makePacket(Stage::Decode)) {}
+
+bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  if (packet.size != entry.size) return false;
+  if (index_.stored) {
+    const bool key = (packet.flags & AV_PKT_FLAG_KEY) != 0;
+    const bool discard = (packet.flags & AV_PKT_FLAG_DISCARD) != 0;
+    if (key != entry.key || discard != entry.discard) return false;
+  }
+  // Parsed streams: timestamps are filled in from what was read before, so only places compare.
+  const bool byPlace = packet.pos >= 0 && entry.pos >= 0;
+  if (byPlace && packet.pos != entry.pos) return false;
+  if (byPlace && !index_.plain) return true;
+  return packet.pts == entry.pts && packet.dts == entry.dts;
+}
+
+// A packet that was lost for want of memory looks like one that another file has there.
+void PacketReader::mismatch() const {
+  if (!ranShort()) throw SeekMismatch();
+  throw outOfMemory(Stage::Decode, "Reading '" + source_->describe() + "' failed");
+}
+
+bool PacketReader::follows(const AVPacket& packet, int32_t ordinal) const {
+  if (index_.plain) return matches(packet, ordinal);
+  // How much a parser can fill in depends on what was read before: on a second reading less.
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  const bool placed = packet.pos >= 0 && entry.pos >= 0;
+  if (packet.size != entry.size || (placed && packet.pos != entry.pos)) return false;
+  const auto differ = [](int64_t a, int64_t b) {
+    return a != AV_NOPTS_VALUE && b != AV_NOPTS_VALUE && a != b;
+  };
+  return placed || (!differ(packet.pts, entry.pts) && !differ(packet.dts, entry.dts));
+}
+
+// Where jumps lead to something that cannot be read, reading on from the start may still be good.
+bool PacketReader::readAny(AVPacket& packet) {
+  try {
+    if (!demuxer_.read(packet)) return false;
+  } catch (const Error& error) {
+    if (seeks_ == 0 || error.code() != ErrorCode::Corrupt) throw;
+    mismatch();
+  }
+  ++packetsRead_;
+  return true;
+}
+
+// Reads the packet `next()`; some demuxers give empty ones in between on one reading, not on
+// others.
+void PacketReader::readNext(AVPacket& packet) {
+  const bool isEmpty = index_.packets[static_cast<size_t>(next_)].size == 0;
+  do {
+    if (!readAny(packet)) mismatch();
+  } while (packet.size == 0 && !isEmpty);
+  if (!follows(packet, next_)) mismatch();
+}
+
+void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
+  for (const AVPacketSideDataType type : {AV_PKT_DATA_PALETTE, AV_PKT_DATA_NEW_EXTRADATA}) {
+    // As the demuxer gives it, it may be of another place.
+    removeSideData(packet, type);
+    const auto after =
+        std::upper_bound(index_.inForce.begin(), index_.inForce.end(), ordinal,
+                         [](int32_t at, const SideData& data) { return at < data.from; });
+    const auto last = std::find_if(std::make_reverse_iterator(after), index_.inForce.rend(),
+                                   [&](const SideData& data) { return data.type == type; });
+    if (last == index_.inForce.rend() || (!begins_ && last->from != ordinal)) continue;
+    uint8_t* data =
+        checkAlloc(av_packet_new_side_data(&packet, type, last->bytes.size()), Stage::Decode);
+    std::memcpy(data, last->bytes.data(), last->bytes.size());
+  }
+}
+
+bool PacketReader::read(AVPacket& packet) {
+  if (next_ >= static_cast<int32_t>(index_.packets.size())) return false;
+  if (hasAhead_) {  // compared by seekTo
+    hasAhead_ = false;
+    av_packet_unref(&packet);
+    av_packet_move_ref(&packet, ahead_.get());
+  } else {
+    readNext(packet);
+  }
+  if (!index_.inForce.empty()) addWhatIsInForce(packet, next_);
+  begins_ = false;
+  ++next_;
+  return true;
+}
+
+bool PacketReader::seekTo(int32_t ordinal) {
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
+  int64_t target = entry.pts;
+  if (index_.seekKind == SeekKind::Byte) {
+    target = entry.pos;
+    if (target < 0) return false;
+  } else {
+    const bool isMov = index_.plain && index_.seekKind == SeekKind::Dts;
+    // MP4 is searched by dts but compares the result with the time asked for as a pts: asking for
+    // the dts of a key packet would lead to the key before it.
+    if (index_.seekKind == SeekKind::Dts && !isMov && entry.dts != AV_NOPTS_VALUE) {
+      target = entry.dts;
+    }
+    if (target == AV_NOPTS_VALUE) target = entry.dts;
+    if (target == AV_NOPTS_VALUE) return false;
+  }
+  hasAhead_ = false;
+  ++seeks_;
+  if (!demuxer_.seek(index_.seekKind, target)) return false;
+  if (!readAny(*ahead_)) return false;
+  // At the packet itself, or before it: at a key packet as a rule.
+  for (int32_t at = ordinal; at >= 0; --at) {
+    if (matches(*ahead_, at)) {
+      hasAhead_ = true;
+      next_ = at;
+      return true;
+    }
+  }
+  return false;
+}
+
+void PacketReader::moveTo(int32_t ordinal) {
+  begins_ = true;
+  const bool ahead = next_ <= ordinal;
+  if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
+    if (!index_.seekable() || !seekTo(ordinal)) mismatch();
+  }
+  while (next_ < ordinal) {
+    if (hasAhead_) {
+      // Already compared by seekTo.
+      hasAhead_ = false;
+      av_packet_unref(ahead_.get());
+      ++next_;
+      continue;
+    }
+    readNext(*ahead_);
+    av_packet_unref(ahead_.get());
+    ++next_;
+  }
+}
+
+}  // namespace cps

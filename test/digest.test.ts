@@ -1,0 +1,135 @@
+/**
+ * Every fixture under a fixed list of options, as hashes: test/digest.txt says what came out when the
+ * file was made. Whatever is moved or made faster, not one line of it may change.
+ *
+ * Each row is computed in two of eight ways (seek or stream, one thread or two, from a file or from
+ * memory; over the rows of a fixture all eight), which have to agree. CPS_DIGEST=all computes every row in all
+ * eight, CPS_DIGEST=write writes the file.
+ *
+ * Encoders of another build make other clips: under another ffmpeg than the one the file names, a
+ * fixture of other bytes is compared among its own eight ways only.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
+import type { DecodeOnlyConfig, Tensor } from '../src/index.js';
+import { fixturePath, fixtures } from './helpers/fixtures.js';
+
+const FILE = path.join(__dirname, 'digest.txt');
+const MODE = process.env.CPS_DIGEST ?? '';
+
+const sha = (...parts: (Uint8Array | string)[]): string => {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').slice(0, 16);
+};
+const bytesOf = (tensor: Tensor): Uint8Array => {
+  const { buffer, byteOffset, byteLength } = tensor.data as Uint8Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
+};
+
+/** Eight ways to the same result. */
+const WAYS = (['seek', 'stream'] as const).flatMap((uniformStrategy) =>
+  [1, 2].flatMap((decodeThreads) =>
+    [false, true].map((memory) => ({ uniformStrategy, decodeThreads, memory })),
+  ),
+);
+type Way = (typeof WAYS)[number];
+
+interface Row {
+  name: string;
+  run: (config: DecodeOnlyConfig) => Promise<string[]>;
+}
+
+const ROWS: Row[] = [1, 2, 16, 64].flatMap((sequenceLength) => [
+  {
+    name: `frames ${sequenceLength}`,
+    async run(config) {
+      const result = await decodeOnly({ ...config, sequenceLength });
+      const times = new Float64Array(result.timestampsSec);
+      const hashes = [
+        sha(JSON.stringify(result.sampledFrameIds)),
+        sha(bytesOf(result.frames)),
+        sha(new Uint8Array(times.buffer)),
+      ];
+      result.close();
+      return hashes;
+    },
+  },
+  ...(['block', 'reference'] as const).map((energy): Row => ({
+    name: `${energy} ${sequenceLength}`,
+    async run(config) {
+      const options = { sequenceLength, energy, kKeep: 256, outputDtype: 'fp32' } as const;
+      const result = await patchStream({ ...config, ...options });
+      const { fields, scores } = result.metadataTensors;
+      const times = new Float64Array(result.timestampsSec);
+      const hashes = [bytesOf(fields), bytesOf(scores), bytesOf(result.patches)].map((b) => sha(b));
+      hashes.push(sha(new Uint8Array(times.buffer)));
+      result.close();
+      return hashes;
+    },
+  })),
+]);
+
+async function compute(row: Row, file: string, way: Way): Promise<string> {
+  const { memory, ...options } = way;
+  const videoPath = memory ? fs.readFileSync(file) : file;
+  try {
+    return (await row.run({ videoPath, backend: 'cpu', ...options })).join(' ');
+  } catch (error) {
+    if (!(error instanceof CodecPatchStreamError)) throw error;
+    return error.code;
+  }
+}
+
+const FFMPEG = execFileSync('ffmpeg', ['-version'], { encoding: 'utf8' }).split(
+  ' Copyright',
+)[0] as string;
+const text = fs.existsSync(FILE) ? fs.readFileSync(FILE, 'utf8') : '';
+const sameEncoders = text.startsWith(`# ${FFMPEG}\n`);
+const recorded = new Map<string, string>();
+for (const line of text.split('\n')) {
+  if (!line || line.startsWith('#')) continue;
+  const at = line.split(' ', 4).join(' ').length;
+  recorded.set(line.slice(0, at), line.slice(at + 1));
+}
+const lines: string[] = [];
+
+describe.each(fixtures().map((f) => f.name))('%s', (name) => {
+  const file = fixturePath(name);
+  const bytes = sha(fs.readFileSync(file));
+  test('gives what it gave', async () => {
+    const wrong: string[] = [];
+    for (const [r, row] of ROWS.entries()) {
+      const [first, ...others] =
+        MODE === 'all' ? WAYS : [WAYS[r % 8] as Way, WAYS[(7 - r + 16) % 8] as Way];
+      const now = await compute(row, file, first as Way);
+      for (const way of others) {
+        const other = await compute(row, file, way);
+        if (other !== now) wrong.push(`${row.name} ${JSON.stringify(way)}: ${other} not ${now}`);
+      }
+      const key = `${name} ${bytes} ${row.name}`;
+      lines.push(`${key} ${now}`);
+      const then = recorded.get(key);
+      if (MODE !== 'write' && then !== undefined && then !== now)
+        wrong.push(`${key}: ${now} not ${then}`);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+test('every fixture is in the file', () => {
+  if (MODE === 'write') {
+    const about =
+      '# fixture, its bytes, call, frames; ids or fields, scores, patches or frames, times';
+    fs.writeFileSync(FILE, `# ${FFMPEG}\n${about}\n${[...lines].sort().join('\n')}\n`);
+    return;
+  }
+  const withoutBytes = (line: string): string =>
+    line.split(' ').toSpliced(1, 1).slice(0, 3).join(' ');
+  const key = sameEncoders ? (line: string) => line.split(' ', 4).join(' ') : withoutBytes;
+  const known = new Set([...recorded.keys()].map(key));
+  expect(lines.map(key).filter((line) => !known.has(line))).toEqual([]);
+});

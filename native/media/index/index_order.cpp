@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-#include "media/nal_units.h"
+#include "media/codec/nal_units.h"
 
 namespace cps {
 namespace {

@@ -15,9 +15,9 @@ namespace cps {
 // Note [Notes]
 // What a user should know of a result that is right as far as it can be: an assumption, a frame
 // that was replaced, a tag that was ignored. These codes are public (`notes` of every result);
-// src/api/notes.ts lists the same ones for TypeScript and says what each means, and a test compares the
-// two lists. What is learnt while the frame index is built belongs to the index, is kept with it
-// (memory and disk) and comes with every call that uses it.
+// src/api/notes.ts lists the same ones for TypeScript and says what each means, and a test compares
+// the two lists. What is learnt while the frame index is built belongs to the index, is kept with
+// it (memory and disk) and comes with every call that uses it.
 inline constexpr std::array<std::string_view, 6> kNoteCodes = {
     "assumed-matrix",   // colour tags that name no usable matrix
     "index-not-kept",   // readerCacheDir cannot be used

@@ -56,9 +56,9 @@ bool sizeFromBitstream(const AVPacket& packet, FrameIndex& index) {
   return true;
 }
 
-// The same where only the decoder reads those headers: Matroska may have the coded size of Theora,
-// whose own headers crop it. Most decoders do that without decoding the picture.
-void sizeFromDecoder(const AVPacket& packet, FrameIndex& index, int64_t maxPixels) {
+// The same where only the decoder reads the stream's headers: Matroska may have the coded size of
+// Theora, whose own headers crop it. Nothing is decoded for that.
+void sizeFromDecoder(FrameIndex& index, int64_t maxPixels) {
   const AVCodec* codec = avcodec_find_decoder(index.parameters->codec_id);
   if (!codec) return;
   UniqueAVCodecContext context(checkAlloc(avcodec_alloc_context3(codec), Stage::Index));
@@ -67,11 +67,9 @@ void sizeFromDecoder(const AVPacket& packet, FrameIndex& index, int64_t maxPixel
     const int copied = avcodec_parameters_to_context(context.get(), index.parameters.get());
     if (copied < 0) return copied;
     context->thread_count = 1;
-    context->skip_frame = AVDISCARD_ALL;
     context->max_pixels = maxPixels;
     context->flags |= AV_CODEC_FLAG_UNALIGNED;
-    const int opened = avcodec_open2(context.get(), codec, nullptr);
-    return opened < 0 ? opened : avcodec_send_packet(context.get(), &packet);
+    return avcodec_open2(context.get(), codec, nullptr);
   });
   if (status < 0 && ranShort) checkAlloc<void>(nullptr, Stage::Index);
   // Decoding will say what is wrong.
@@ -226,9 +224,7 @@ class IndexBuilder {
 
   void lookAtFirst(const AVPacket& packet) {
     FrameIndex& index = *index_;
-    if (!sizeFromBitstream(packet, index)) {
-      sizeFromDecoder(packet, index, call_.options.maxFramePixels);
-    }
+    if (!sizeFromBitstream(packet, index)) sizeFromDecoder(index, call_.options.maxFramePixels);
     BitstreamFormat format = index.bitstream;
     followHeaders(bytesOf(packet), format);
     if (format.av1.spatialLayers) {

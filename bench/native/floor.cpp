@@ -109,7 +109,7 @@ DecodePlan Floor::plan(std::span<const int64_t> ids, PacketReader& reader) const
   UniqueAVPacket packet = makePacket(Stage::Decode);
   for (;;) {
     DecodePlan result =
-        planDecode(*index_, ids, {UniformStrategy::Auto, std::nullopt, options_.sequenceLength});
+        planDecode(*index_, ids, {UniformStrategy::Auto, std::nullopt, nullptr});
     bool good = true;
     for (const DecodeSegment& segment : result.segments) {
       if (segment.first == 0 || index_->startVerified(segment.first)) continue;

@@ -30,6 +30,7 @@ class NvdecSource final : public FrameSource {
 
   Device device() const override { return nvdec_->device().device(); }
   const VideoInfo& info() const override { return index_.info; }
+  Timeline timeline() const override { return video_.timeline(); }
 
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override {
     video_.checkTargets(displayIndices, sink.keepsFrames());

@@ -44,8 +44,8 @@ export interface DecodeConfig {
    */
   readonly uniformStrategy?: 'auto' | 'seek' | 'stream' | undefined;
   /**
-   * When given, uniformStrategy 'auto' streams exactly when totalFrames <= sequenceLength ×
-   * ratio, and seeks otherwise (the Python original: 12). Number > 0.
+   * When given, uniformStrategy 'auto' streams exactly when totalFrames <= ratio × distinct
+   * frames sampled, and seeks otherwise (the Python original: 12). Number > 0.
    */
   readonly uniformAutoRatio?: number | undefined;
   /**

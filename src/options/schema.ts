@@ -147,8 +147,8 @@ export const OPTIONS = {
     min: Number.MIN_VALUE,
     defaultText: 'none',
     doc:
-      "When given, uniformStrategy 'auto' streams exactly when totalFrames <= sequenceLength × " +
-      'ratio, and seeks otherwise (the Python original: 12).',
+      "When given, uniformStrategy 'auto' streams exactly when totalFrames <= ratio × distinct " +
+      'frames sampled, and seeks otherwise (the Python original: 12).',
     impact: 'Speed only.',
   }),
   nvdecSessionPoolSize: integer({

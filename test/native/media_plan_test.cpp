@@ -142,15 +142,14 @@ TEST(DecodePlan, AutoTakesTheCheaper) {
   }
 }
 
-TEST(DecodePlan, AutoRatioStreamsUpToSequenceLengthTimesRatio) {
+TEST(DecodePlan, AutoRatioStreamsUpToTargetsTimesRatio) {
   std::mt19937 random(4);
   const auto index = randomStream(random, 120);
   const std::vector<int64_t> targets = {0, 119};
   cps::PlanOptions options;
-  options.sequenceLength = 10;
-  options.autoRatio = 12.0;  // 120 <= 10 * 12
+  options.autoRatio = 60.0;  // 120 <= 2 * 60
   EXPECT_FALSE(cps::planDecode(*index, targets, options).jumps);
-  options.autoRatio = 11.9;
+  options.autoRatio = 59.9;
   EXPECT_TRUE(cps::planDecode(*index, targets, options).jumps);
 }
 

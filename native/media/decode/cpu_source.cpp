@@ -31,6 +31,7 @@ class CpuSource final : public FrameSource {
 
   Device device() const override { return Device::cpu(); }
   const VideoInfo& info() const override { return index_.info; }
+  Timeline timeline() const override { return video_.timeline(); }
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override;
   bool forgetStoredIndex() override { return video_.forgetStoredIndex(); }
 

@@ -11,6 +11,7 @@
 #include "core/device.h"
 #include "core/error.h"
 #include "core/picture.h"
+#include "media/index/timeline.h"
 #include "media/index/video_info.h"
 
 namespace cps {
@@ -58,6 +59,7 @@ class FrameSource {
   // Exact: where a container cannot be trusted to say how many pictures come out, the source has
   // found out by decoding (Note [Trust] in frame_index.h).
   virtual const VideoInfo& info() const = 0;
+  virtual Timeline timeline() const = 0;
   // Decodes exactly the pictures with these display indices (ascending, distinct, < totalFrames)
   // and gives each to the sink. Throws Error(Corrupt) naming the frame when one cannot be had and
   // the sink takes no losses: never a neighbour, never a damaged picture. (A device other than the

@@ -20,6 +20,7 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext&
     : options_(call.options),
       cancel_(call.cancel),
       profile_(call.profile),
+      memory_(call.memory),
       indexes_(services.indexes),
       bytes_(std::move(bytes)) {
   const Profile::Scope scope(call.profile, "indexMs");
@@ -41,7 +42,7 @@ FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaService
   const auto build = [&] { return buildFrameIndex(bytes_, call, services); };
   const auto busy = call.cancel && call.cancel->restartable() ? IndexCache::Busy::ComeBack
                                                               : IndexCache::Busy::BuildToo;
-  if (options_.readerCacheDir.empty()) {
+  if (options_.readerCacheDir.empty() || !call.storedIndexes) {
     return indexes_->get(*identity, options_.readerCacheSize, busy, build);
   }
   IndexFile file(options_.readerCacheDir, *identity);
@@ -111,6 +112,14 @@ void IndexedVideo::checkLimits() const {
   }
 }
 
+Timeline IndexedVideo::timeline() const {
+  return {index_->info.totalFrames, index_->info.fps, index_->timestampsSec,
+          [index = index_](int64_t d) {
+            const auto ordinal = static_cast<size_t>(index->display[static_cast<size_t>(d)]);
+            return index->packets[ordinal].key;
+          }};
+}
+
 std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
   return std::make_unique<PacketReader>(bytes_, cancel_, *index_);
 }
@@ -153,13 +162,13 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
 }
 
 void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
-  const int64_t left = options_.maxMemoryBytes - FrameIndex::countedBytes(index_->packets.size());
+  const int64_t left = memory_->left() - FrameIndex::countedBytes(index_->packets.size());
   if (bytes > left) {
     throw Error(
         ErrorCode::OutOfMemory, Stage::Decode,
         "Keeping " + std::to_string(kept) + " frames of '" + bytes_->describe() + "' takes " +
             std::to_string(bytes) + " bytes, and maxMemoryBytes leaves " + std::to_string(left) +
-            " beside the result and the frame index. Lower sequenceLength or raise the limit.");
+            " beside the result and the frame index. Ask for fewer frames or raise the limit.");
   }
 }
 
@@ -205,7 +214,6 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
   PlanOptions plan;
   plan.strategy = options_.uniformStrategy;
   plan.autoRatio = options_.uniformAutoRatio;
-  plan.sequenceLength = options_.sequenceLength;
   plan.cancel = cancel_;
   int lies = 0;
   for (;;) {

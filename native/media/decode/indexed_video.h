@@ -6,6 +6,7 @@
 
 #include "media/decode/cpu_source.h"
 #include "media/index/packet_reader.h"
+#include "media/index/timeline.h"
 #include "media/plan/decode_plan.h"
 
 namespace cps {
@@ -24,6 +25,7 @@ class IndexedVideo {
   const FrameIndex& index() const { return *index_; }
   const FrameIndexPtr& indexRef() const { return index_; }
   const std::shared_ptr<ByteSource>& bytes() const { return bytes_; }
+  Timeline timeline() const;
   std::unique_ptr<PacketReader> openReader() const;
   // "Frame 7 of 'clip.mp4'".
   std::string nameOf(int64_t displayIndex) const;
@@ -59,6 +61,7 @@ class IndexedVideo {
   const DecodeOptions& options_;
   CancelPtr cancel_;
   Profile& profile_;
+  std::shared_ptr<MemoryBudget> memory_;
   std::shared_ptr<IndexCache> indexes_;
   std::shared_ptr<ByteSource> bytes_;
   FrameIndexPtr index_;

@@ -97,7 +97,7 @@ DecodePlan choosePlan(const FrameIndex& index, const std::vector<int32_t>& targe
       break;
   }
   if (options.autoRatio) {
-    const double threshold = static_cast<double>(options.sequenceLength) * *options.autoRatio;
+    const double threshold = static_cast<double>(targets.size()) * *options.autoRatio;
     const bool stream = static_cast<double>(index.display.size()) <= threshold;
     return stream ? streamPlan(index, targets) : seekPlan(index, targets, options);
   }

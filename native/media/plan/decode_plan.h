@@ -29,8 +29,7 @@ struct DecodePlan {
 
 struct PlanOptions {
   UniformStrategy strategy = UniformStrategy::Auto;
-  std::optional<double> autoRatio;  // stream exactly when totalFrames <= sequenceLength * ratio
-  int64_t sequenceLength = 0;
+  std::optional<double> autoRatio;  // stream exactly when totalFrames <= targets * ratio
   CancelPtr cancel;  // may be null
 };
 

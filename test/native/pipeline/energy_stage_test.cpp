@@ -9,7 +9,7 @@
 
 #include "backend/cpu_kernels.h"
 #include "default_options.h"
-#include "pipeline/sampling.h"
+#include "pipeline/sampling/sampling.h"
 
 namespace cps {
 namespace {

@@ -1,4 +1,4 @@
-#include "pipeline/sampling.h"
+#include "pipeline/sampling/sampling.h"
 
 #include <gtest/gtest.h>
 

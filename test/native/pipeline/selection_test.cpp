@@ -9,7 +9,7 @@
 
 #include "default_options.h"
 #include "naive/select.h"
-#include "pipeline/sampling.h"
+#include "pipeline/sampling/sampling.h"
 
 namespace cps {
 namespace {

@@ -1,0 +1,109 @@
+#include "pipeline/collectors.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+namespace cps {
+namespace {
+
+int32_t indexOf(std::span<const int64_t> ids, int64_t id) {
+  const auto it = std::lower_bound(ids.begin(), ids.end(), id);
+  return it == ids.end() || *it != id ? -1 : static_cast<int32_t>(it - ids.begin());
+}
+
+}  // namespace
+
+Collector::Collector(SampledFrames frames, const Stages& stages)
+    : sampled_(std::move(frames)),
+      distinct_(distinctFrames(sampled_.ids)),
+      kernels_(*stages.backends.kernels),
+      context_(stages.context),
+      takesLosses_(stages.call.options.damaged != Damaged::Error) {
+  timestamps_.resize(distinct_.ids.size());
+  keyFlags_.resize(distinct_.ids.size());
+}
+
+void Collector::onLost(int64_t displayIndex, const Error& why) {
+  std::lock_guard lock(mutex_);
+  lost_.emplace(displayIndex, why);
+}
+
+void Collector::onFrame(SourceFrame frame) {
+  const Profile::Clock::time_point arrived = Profile::Clock::now();
+  const int32_t input = indexOf(inputs(), frame.displayIndex);
+  const int32_t distinct = indexOf(distinct_.ids, frame.displayIndex);
+  if (distinct != kNotSampled) {
+    timestamps_[static_cast<size_t>(distinct)] = frame.timestampSec;
+    keyFlags_[static_cast<size_t>(distinct)] = frame.isKeyFrame ? 1 : 0;
+  }
+  {
+    std::lock_guard lock(mutex_);
+    lastArrival_ = std::max(lastArrival_, arrived);
+  }
+  accept(input, distinct, onDevice(std::move(frame), kernels_.device(), context_));
+}
+
+void Collector::describe(SampleInfo& sample) const {
+  sample.frameIds = sampled_.ids;
+  sample.replaced = sampled_.replaced;
+  sample.skipped = sampled_.skipped;
+  for (const int32_t d : distinct_.ofPosition) {
+    sample.timestampsSec.push_back(timestamps_[static_cast<size_t>(d)]);
+    sample.isKeyFrame.push_back(keyFlags_[static_cast<size_t>(d)]);
+  }
+}
+
+PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
+                               const PatchOptions& patch, const PatchGrid& grid)
+    : Collector(std::move(frames), stages),
+      energy_(makeEnergyStage(
+          {patch, grid, distinct_.ids, distinct_.ofPosition, kernels_, stages.call.profile})),
+      grid_(grid),
+      frames_(distinct_.ids.size()) {}
+
+void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, void* out) {
+  std::vector<FrameView> views;
+  std::vector<const KeptRows*> rows;
+  for (const int32_t d : distinct_.ofPosition) {
+    const Kept& kept = frames_[static_cast<size_t>(d)];
+    views.push_back(kept.view);
+    rows.push_back(kept.rows.get());
+  }
+  spec.rows = rows;
+  kernels_.gatherPatches(views, indices, spec, out);
+}
+
+void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) {
+  const FrameView view = frame.view;
+  energy_->addFrame(input, view, frame.luma ? frame.luma->view : view);
+  if (distinct == kNotSampled) return;
+  Kept& kept = frames_[static_cast<size_t>(distinct)];
+  if (std::optional<KeptPicture> rows = kernels_.keepForGather(view, grid_)) {
+    kept = {nullptr, std::move(rows->memory), rows->view, std::move(rows->rows)};
+  } else {
+    kept = {std::move(frame.owner), Buffer(), view, nullptr};
+  }
+}
+
+RgbCollector::RgbCollector(SampledFrames frames, const Stages& stages, int32_t width,
+                           int32_t height, bool anySize)
+    : Collector(std::move(frames), stages),
+      anySize_(anySize),
+      profile_(stages.call.profile),
+      width_(width),
+      height_(height),
+      frameBytes_(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height)),
+      rgb_(Buffer::allocate(kernels_.memory(), frameBytes_ * distinct_.ofPosition.size())) {}
+
+void RgbCollector::accept(int32_t /*input*/, int32_t distinct, SourceFrame frame) {
+  const Profile::Scope scope(profile_, "convertMs");
+  const auto [begin, end] = distinct_.positionsOf(static_cast<size_t>(distinct));
+  for (size_t t = begin; t < end; ++t) {
+    kernels_.toRgb(frame.view, height_, width_, rgb_.as<uint8_t>() + t * frameBytes_);
+  }
+  // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
+  if (!kernels_.device().isCpu()) kernels_.synchronize();
+}
+
+}  // namespace cps

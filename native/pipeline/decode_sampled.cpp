@@ -1,0 +1,68 @@
+#include "pipeline/decode_sampled.h"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace cps {
+namespace {
+
+// Whether the CPU may do better at what another device's source threw.
+bool cpuMayDoBetter(const Error& error, const Stages& stages, const Collector& collector) {
+  const DecodeOptions& options = stages.call.options;
+  switch (error.code()) {
+    case ErrorCode::BackendUnavailable:
+      return collector.empty();
+    case ErrorCode::Corrupt:
+      return options.damaged != Damaged::Error && options.decodeBackend != Backend::Gpu;
+    case ErrorCode::Unsupported:  // a change of size or format
+      return options.decodeBackend != Backend::Gpu;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Collector> decodeSampled(const Stages& stages, std::span<const int64_t> wanted,
+                                         const MakeCollector& make) {
+  const auto& [input, call, context, backends] = stages;
+  std::optional<KnownFrames> known;
+  SampledFrames frames{{wanted.begin(), wanted.end()}, {}, {}};
+  for (;;) {
+    auto collector = make(std::move(frames));
+    const std::span<const int64_t> ids = collector->inputs();
+    try {
+      backends.source->decode(ids, *collector);
+    } catch (const Error& error) {
+      const bool ofTheFile =
+          error.code() == ErrorCode::Corrupt || error.code() == ErrorCode::Unsupported;
+      if (ofTheFile && backends.source->forgetStoredIndex()) return nullptr;
+      if (backends.source->device().isCpu()) throw;
+      if (!cpuMayDoBetter(error, stages, *collector)) throw;
+      fallBackToCpu(backends, input, call, context, error);
+      frames = collector->sampled();
+      continue;
+    }
+    if (collector->lost().empty()) {
+      noteDamage(collector->sampled(), *call.notes);
+      return collector;
+    }
+    if (backends.source->forgetStoredIndex()) return nullptr;
+    if (!known) known.emplace(backends.source->info().totalFrames);
+    known->learn(ids, collector->lost());
+    const Error why = collector->lost().begin()->second;
+    collector.reset();  // two attempts' pictures would be too much memory
+    auto chosen = chooseFrames(wanted, call.options.damaged, *known, *backends.source);
+    if (!chosen) {
+      throw Error(why.code(), why.stage(),
+                  std::string(call.options.damaged == Damaged::Skip
+                                  ? "None of the sampled frames can be decoded. "
+                                  : "No frame can be decoded. ") +
+                      why.what());
+    }
+    frames = std::move(*chosen);
+  }
+}
+
+}  // namespace cps

@@ -75,8 +75,8 @@ UniqueAVFrame randomPicture(AVPixelFormat format, int width, int height, Tags ta
           continue;
         }
         v &= depth == 32 ? ~0u : (1u << depth) - 1;
-        // The scaler's sums overflow on colours far outside the RGB cube.
-        if (chroma) v = (v >> 2) + (3u << depth >> 3);
+        // The scaler's tables of subsampled chroma end.
+        if (chroma && d->log2_chroma_w > 0) v = (v >> 2) + (3u << depth >> 3);
         line[static_cast<size_t>(x)] = v;
       }
       if ((d->flags & AV_PIX_FMT_FLAG_FLOAT) != 0) continue;

@@ -40,10 +40,9 @@ int swsMatrix(cps::ColorMatrix m) {
   }
 }
 
-// Chroma is kept within a quarter of its range: swscale's full-chroma path overflows its 30 bits on
-// colours far outside the RGB cube (Y, Cb and Cr all 0), and a wrapped value is no yardstick.
+// Where chroma is subsampled it is kept within a quarter of its range: the scaler's tables end.
 void moderateChroma(const cps::FrameView& f) {
-  if (f.color.matrix == cps::ColorMatrix::Rgb) return;
+  if (f.color.matrix == cps::ColorMatrix::Rgb || f.log2ChromaW == 0) return;
   const int width = ((f.width - 1) >> f.log2ChromaW) + 1;
   const int height = ((f.height - 1) >> f.log2ChromaH) + 1;
   const int half = 1 << (f.bitDepth - 1);

@@ -123,6 +123,14 @@ CPS_HD uint8_t tableValue(const ColorCoeffs& c, int32_t index) {
   return clip8((index * c.tableCy + c.tableBase + 32768) >> 16);
 }
 
+// Note [Wrapped sums]
+// The scaler sums 4:4:4 with 22 bits behind the point in 32 bits: a colour so far outside RGB that
+// the sum passes 512 wraps around and ends at the other side. Ours have fewer bits behind the
+// point, so the bits above are dropped by hand.
+CPS_HD int32_t wrappedSum(int32_t sum, int32_t shift) {
+  return static_cast<int32_t>(static_cast<uint32_t>(sum) << (22 - shift)) >> 22;
+}
+
 // Floor and Round take samples as stored; Table takes them at 8 bits.
 CPS_HD Rgb8 yuvToRgb(const ColorCoeffs& c, int32_t y, int32_t u, int32_t v) {
   if (c.way == ColorWay::Table) {
@@ -138,8 +146,9 @@ CPS_HD Rgb8 yuvToRgb(const ColorCoeffs& c, int32_t y, int32_t u, int32_t v) {
             clip8(luma + ((c.bu * u) >> 13))};
   }
   const int32_t luma = c.cy * (y - c.yOffset) + (1 << (c.shift - 1));
-  return {clip8((luma + c.rv * v) >> c.shift), clip8((luma + c.gu * u + c.gv * v) >> c.shift),
-          clip8((luma + c.bu * u) >> c.shift)};
+  return {clip8(wrappedSum(luma + c.rv * v, c.shift)),
+          clip8(wrappedSum(luma + c.gu * u + c.gv * v, c.shift)),
+          clip8(wrappedSum(luma + c.bu * u, c.shift))};
 }
 
 // Whether row y of a Table picture takes the mean of its chroma row and the one above.

@@ -90,8 +90,12 @@ inline RgbLanes<V> toRgbLanes(const ResizeConstants<V>& k, typename V::I y, type
   } else if constexpr (kColor == ResizeColor::Yuv) {
     const auto yv = V::or_(y, V::shiftLeft16(v)), yu = V::or_(y, V::shiftLeft16(u));
     const auto green = V::add(V::multiplyAdd16(yu, k.lumaGreenU), V::multiplyAdd16(v, k.greenV));
-    return {finish(V::add(V::multiplyAdd16(yv, k.lumaRed), k.red)), finish(V::add(green, k.green)),
-            finish(V::add(V::multiplyAdd16(yu, k.lumaBlue), k.blue))};
+    const auto wrapped = [&](typename V::I sum) {  // Note [Wrapped sums]
+      return V::toFloat(V::clip255(V::shiftRightSigned(V::shiftLeft(sum, 22 - k.shift), 22)));
+    };
+    return {wrapped(V::add(V::multiplyAdd16(yv, k.lumaRed), k.red)),
+            wrapped(V::add(green, k.green)),
+            wrapped(V::add(V::multiplyAdd16(yu, k.lumaBlue), k.blue))};
   } else {
     const auto first = finish(V::add(V::multiplyAdd16(y, k.lumaRed), k.luma));
     if constexpr (kColor == ResizeColor::Gray) return {first, first, first};

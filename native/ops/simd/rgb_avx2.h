@@ -12,7 +12,7 @@ struct RgbConstants256 {
   __m256i yOffset, half, round, one;
   __m256i lumaRed, lumaBlue, lumaGreen, greenV;  // pairs for multiply-add
   __m256i cy, rv, gu, gv, bu;
-  __m128i shift;
+  __m128i wrap;
   // Way Table. A step coefficient c as c = 65536 * high + low; a value as index + base +
   // (index * slope + baseLow >> 16), the last sum done as a 16-bit product and a carry.
   struct Step {
@@ -45,7 +45,7 @@ struct RgbConstants256 {
     gu = _mm256_set1_epi16(static_cast<int16_t>(c.gu));
     gv = _mm256_set1_epi16(static_cast<int16_t>(c.gv));
     bu = _mm256_set1_epi16(static_cast<int16_t>(c.bu));
-    shift = _mm_cvtsi32_si128(c.shift);
+    wrap = _mm_cvtsi32_si128(22 - c.shift);
     if (c.way != ColorWay::Table) return;
     stepRv = step(c.tableRv), stepGu = step(c.tableGu), stepGv = step(c.tableGv);
     stepBu = step(c.tableBu);
@@ -125,8 +125,11 @@ inline Words256 convertTable(const RgbConstants256& k, __m256i y, __m256i uv, __
 
 inline Words256 convertFull(const RgbConstants256& k, __m256i y, __m256i u, __m256i v) {
   const auto finish = [&](__m256i lo, __m256i hi) {
-    return _mm256_packs_epi32(_mm256_sra_epi32(_mm256_add_epi32(lo, k.round), k.shift),
-                              _mm256_sra_epi32(_mm256_add_epi32(hi, k.round), k.shift));
+    // Note [Wrapped sums]
+    const auto wrapped = [&](__m256i sum) {
+      return _mm256_srai_epi32(_mm256_sll_epi32(_mm256_add_epi32(sum, k.round), k.wrap), 22);
+    };
+    return _mm256_packs_epi32(wrapped(lo), wrapped(hi));
   };
   const __m256i yuLo = _mm256_unpacklo_epi16(y, u), yuHi = _mm256_unpackhi_epi16(y, u);
   const __m256i yvLo = _mm256_unpacklo_epi16(y, v), yvHi = _mm256_unpackhi_epi16(y, v);

@@ -26,6 +26,7 @@ struct Avx2 {
   static I shiftRight(I a, I bits) { return _mm256_srlv_epi32(a, bits); }
   static I shiftLeft16(I a) { return _mm256_slli_epi32(a, 16); }
   static I multiplyAdd16(I a, I b) { return _mm256_madd_epi16(a, b); }
+  static I shiftLeft(I a, int32_t bits) { return _mm256_sll_epi32(a, _mm_cvtsi32_si128(bits)); }
   static I shiftRightSigned(I a, int32_t bits) {
     return _mm256_sra_epi32(a, _mm_cvtsi32_si128(bits));
   }

@@ -27,6 +27,7 @@ struct Scalar {
   static I multiplyAdd16(I a, I b) {
     return static_cast<int16_t>(a) * static_cast<int16_t>(b) + (a >> 16) * (b >> 16);
   }
+  static I shiftLeft(I a, int32_t bits) { return static_cast<I>(static_cast<uint32_t>(a) << bits); }
   static I shiftRightSigned(I a, int32_t bits) { return a >> bits; }
   static I min255(I a) { return minInt(a, 255); }
   static I clip255(I a) { return clampInt(a, 0, 255); }

@@ -150,10 +150,15 @@ inline Map<Pixel> rgb(const cps::FrameView& f) {
       const int half = 128 << extra, den = 8192 << extra;
       const int64_t y = short13(cy) * (luma.values[i] - (black << extra));
       const int64_t cb = gray ? 0 : u.values[i] - half, cr = gray ? 0 : v.values[i] - half;
+      // Ten bits before the point are all that the scaler's sums have.
+      const auto value = [&](int64_t sum) {
+        const int64_t whole = divFloor(sum + den / 2, den);
+        return clip(whole - divFloor(whole + 512, 1024) * 1024);
+      };
       int* c = out.values[i].c;
-      c[0] = clip(divFloor(y + short13(m[0]) * cr + den / 2, den));
-      c[1] = clip(divFloor(y + short13(m[1]) * cb + short13(m[2]) * cr + den / 2, den));
-      c[2] = clip(divFloor(y + short13(m[3]) * cb + den / 2, den));
+      c[0] = value(y + short13(m[0]) * cr);
+      c[1] = value(y + short13(m[1]) * cb + short13(m[2]) * cr);
+      c[2] = value(y + short13(m[3]) * cb);
     }
     return out;
   }

@@ -134,7 +134,10 @@ void Demuxer::open() {
   // As FFmpeg's own tools open transport streams: how far their probing sees, and so the depth that
   // a decoder begins with and the pictures that come out of a stream cut in mid-GOP, depend on it.
   AVDictionary* options = nullptr;
-  av_dict_set(&options, "scan_all_pmts", "1", 0);
+  if (av_dict_set(&options, "scan_all_pmts", "1", 0) < 0) {
+    avformat_free_context(context);
+    throw outOfMemory(Stage::Open, "Opening '" + source_->describe() + "' failed");
+  }
   const int status = watchingMemory(
       ranShort_, [&] { return avformat_open_input(&context, "", format, &options); });
   av_dict_free(&options);
@@ -153,12 +156,16 @@ void Demuxer::findStreamInfo() {
   const int64_t most = std::min<int64_t>(limits_.pixels + kCodedSlack, INT_MAX);
   std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
   for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", most, 0);
-  const int status = watchingMemory(ranShort_, [&] {
+  bool shortNow = false;
+  const int status = watchingMemory(shortNow, [&] {
     return avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
   });
   for (AVDictionary*& o : options) av_dict_free(&o);
   io_->rethrow();
   if (cancel_) cancel_->check(Stage::Open);
+  // What was found out without a complaint may still be something else for lack of memory, and so
+  // may the pictures that come of it.
+  if (shortNow) throw outOfMemory(Stage::Open, "Opening '" + source_->describe() + "' failed");
   if (status < 0) {
     throw avError(status, ErrorCode::Corrupt, Stage::Open,
                   "Cannot find out what the streams of '" + source_->describe() + "' hold");

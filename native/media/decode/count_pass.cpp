@@ -62,13 +62,45 @@ std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<
   return times;
 }
 
+// Whether one thread gives the same pictures up to packet `last` as these (Note [Alone]).
+bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& source,
+               const CallContext& call, DecoderConfig config, std::span<const int32_t> shown,
+               int32_t last) {
+  config.threads = 1;
+  PacketDecoder decoder(*index.parameters, config);
+  PacketReader reader(source, call.cancel, index);
+  std::vector<int64_t> alone, among;
+  const PacketDecoder::Output output = [&](AVFrame* frame, int) {
+    if (frame) alone.push_back(packetNumber(*frame));
+  };
+  UniqueAVPacket packet = makePacket(Stage::Index);
+  try {
+    while (reader.next() <= last && reader.read(*packet)) {
+      decoder.decode(*packet, reader.next() - 1, output);
+    }
+  } catch (const SeekMismatch&) {
+    return false;  // counting again says so
+  }
+  decoder.drain(output);
+  for (const int32_t ordinal : shown) {
+    if (ordinal <= last) among.push_back(ordinal);
+  }
+  std::sort(alone.begin(), alone.end());
+  std::sort(among.begin(), among.end());
+  return alone == among;
+}
+
+// Note [Alone]
+// An allocation that fails in a decoder's own thread reads as damage, and nothing on this thread
+// tells the two apart. Where pictures failed, one thread decodes once more as far as that goes:
+// what it sees is the file.
 void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
-                   const CallContext& call, const MediaServices& services) {
+                   const CallContext& call, const MediaServices& services, bool alone = false) {
   const Profile::Scope scope(call.profile, "countMs");
   const ThreadBudget::Lease lease = leaseDecoderThreads(call.options, services);
   DecoderConfig config;
   const bool threads = habitsOf(index.parameters->codec_id).threads;
-  config.threads = threads ? lease.count() : 1;
+  config.threads = threads && !alone ? lease.count() : 1;
   config.threadType = call.options.decodeThreadType;
   config.reorderDepth = index.reorderDepth > 0 ? index.reorderDepth : depthByTimestamps(index);
   config.maxPixels = call.options.maxFramePixels;
@@ -84,8 +116,12 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   std::vector<uint8_t> pictures(index.packets.size(), 0);
   bool onePerPacket = true;
   bool failed = false;
+  int32_t fed = 0, lastFailure = 0;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
-    failed = failed || !frame || isDamaged(*frame);
+    if (!frame || isDamaged(*frame)) {
+      failed = true;
+      lastFailure = fed;
+    }
     if (!frame) return;
     const int64_t number = packetNumber(*frame);
     if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
@@ -107,7 +143,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       if (index.parameters->codec_id == AV_CODEC_ID_MPEG4 && packet->size > 0) {
         packed = packed || holdsSeveralVops({packet->data, static_cast<size_t>(packet->size)});
       }
-      const int32_t ordinal = reader.next() - 1;
+      const int32_t ordinal = fed = reader.next() - 1;
       packet->dts = decodedAt[static_cast<size_t>(ordinal)];
       decoder.decode(*packet, ordinal, output);
     }
@@ -120,6 +156,10 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   // An error hides a picture, which the index would miss for good.
   if (failed && decoder.ranShort()) {
     throw outOfMemory(Stage::Index, "Counting the frames of '" + source->describe() + "'");
+  }
+
+  if (failed && config.threads > 1 && !sameAlone(index, source, call, config, shown, lastFailure)) {
+    return countPictures(index, source, call, services, true);
   }
 
   index.display = std::move(shown);

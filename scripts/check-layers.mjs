@@ -55,6 +55,9 @@ const foreign = [
   },
 ];
 
+/** Where codecs are told apart: each has its rules there, and all else asks these. */
+const knowCodecs = ['native/media/codec/', 'cuda/nvdec/stream_format.cpp'];
+
 /** The innermost layer that `name` (a path relative to native/, or cuda/...) lies in. */
 const layerOf = (name) =>
   layers.filter((layer) => name.startsWith(`${layer}/`)).sort((a, b) => b.length - a.length)[0];
@@ -86,6 +89,10 @@ export function checkNative(file, text, exists, owners = new Map()) {
     } else if (!allows(own, target) && !(own === 'cuda' && target.startsWith('cuda/'))) {
       bad.push(`${file}: ${own} must not include ${target} ("${name}")`);
     }
+  }
+  if (!knowCodecs.some((place) => file.startsWith(place))) {
+    for (const [id] of text.matchAll(/\bAV_CODEC_ID_(?!NONE\b)\w+/g))
+      bad.push(`${file}: ask the codec's rules (media/codec/codec_rules.h) instead of ${id}`);
   }
   // A forward declaration is a dependency without an include.
   for (const [, name] of text.matchAll(/^[ \t]*(?:class|struct|enum class) (\w+)(?: : \w+)?;/gm)) {
@@ -229,6 +236,11 @@ function selfTest() {
     [1, native('native/media/a.h', 'class Kernels;')],
     [0, native('native/media/a.h', 'class Buffer;')],
     [0, native('native/pipeline/a.h', 'class Kernels;')],
+    [1, native('native/media/index/a.cpp', 'if (id == AV_CODEC_ID_H264) return;')],
+    [0, native('native/media/index/a.cpp', 'AVCodecID id = AV_CODEC_ID_NONE;')],
+    [0, native('native/media/codec/a.cpp', '{AV_CODEC_ID_H264, kH264Rules},')],
+    [1, native('cuda/nvdec/a.cpp', 'case AV_CODEC_ID_AV1:')],
+    [0, native('cuda/nvdec/stream_format.cpp', 'case AV_CODEC_ID_AV1:')],
     [0, native('cuda/ops/a.h', '#include "ops/hd.h"')],
     [1, native('cuda/ops/a.h', '#include "media/a.h"')],
     [0, native('cuda/a.h', '#include "cuda/ops/a.h"')],

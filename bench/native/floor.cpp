@@ -26,7 +26,7 @@ extern "C" {
 #include <utility>
 
 #include "bench_common.h"
-#include "media/codec/nal.h"
+#include "media/codec/bitstream.h"
 #include "media/decode/count_pass.h"
 #include "media/index/packet_reader.h"
 #include "media/plan/decode_plan.h"

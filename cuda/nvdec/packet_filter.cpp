@@ -6,19 +6,6 @@
 namespace cps {
 namespace {
 
-const char* filterName(AVCodecID id) {
-  switch (id) {
-    case AV_CODEC_ID_H264:
-      return "h264_mp4toannexb";
-    case AV_CODEC_ID_HEVC:
-      return "hevc_mp4toannexb";
-    case AV_CODEC_ID_MPEG4:
-      return "mpeg4_unpack_bframes";
-    default:
-      return nullptr;
-  }
-}
-
 [[noreturn]] void fail(const char* name, int status) {
   throw avError(
       status, ErrorCode::BackendUnavailable, Stage::Open,
@@ -27,12 +14,9 @@ const char* filterName(AVCodecID id) {
 
 }  // namespace
 
-PacketFilter::PacketFilter(const FrameIndex& index) : parameters_(index.parameters.get()) {
-  const AVCodecID id = parameters_->codec_id;
-  hasHeaders_ = id == AV_CODEC_ID_H264 || id == AV_CODEC_ID_HEVC || id == AV_CODEC_ID_MPEG4 ||
-                id == AV_CODEC_ID_MPEG2VIDEO || id == AV_CODEC_ID_MPEG1VIDEO ||
-                id == AV_CODEC_ID_AV1;
-  const char* name = filterName(id);
+PacketFilter::PacketFilter(const FrameIndex& index)
+    : rules_(*index.bitstream.rules), parameters_(index.parameters.get()) {
+  const char* name = rules_.elementaryFilter;
   if (name == nullptr) return;
   const AVBitStreamFilter* description = av_bsf_get_by_name(name);
   if (description == nullptr) fail(name, AVERROR_BSF_NOT_FOUND);
@@ -47,12 +31,8 @@ PacketFilter::PacketFilter(const FrameIndex& index) : parameters_(index.paramete
 }
 
 std::span<const uint8_t> PacketFilter::headers() const {
-  if (!hasHeaders_) return {};
   const AVCodecParameters* from = filter_ ? filter_->par_out : parameters_;
-  const std::span<const uint8_t> data(from->extradata, static_cast<size_t>(from->extradata_size));
-  // av1C: a marker bit, which no unit has, and four bytes in all; then units.
-  const bool av1c = from->codec_id == AV_CODEC_ID_AV1 && data.size() >= 4 && (data[0] & 0x80) != 0;
-  return av1c ? data.subspan(4) : data;
+  return rules_.streamHeaders({from->extradata, static_cast<size_t>(from->extradata_size)});
 }
 
 void PacketFilter::convert(AVPacket& packet, const Output& output) {

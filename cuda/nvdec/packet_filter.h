@@ -25,8 +25,8 @@ class PacketFilter {
   void reset();
 
  private:
+  const CodecRules& rules_;
   UniqueAVBSFContext filter_;  // null: pass through
-  bool hasHeaders_ = false;
   const AVCodecParameters* parameters_;
 };
 

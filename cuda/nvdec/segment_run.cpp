@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "cuda/driver/memory.h"
-#include "media/codec/nal.h"
+#include "media/codec/bitstream.h"
 #include "media/decode/segment_decoder.h"
 
 namespace cps {
@@ -103,7 +103,7 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
     followHeaders(data, bitstream_);
     // NVDEC reports nothing where a reference is missing.
-    if (bitstream_.codec == AV_CODEC_ID_H264 &&
+    if (bitstream_.rules->numbersReferences &&
         !h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264) &&
         index_.startFor(ordinal) != ordinal) {
       damaged_.push_back(ordinal);

@@ -77,7 +77,7 @@ void expectEqual(const cps::FrameIndex& a, const cps::FrameIndex& b) {
   EXPECT_EQ(a.display, b.display);
   EXPECT_EQ(a.keys, b.keys);
   EXPECT_EQ(a.timestampsSec, b.timestampsSec);
-  EXPECT_EQ(a.bitstream.codec, b.bitstream.codec);
+  EXPECT_EQ(a.bitstream.rules, b.bitstream.rules);
   EXPECT_EQ(a.bitstream.lengthBytes, b.bitstream.lengthBytes);
   EXPECT_EQ(a.bitstream.hevcSubLayers, b.bitstream.hevcSubLayers);
   ASSERT_EQ(a.packets.size(), b.packets.size());

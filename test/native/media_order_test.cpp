@@ -179,18 +179,18 @@ TEST(PictureOrder, IsWhatTheHeadersSay) {
     SCOPED_TRACE(stream.name);
     const cps::UniqueAVCodecParameters parameters(avcodec_parameters_alloc());
     parameters->codec_id = stream.codec;
-    ASSERT_TRUE(cps::PictureOrder::isToldBy(stream.codec));
-    cps::PictureOrder order(*parameters);
+    const auto order = cps::pictureOrderOf(*parameters);
+    ASSERT_TRUE(order);
     std::vector<int> shown;
     for (size_t i = 0; i < stream.packets.size(); ++i) {
       if (stream.packets[i].empty()) {
-        order.skip();
-      } else if (order.add(stream.packets[i])) {
+        order->skip();
+      } else if (order->add(stream.packets[i])) {
         shown.push_back(static_cast<int>(i));
       }
     }
-    EXPECT_EQ(order.onlyDecodingTells(), stream.onlyDecodingTells);
-    const std::vector<int64_t> keys = order.finish();
+    EXPECT_EQ(order->onlyDecodingTells(), stream.onlyDecodingTells);
+    const std::vector<int64_t> keys = order->finish();
     ASSERT_EQ(keys.size(), stream.packets.size());
     std::erase_if(
         shown, [&](int i) { return keys[static_cast<size_t>(i)] == cps::PictureOrder::kUnknown; });

@@ -22,6 +22,7 @@ std::unique_ptr<cps::FrameIndex> randomStream(std::mt19937& random, int packets)
   auto index = std::make_unique<cps::FrameIndex>();
   index->parameters.reset(avcodec_parameters_alloc());
   index->parameters->codec_id = AV_CODEC_ID_MPEG2VIDEO;
+  index->bitstream.rules = &cps::rulesOf(AV_CODEC_ID_MPEG2VIDEO);
   std::vector<int> pts(static_cast<size_t>(packets));
   std::vector<bool> key(static_cast<size_t>(packets), false);
   int at = 0, shown = 0;
@@ -186,6 +187,7 @@ TEST(DecodePlan, FlagsThatAllLieCostNoMoreThanPacketsAndTargets) {
   cps::FrameIndex index;
   index.parameters.reset(avcodec_parameters_alloc());
   index.parameters->codec_id = AV_CODEC_ID_H264;
+  index.bitstream.rules = &cps::rulesOf(AV_CODEC_ID_H264);
   for (int i = 0; i < kPackets; ++i) {
     cps::PacketEntry entry;
     entry.pts = entry.order = i;
@@ -215,6 +217,7 @@ TEST(DecodePlan, JoiningManySegmentsCostsNoMoreThanTheirTargets) {
   cps::FrameIndex index;
   index.parameters.reset(avcodec_parameters_alloc());
   index.parameters->codec_id = AV_CODEC_ID_MPEG2VIDEO;
+  index.bitstream.rules = &cps::rulesOf(AV_CODEC_ID_MPEG2VIDEO);
   for (int i = 0; i < kPackets; ++i) {
     cps::PacketEntry entry;
     entry.key = i + 1 < kPackets;

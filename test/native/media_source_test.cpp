@@ -12,7 +12,7 @@
 #include <set>
 #include <thread>
 
-#include "media/codec/nal.h"
+#include "media/codec/bitstream.h"
 #include "media/container/byte_source.h"
 #include "media/container/demuxer.h"
 #include "media/index/index_cache.h"

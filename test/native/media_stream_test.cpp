@@ -6,9 +6,9 @@
 #include <memory>
 #include <random>
 
+#include "media/codec/bitstream.h"
 #include "media/codec/ffv1.h"
 #include "media/codec/image_packets.h"
-#include "media/codec/nal.h"
 #include "media/container/demuxer.h"
 #include "media/container/orientation.h"
 #include "media/decode/color.h"
@@ -96,7 +96,7 @@ TEST(H264Gaps, AreReadFromParameterSetsOutsideAndInTheStream) {
     unit.insert(unit.end(), set.begin(), set.end());
     unit.insert(unit.end(), {0, 0, 1, pictureSet[0], pictureSet[1]});
     cps::BitstreamFormat format;
-    format.codec = AV_CODEC_ID_H264;
+    format.rules = &cps::rulesOf(AV_CODEC_ID_H264);
     cps::followHeaders(unit, format);
     EXPECT_TRUE(format.h264.sequence[0].known);
     EXPECT_EQ(format.h264.sequence[0].gaps, gaps);

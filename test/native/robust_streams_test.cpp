@@ -15,7 +15,7 @@
 #include "default_options.h"
 #include "hostile/hash_sink.h"
 #include "hostile/mutate.h"
-#include "media/codec/nal.h"
+#include "media/codec/bitstream.h"
 #include "media/container/demuxer.h"
 #include "media/decode/cpu_source.h"
 

@@ -4,8 +4,12 @@
 #include <bit>
 
 #include "media/codec/bit_reader.h"
+#include "media/codec/bitstream.h"
 
 namespace cps {
+
+extern const CodecRules kAv1Rules;
+
 namespace {
 
 enum ObuType {
@@ -194,5 +198,46 @@ bool isAv1Droppable(std::span<const uint8_t> unit, const Av1Sequence& sequence) 
   });
   return whole && droppable && frames > 0;
 }
+
+namespace {
+
+// av1C: a marker bit, which no OBU has, and four bytes in all, then OBUs; other containers give the
+// OBUs alone.
+PacketBytes obusOf(PacketBytes extradata) {
+  const bool av1c = extradata.size() >= 4 && (extradata[0] & 0x80) != 0;
+  return av1c ? extradata.subspan(4) : extradata;
+}
+
+}  // namespace
+
+constinit const CodecRules kAv1Rules = {
+    .reorders = false,
+    .onePicturePerPacket = true,
+    .mayHidePictures = true,
+    .frameThreads = true,
+    .flushForgets = true,
+    .mayJump = true,
+    .isEntry = [](PacketBytes packet, const BitstreamFormat&) { return isAv1Entry(packet); },
+    .isDroppable = [](PacketBytes packet,
+                      const BitstreamFormat& format) { return isAv1Droppable(packet, format.av1); },
+    .shownPictures =
+        [](PacketBytes packet, const BitstreamFormat& format) {
+          return av1ShownPictures(packet, format.av1);
+        },
+    .readExtradata =
+        [](PacketBytes extradata, BitstreamFormat& format) {
+          format.av1 = av1SequenceOf(obusOf(extradata)).value_or(Av1Sequence());
+        },
+    .followHeaders =
+        [](PacketBytes packet, BitstreamFormat& format) {
+          if (const auto sequence = av1SequenceOf(packet)) format.av1 = *sequence;
+        },
+    .decodedSize =
+        [](const BitstreamFormat& format, PictureSize ofHeaders, PictureSize) {
+          const Av1Sequence& s = format.av1;
+          return s.spatialLayers ? PictureSize{s.maxWidth, s.maxHeight} : ofHeaders;
+        },
+    .streamHeaders = obusOf,
+};
 
 }  // namespace cps

@@ -1,10 +1,15 @@
 #include "media/codec/ffv1.h"
 
+#include "media/codec/codec_rules.h"
+
 extern "C" {
 #include <libavutil/crc.h>
 }
 
 namespace cps {
+
+extern const CodecRules kFfv1Rules;
+
 namespace {
 
 constexpr size_t kSizeBytes = 3;
@@ -38,5 +43,15 @@ bool ffv1ChecksumsHold(std::span<const uint8_t> packet) {
   // Sizes can add up by chance where there are no checksums.
   return forEachSlice(packet, kSizeBytes, [](std::span<const uint8_t>) {});
 }
+
+// It does not forget what a damaged packet did to it.
+constinit const CodecRules kFfv1Rules = {
+    .reorders = false,
+    .onePicturePerPacket = true,
+    .frameThreads = true,
+    .marks = true,
+    .concealsOverMarks = true,
+    .isBroken = [](PacketBytes packet) { return !ffv1ChecksumsHold(packet); },
+};
 
 }  // namespace cps

@@ -5,9 +5,14 @@
 #include <string_view>
 
 #include "media/codec/bit_reader.h"
+#include "media/codec/bitstream.h"
 #include "media/codec/nal_units.h"
+#include "media/codec/picture_order_kinds.h"
 
 namespace cps {
+
+extern const CodecRules kH264Rules;
+
 namespace {
 
 enum H264Nal { kH264Slice = 1, kH264PartA = 2, kH264PartC = 4, kH264Idr = 5, kH264Sei = 6 };
@@ -60,167 +65,11 @@ int x264Build(std::span<const uint8_t> nal) {
   return build > 0 ? build : -1;
 }
 
-void skipBufferParameters(BitReader& r) {  // hrd_parameters()
-  const uint32_t count = r.ue() + 1;
-  r.bits(8);
-  for (uint32_t i = 0; i < count && !r.ended(); ++i) {
-    r.ue();
-    r.ue();
-    r.bit();
-  }
-  r.bits(20);
-}
-
-// max_num_reorder_frames of the usability information (annex E.1.1); -1: not there.
-int readMostReordered(BitReader& r) {
-  constexpr uint32_t kExtendedAspect = 255, kMost = 16;
-  if (r.bit() && r.bits(8) == kExtendedAspect) r.bits(32);
-  if (r.bit()) r.bit();                             // overscan
-  if (r.bit() && (r.bits(4) & 1) != 0) r.bits(24);  // video signal, colours
-  if (r.bit()) {                                    // chroma location
-    r.ue();
-    r.ue();
-  }
-  if (r.bit()) {  // timing
-    r.bits(32);
-    r.bits(32);
-    r.bit();
-  }
-  const bool network = r.bit() != 0;
-  if (network) skipBufferParameters(r);
-  const bool coded = r.bit() != 0;
-  if (coded) skipBufferParameters(r);
-  if (network || coded) r.bit();
-  r.bit();  // pic_struct_present_flag
-  if (!r.bit()) return -1;
-  r.bit();
-  for (int i = 0; i < 4; ++i) r.ue();
-  const uint32_t most = r.ue();
-  return r.ended() || most > kMost ? -1 : static_cast<int>(most);
-}
-
-void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
-  BitReader r(nal.subspan(1));
-  H264Sequence sequence;
-  uint32_t chroma = 1;
-  const uint32_t profile = r.bits(8);
-  r.bits(16);  // constraints, level
-  const uint32_t id = r.ue();
-  static constexpr uint32_t kHigh[] = {100, 110, 122, 244, 44,  83, 86,
-                                       118, 128, 138, 139, 134, 135};
-  if (std::find(std::begin(kHigh), std::end(kHigh), profile) != std::end(kHigh)) {
-    chroma = r.ue();
-    if (chroma == 3) sequence.separatePlanes = r.bit() != 0;
-    r.ue();
-    r.ue();
-    r.bit();
-    if (r.bit()) {  // scaling matrices
-      for (int i = 0; i < (chroma == 3 ? 12 : 8); ++i) {
-        if (!r.bit()) continue;
-        uint32_t last = 8, next = 8;
-        for (int j = 0; j < (i < 6 ? 16 : 64); ++j) {
-          if (next != 0) next = (last + static_cast<uint32_t>(r.se())) % 256;
-          last = next == 0 ? last : next;
-        }
-      }
-    }
-  }
-  const uint64_t frameNumBits = uint64_t{r.ue()} + 4;
-  const uint32_t orderType = r.ue();
-  uint64_t orderBits = 4;
-  if (orderType == 0) {
-    orderBits = uint64_t{r.ue()} + 4;
-  } else if (orderType == 1) {
-    r.bit();
-    r.se();
-    r.se();
-    const uint32_t cycle = r.ue();
-    for (uint32_t i = 0; i < cycle && i < 256; ++i) r.se();
-  }
-  r.ue();  // max_num_ref_frames
-  sequence.gaps = r.bit() != 0;
-  const uint64_t blocksWide = uint64_t{r.ue()} + 1, blocksHigh = uint64_t{r.ue()} + 1;
-  sequence.framesOnly = r.bit() != 0;
-  if (!sequence.framesOnly) r.bit();  // mb_adaptive_frame_field_flag
-  r.bit();                            // direct_8x8_inference_flag
-  uint32_t crop[4] = {};              // left, right, top, bottom
-  if (r.bit()) {
-    for (uint32_t& side : crop) side = r.ue();
-  }
-  constexpr uint64_t kMostBlocks = 4096;
-  if (r.ended() || id >= headers.sequence.size() || frameNumBits > 16) return;
-  if (blocksWide > kMostBlocks || blocksHigh > kMostBlocks || orderBits > 16) return;
-  const int fields = sequence.framesOnly ? 1 : 2;
-  sequence.codedWidth = static_cast<int>(blocksWide) * 16;
-  sequence.codedHeight = static_cast<int>(blocksHigh) * 16 * fields;
-  const bool planes = chroma == 0 || sequence.separatePlanes;  // CropUnitX, CropUnitY
-  const int unitX = !planes && chroma < 3 ? 2 : 1, unitY = (!planes && chroma < 2 ? 2 : 1) * fields;
-  const auto cut = [](uint32_t a, uint32_t b, int unit, int whole) {
-    const uint64_t sum = (uint64_t{a} + b) * static_cast<uint64_t>(unit);
-    return sum < static_cast<uint64_t>(whole) ? whole - static_cast<int>(sum) : whole;
-  };
-  sequence.cutsTopOrLeft = crop[0] > 0 || crop[2] > 0;
-  sequence.width = cut(crop[0], crop[1], unitX, sequence.codedWidth);
-  sequence.height = cut(crop[2], crop[3], unitY, sequence.codedHeight);
-  sequence.known = true;
-  sequence.frameNumBits = static_cast<int>(frameNumBits);
-  sequence.orderType = static_cast<int>(std::min<uint32_t>(orderType, 3));
-  sequence.orderBits = static_cast<int>(orderBits);
-  constexpr uint32_t kBaseline = 66;
-  if (orderType == 2 || profile == kBaseline) {
-    sequence.mostReordered = 0;
-  } else if (r.bit()) {
-    sequence.mostReordered = readMostReordered(r);
-  }
-  headers.sequence[id] = sequence;
-}
-
-void readPictureSet(std::span<const uint8_t> nal, H264Headers& headers) {
-  BitReader r(nal.subspan(1));
-  const uint32_t id = r.ue();
-  const uint32_t sequence = r.ue();
-  if (r.ended() || id >= headers.sequenceOf.size() || sequence >= headers.sequence.size()) return;
-  headers.sequenceOf[id] = static_cast<int8_t>(sequence);
-}
-
-void readUnit(std::span<const uint8_t> nal, H264Headers& headers) {
-  const int type = nal[0] & 31;
-  if (type == kH264Sps) readSequence(nal, headers);
-  if (type == kH264Pps) readPictureSet(nal, headers);
-}
-
-}  // namespace
-
-int h264LengthBytes(std::span<const uint8_t> extradata) {
-  return extradata.size() >= 7 && extradata[0] == 1 ? (extradata[4] & 3) + 1 : 0;
-}
-
-void readH264Extradata(std::span<const uint8_t> extradata, H264Headers& headers) {
-  forEachH264ExtradataUnit(extradata, [&](std::span<const uint8_t> unit) {
-    readUnit(unit, headers);
-    return true;
-  });
-}
-
-void readH264Headers(std::span<const uint8_t> packet, int lengthBytes, H264Headers& headers) {
-  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
-    readUnit(nal, headers);
-    const int type = nal[0] & 31;
-    return type < kH264Slice || type > kH264Idr;
-  });
-}
-
-std::optional<bool> h264FramesOnly(const H264Headers& headers) {
-  std::optional<bool> framesOnly;
-  for (const H264Sequence& sequence : headers.sequence) {
-    if (sequence.known) framesOnly = framesOnly.value_or(true) && sequence.framesOnly;
-  }
-  return framesOnly;
-}
-
-bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes) {
+// IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra (open GOP; intra
+// refresh has a larger count and is no entry).
+bool isEntry(PacketBytes packet, const BitstreamFormat& format) {
   bool idr = false, recovery = false, slices = false, intra = true;
-  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+  const bool whole = forEachNal(packet, format.lengthBytes, [&](std::span<const uint8_t> nal) {
     const int type = nal[0] & 31;
     if (type == kH264Idr) {
       idr = true;
@@ -236,19 +85,10 @@ bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes) {
   return idr || (whole && recovery && slices && intra);
 }
 
-int h264EncoderBuild(std::span<const uint8_t> packet, int lengthBytes) {
-  int build = -1;
-  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
-    const int type = nal[0] & 31;
-    if (type == kH264Sei) build = std::max(build, x264Build(nal));
-    return type < kH264Slice || type > kH264Idr;
-  });
-  return build;
-}
-
-bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {
+// nal_ref_idc 0 in every slice.
+bool isH264Droppable(PacketBytes packet, const BitstreamFormat& format) {
   bool slices = false, referenced = false;
-  const bool whole = forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+  const bool whole = forEachNal(packet, format.lengthBytes, [&](std::span<const uint8_t> nal) {
     const int type = nal[0] & 31;
     if (type >= kH264Slice && type <= kH264Idr) {
       slices = true;
@@ -259,6 +99,140 @@ bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes) {
     return !referenced;
   });
   return whole && slices && !referenced;
+}
+
+// Recorders that write 1920x1088 without cropping and 1920x1080 into the container: FFmpeg's
+// decoder takes the container's word for less than a block, where the stream cuts nothing off.
+PictureSize decodedSize(const BitstreamFormat& format, PictureSize ofHeaders,
+                        PictureSize ofContainer) {
+  const auto [width, height] = ofContainer;
+  if (width <= 0 || height <= 0) return ofHeaders;
+  if (width > ofHeaders.width || height > ofHeaders.height) return ofHeaders;
+  const auto blocks = [](int side) { return (side + 15) / 16; };
+  for (const H264Sequence& sequence : format.h264.sequence) {
+    if (!sequence.known || sequence.cutsTopOrLeft) continue;
+    if (sequence.width != ofHeaders.width || sequence.height != ofHeaders.height) continue;
+    if (blocks(width) == blocks(ofHeaders.width) && blocks(height) == blocks(ofHeaders.height)) {
+      return ofContainer;
+    }
+  }
+  return ofHeaders;
+}
+
+class H264Order final : public OrderByCounts {
+ public:
+  explicit H264Order(const AVCodecParameters& parameters) : OrderByCounts(parameters) {}
+  bool mayReorder() const override { return mayReorderIn(format_.h264.sequence); }
+
+ private:
+  int64_t keyIn(PacketBytes packet) override;
+  int64_t keyOfSlice(PacketBytes nal);
+};
+
+int64_t H264Order::keyIn(PacketBytes packet) {
+  readH264Headers(packet, format_.lengthBytes, format_.h264);
+  int64_t key = kNoPicture;
+  forEachNalOfHead(packet, format_.lengthBytes, [&](PacketBytes nal) {
+    const int type = nal[0] & 31;
+    if (type != kH264Slice && type != kH264PartA && type != kH264Idr) return true;
+    key = keyOfSlice(nal);
+    return false;
+  });
+  return key;
+}
+
+// A picture that resets the counts without being an IDR (memory_management_control_operation 5) is
+// not recognised: its successors seem to be out of order, and decoding decides.
+int64_t H264Order::keyOfSlice(PacketBytes nal) {
+  const bool idr = (nal[0] & 31) == kH264Idr, reference = (nal[0] & 0x60) != 0;
+  BitReader r(nal.subspan(1));
+  r.ue();  // first_mb_in_slice
+  r.ue();  // slice_type
+  const uint32_t set = r.ue();
+  const int id = set < format_.h264.sequenceOf.size() ? format_.h264.sequenceOf[set] : -1;
+  if (id < 0) return kUnknown;
+  const H264Sequence& sequence = format_.h264.sequence[static_cast<size_t>(id)];
+  if (!sequence.known || !sequence.framesOnly) return kUnknown;
+  if (idr) restart();
+  ++decoded_;
+  if (sequence.separatePlanes) r.bits(2);
+  r.bits(sequence.frameNumBits);
+  if (idr) r.ue();  // idr_pic_id
+  if (sequence.orderType == 2) return keyOf(decoded_);
+  if (sequence.orderType != 0) return kUnknown;
+  const uint32_t low = r.bits(sequence.orderBits);
+  return r.ended() ? kUnknown : keyOf(countOf(low, sequence.orderBits, reference));
+}
+
+constexpr NalRules kNal = {
+    .isSlice =
+        [](uint8_t header) {
+          const int type = header & 31;
+          return type >= kH264Slice && type <= kH264Idr;
+        },
+    .isParameterSet =
+        [](uint8_t header) {
+          const int type = header & 31;
+          return type == kH264Sps || type == kH264Pps;
+        },
+    .isAside =
+        [](uint8_t header) {
+          constexpr int kLastAside = 13;
+          const int type = header & 31;
+          return type >= kH264Sei && type <= kLastAside;
+        },
+    .visitExtradata = [](PacketBytes extradata,
+                         const auto& visit) { forEachH264ExtradataUnit(extradata, visit); },
+};
+
+}  // namespace
+
+constinit const CodecRules kH264Rules = {
+    .onePicturePerPacket = true,
+    .trustsKeyFlags = false,
+    .numbersReferences = true,
+    .frameThreads = true,
+    .flushForgets = true,
+    .explodes = true,
+    .mayJump = true,
+    .dropsLeading = true,
+    .marks = true,
+    .concealsOverMarks = true,
+    .isEntry = isEntry,
+    .isDroppable = isH264Droppable,
+    .holdsPicture = nalHoldsPicture,
+    .encoderBuild =
+        [](PacketBytes packet, const BitstreamFormat& format) {
+          return h264EncoderBuild(packet, format.lengthBytes);
+        },
+    .readExtradata =
+        [](PacketBytes extradata, BitstreamFormat& format) {
+          format.lengthBytes = h264LengthBytes(extradata);
+          readH264Extradata(extradata, format.h264);
+        },
+    .followHeaders =
+        [](PacketBytes packet, BitstreamFormat& format) {
+          readH264Headers(packet, format.lengthBytes, format.h264);
+        },
+    .wholeFrames =
+        [](const BitstreamFormat& format) { return h264FramesOnly(format.h264).value_or(false); },
+    .decodedSize = decodedSize,
+    .streamHeaders = [](PacketBytes extradata) { return extradata; },
+    .elementaryFilter = "h264_mp4toannexb",
+    .nal = &kNal,
+    .pictureOrder = [](const AVCodecParameters& parameters) -> std::unique_ptr<PictureOrder> {
+      return std::make_unique<H264Order>(parameters);
+    },
+};
+
+int h264EncoderBuild(std::span<const uint8_t> packet, int lengthBytes) {
+  int build = -1;
+  forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type == kH264Sei) build = std::max(build, x264Build(nal));
+    return type < kH264Slice || type > kH264Idr;
+  });
+  return build;
 }
 
 bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthBytes,
@@ -297,13 +271,6 @@ bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthByte
     return false;
   });
   return follows;
-}
-
-bool h264MayHaveSize(const H264Sequence& sequence, int width, int height) {
-  const auto blocks = [](int side) { return (side + 15) / 16 * 16; };
-  if (!sequence.known) return true;
-  return (width == sequence.width && height == sequence.height) ||
-         (blocks(width) == sequence.codedWidth && blocks(height) == sequence.codedHeight);
 }
 
 }  // namespace cps

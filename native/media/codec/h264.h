@@ -39,13 +39,9 @@ void readH264Headers(std::span<const uint8_t> packet, int lengthBytes, H264Heade
 // Whether every picture is a whole frame; nullopt when no sequence parameter set was seen.
 std::optional<bool> h264FramesOnly(const H264Headers& headers);
 
-// IDR, or a recovery point with recovery_frame_cnt 0 whose slices are all intra.
-bool isH264Entry(std::span<const uint8_t> packet, int lengthBytes);
 // The build of x264 that a message in front of the first slice names, or -1. FFmpeg needs it:
 // builds before 151 write 4:4:4, and those before 34 B pictures, in other ways than the standard.
 int h264EncoderBuild(std::span<const uint8_t> packet, int lengthBytes);
-// nal_ref_idc 0 in every slice.
-bool isH264Droppable(std::span<const uint8_t> packet, int lengthBytes);
 
 // Note [Picture numbers]
 // A decoder that misses a reference takes another picture for it, and where pictures that nothing

@@ -3,11 +3,16 @@
 #include <algorithm>
 #include <string_view>
 
+#include "media/codec/codec_rules.h"
+
 extern "C" {
 #include <libavutil/crc.h>
 }
 
 namespace cps {
+
+extern const CodecRules kApngRules, kGifRules, kPngRules;
+
 namespace {
 
 bool startsWith(std::span<const uint8_t> bytes, std::string_view prefix) {
@@ -98,5 +103,23 @@ bool gifIsWhole(std::span<const uint8_t> packet) {
   at.skipBlocks();
   return !at.failed();
 }
+
+constinit const CodecRules kPngRules = {
+    .reorders = false,
+    .onePicturePerPacket = true,
+    .frameThreads = true,
+    .isBroken = [](PacketBytes packet) { return !pngChecksumsHold(packet); },
+};
+
+// APNG and GIF are drawn over the picture before: no frame threads, though FFmpeg offers them.
+constinit const CodecRules kApngRules = {
+    .reorders = false,
+    .isBroken = [](PacketBytes packet) { return !pngChecksumsHold(packet); },
+};
+
+constinit const CodecRules kGifRules = {
+    .reorders = false,
+    .isBroken = [](PacketBytes packet) { return !gifIsWhole(packet); },
+};
 
 }  // namespace cps

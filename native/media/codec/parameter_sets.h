@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ffmpeg/handles.h"
+#include "media/codec/bitstream.h"
 
 namespace cps {
 
@@ -23,12 +24,11 @@ class ParameterSets {
   bool knows(std::span<const uint8_t> packet) const;
 
  private:
-  bool isSet(uint8_t header) const;
-  bool isSlice(uint8_t header) const;
   void add(std::span<const uint8_t> unit);
 
-  const AVCodecID codec_;
-  const int lengthBytes_, x264Build_;
+  const BitstreamFormat format_;
+  const NalRules* const nal_;  // null: a codec without them
+  const int x264Build_;
   std::vector<std::vector<uint8_t>> sets_;
 };
 

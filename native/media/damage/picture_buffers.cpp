@@ -3,15 +3,15 @@
 #include <algorithm>
 #include <utility>
 
-#include "media/codec/codec_habits.h"
+#include "media/codec/codec_rules.h"
 #include "media/damage/picture_marks.h"
 
 namespace cps {
 
 void PictureBuffers::install(AVCodecContext& context) {
-  const CodecHabits habits = habitsOf(context.codec_id);
-  marks_ = habits.marks;
-  counts_ = habits.makesReferencesUp;
+  const CodecRules& rules = rulesOf(context.codec_id);
+  marks_ = rules.marks;
+  counts_ = rules.makesReferencesUp;
   context.opaque = this;
   context.get_buffer2 = getBuffer;
 #if LIBAVCODEC_VERSION_MAJOR < 60

@@ -5,7 +5,6 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/codec/codec_habits.h"
 #include "media/decode/packet_decoder.h"
 #include "media/index/frame_index.h"
 #include "media/index/index_times.h"
@@ -15,11 +14,11 @@ namespace cps {
 namespace {
 
 // Whether decoding may start in the middle once it is known which packets make pictures. Not where
-// MPEG-4 packs two pictures into a packet and carries one over to the next.
+// a picture may be carried over from the packet before.
 bool mayJump(const FrameIndex& index, bool packed) {
-  const AVCodecID codec = index.parameters->codec_id;
-  const bool mayCarryOver = codec == AV_CODEC_ID_MPEG4 && (packed || !index.isMp4());
-  return habitsOf(codec).jumps && !mayCarryOver;
+  const CodecRules& rules = *index.bitstream.rules;
+  const bool mayCarryOver = rules.packsPictures && (packed || !index.isMp4());
+  return rules.mayJump && !mayCarryOver;
 }
 
 // The reorder depth where every packet has its pts; else 0, and the decoder starts with what FFmpeg
@@ -99,7 +98,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   const Profile::Scope scope(call.profile, "countMs");
   const ThreadBudget::Lease lease = leaseDecoderThreads(call.options, services);
   DecoderConfig config;
-  const bool threads = habitsOf(index.parameters->codec_id).threads;
+  const bool threads = index.bitstream.rules->frameThreads;
   config.threads = threads && !alone ? lease.count() : 1;
   config.threadType = call.options.decodeThreadType;
   config.reorderDepth = index.reorderDepth > 0 ? index.reorderDepth : depthByTimestamps(index);
@@ -140,8 +139,9 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   bool packed = false;
   try {
     while (reader.read(*packet)) {
-      if (index.parameters->codec_id == AV_CODEC_ID_MPEG4 && packet->size > 0) {
-        packed = packed || holdsSeveralVops({packet->data, static_cast<size_t>(packet->size)});
+      if (packet->size > 0 && !packed) {
+        packed =
+            index.bitstream.rules->holdsSeveral({packet->data, static_cast<size_t>(packet->size)});
       }
       const int32_t ordinal = fed = reader.next() - 1;
       packet->dts = decodedAt[static_cast<size_t>(ordinal)];

@@ -6,7 +6,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/codec/codec_habits.h"
+#include "media/codec/codec_rules.h"
 #include "media/decode/decoder_pool.h"
 #include "media/decode/frame_view_ffmpeg.h"
 #include "media/decode/indexed_video.h"
@@ -22,7 +22,7 @@ class CpuSource final : public FrameSource {
             const MediaServices& services)
       : video_(std::move(bytes), call, services),
         index_(video_.index()),
-        habits_(habitsOf(index_.parameters->codec_id)),
+        rules_(rulesOf(index_.parameters->codec_id)),
         options_(call.options),
         profile_(call.profile),
         cancel_(call.cancel),
@@ -71,7 +71,7 @@ class CpuSource final : public FrameSource {
 
   const IndexedVideo video_;
   const FrameIndex& index_;
-  const CodecHabits habits_;
+  const CodecRules& rules_;
   const DecodeOptions& options_;
   Profile& profile_;
   CancelPtr cancel_;
@@ -110,7 +110,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
                         FrameSink& sink) {
   const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   ThreadPlan threads = planThreads(plan, lease.count());
-  if (threads.threads > 1 && !habits_.threads) {
+  if (threads.threads > 1 && !rules_.frameThreads) {
     threads.threads = 1;
     threads.decoders = std::min(lease.count(), static_cast<int>(plan.segments.size()));
   }
@@ -175,7 +175,7 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
   // of a group shows what a new one makes of it.
   bool fresh = !index_.startIsGood(segment.first);
-  if (worker.decoder && (fresh || !habits_.forgets || worker.decoder->tainted())) {
+  if (worker.decoder && (fresh || !rules_.flushForgets || worker.decoder->tainted())) {
     worker.decoder.reset();
     fresh = true;
   }
@@ -332,7 +332,7 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
       ++decoded;
       const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
       followHeaders(bytes, bitstream);
-      if (bitstream.codec == AV_CODEC_ID_H264 &&
+      if (rules_.numbersReferences &&
           !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
         failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
       }

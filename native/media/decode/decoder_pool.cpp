@@ -1,7 +1,7 @@
 #include "media/decode/decoder_pool.h"
 
 #include "ffmpeg/util.h"
-#include "media/codec/codec_habits.h"
+#include "media/codec/codec_rules.h"
 #include "media/decode/frame_view_ffmpeg.h"
 
 namespace cps {
@@ -52,7 +52,7 @@ std::unique_ptr<PacketDecoder> DecoderPool::take(const AVCodecParameters& parame
 void DecoderPool::giveBack(std::unique_ptr<PacketDecoder> decoder,
                            const AVCodecParameters& parameters, const DecoderConfig& config) {
   if (!decoder || decoder->tainted() || capacity_ == 0) return;
-  if (!habitsOf(parameters.codec_id).forgets) return;
+  if (!rulesOf(parameters.codec_id).flushForgets) return;
   decoder->flush();
   const int64_t bytes = pictureBytes(parameters.format, parameters.width, parameters.height) *
                         (kPicturesHeld + config.threads);

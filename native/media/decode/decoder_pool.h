@@ -13,7 +13,7 @@ namespace cps {
 // Open, flushed decoders of recent streams, so that the next call on a like stream neither opens a
 // codec nor starts threads. Bounded in number and in the picture memory that idle decoders hold.
 // A decoder that saw an error or foreign headers never comes back here, and only codecs come that
-// take every parameter they have from the next stream's own headers (CodecHabits::forgets):
+// take every parameter they have from the next stream's own headers (CodecRules::flushForgets):
 // FFmpeg's others keep some, or refuse the next stream (FFV1 without global headers), though all
 // that a container says of the two is equal.
 class DecoderPool {

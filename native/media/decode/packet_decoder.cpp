@@ -5,7 +5,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/codec/codec_habits.h"
+#include "media/codec/codec_rules.h"
 #include "media/damage/picture_marks.h"
 #include "media/decode/frame_view_ffmpeg.h"
 
@@ -68,12 +68,12 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
       context_->thread_type = FF_THREAD_SLICE;
       break;
   }
-  const CodecHabits habits = habitsOf(parameters.codec_id);
-  if (config.strict && habits.explodes) context_->err_recognition |= AV_EF_EXPLODE;
-  marked_ = habits.marks;
+  const CodecRules& rules = rulesOf(parameters.codec_id);
+  if (config.strict && rules.explodes) context_->err_recognition |= AV_EF_EXPLODE;
+  marked_ = rules.marks;
   buffers_.install(*context_);
   // Concealment would write over the marks, and its own flag gets lost between frame threads.
-  if (config.strict && habits.concealsOverMarks) context_->error_concealment = 0;
+  if (config.strict && rules.concealsOverMarks) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
   // Cropping to the exact sample even where that leaves planes unaligned.

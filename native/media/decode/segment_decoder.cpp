@@ -3,8 +3,6 @@
 #include <algorithm>
 
 #include "ffmpeg/util.h"
-#include "media/codec/ffv1.h"
-#include "media/codec/image_packets.h"
 
 namespace cps {
 namespace {
@@ -25,17 +23,7 @@ bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags
   // Transport streams are flagged for what may be no loss at all: a length that is wrong, a counter
   // that jumps where two were joined. Elsewhere data ends early.
   if ((flags & AV_PKT_FLAG_CORRUPT) != 0 && index.info.format != "mpegts") return true;
-  switch (index.parameters->codec_id) {
-    case AV_CODEC_ID_FFV1:
-      return !ffv1ChecksumsHold(bytes);
-    case AV_CODEC_ID_PNG:
-    case AV_CODEC_ID_APNG:
-      return !pngChecksumsHold(bytes);
-    case AV_CODEC_ID_GIF:
-      return !gifIsWhole(bytes);
-    default:
-      return false;
-  }
+  return index.bitstream.rules->isBroken(bytes);
 }
 
 void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
@@ -89,7 +77,7 @@ void SegmentDecoder::lose(int32_t ordinal, const char* reason) {
 void SegmentDecoder::feed(AVPacket& packet) {
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   followHeaders(bytes, bitstream_);
-  if (bitstream_.codec == AV_CODEC_ID_H264) readH264(bytes);
+  if (bitstream_.rules->numbersReferences) readH264(bytes);
   if (mayDrop(packet, current_)) {
     ++counters_.packetsDropped;
     return;
@@ -100,7 +88,7 @@ void SegmentDecoder::feed(AVPacket& packet) {
   packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
   const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
   if (entry.displayIndex >= 0) inside_.insert(current_);
-  leading_ = leading_ || (bitstream_.codec == AV_CODEC_ID_H264 && entry.order != kNoOrder &&
+  leading_ = leading_ || (bitstream_.rules->dropsLeading && entry.order != kNoOrder &&
                           entry.order < index_.packets[static_cast<size_t>(first_)].order);
   ++counters_.packetsDecoded;
   decoder_.decode(packet, current_,

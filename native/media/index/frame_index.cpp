@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "core/error.h"
-#include "media/codec/codec_habits.h"
 
 namespace cps {
 
@@ -11,13 +10,12 @@ namespace {
 
 constexpr int64_t kNeverStart = std::numeric_limits<int64_t>::max();
 
-// Containers flag H.264 and HEVC pictures that are no entry points, and MPEG-4 decoders do not
-// notice. Of other codecs only a container is doubted that flags every packet (MP4 does so where
-// its table of key frames is missing).
+// Where a codec's rules trust them, only a container is doubted that flags every packet (MP4 does
+// so where its table of key frames is missing).
 bool flagsAreTrusted(const FrameIndex& index) {
-  const CodecHabits habits = habitsOf(index.parameters->codec_id);
-  if (habits.flagsLie) return false;
-  return habits.intraOnly || index.keys.size() < index.packets.size();
+  const CodecRules& rules = *index.bitstream.rules;
+  if (!rules.trustsKeyFlags) return false;
+  return rules.intraOnly || index.keys.size() < index.packets.size();
 }
 
 }  // namespace

@@ -15,7 +15,7 @@
 #include "core/notes.h"
 #include "core/picture.h"
 #include "ffmpeg/handles.h"
-#include "media/codec/nal.h"
+#include "media/codec/bitstream.h"
 #include "media/container/byte_source.h"
 #include "media/container/demuxer.h"
 #include "media/index/video_info.h"

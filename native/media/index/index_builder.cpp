@@ -2,7 +2,6 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
-#include "media/codec/codec_habits.h"
 #include "media/codec/picture_order.h"
 #include "media/container/orientation.h"
 #include "media/index/frame_index.h"
@@ -117,7 +116,7 @@ class IndexBuilder {
       readHeaders();
       readPackets();
       if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
-      if (tables_ && index_->bitstream.codec == AV_CODEC_ID_AV1) lookForHidden(*index_, *source_);
+      if (tables_ && rules().mayHidePictures) lookForHidden(*index_, *source_);
     } catch (const Error& error) {
       if (!demuxer_.ranShort() || !blamesFile(error.code())) throw;
     }
@@ -154,6 +153,8 @@ class IndexBuilder {
   }
 
  private:
+  const CodecRules& rules() const { return *index_->bitstream.rules; }
+
   void readHeaders() {
     FrameIndex& index = *index_;
     index.parameters = copyParameters(demuxer_.parameters(), Stage::Index);
@@ -166,8 +167,6 @@ class IndexBuilder {
     index.orientation = orientationFromMatrix(streamDisplayMatrix(demuxer_.stream()));
     index.storedWidth = index.parameters->width;
     index.storedHeight = index.parameters->height;
-    const AVCodecDescriptor* descriptor = avcodec_descriptor_get(index.parameters->codec_id);
-    reorders_ = !descriptor || (descriptor->props & AV_CODEC_PROP_REORDER) != 0;
     index.info.codec = codecName(index.parameters->codec_id);
     index.info.format = demuxer_.formatName();
     if (index.timeBase.num <= 0 || index.timeBase.den <= 0) {
@@ -180,11 +179,8 @@ class IndexBuilder {
     FrameIndex& index = *index_;
     UniqueAVPacket packet = makePacket(Stage::Index);
     AVStream& stream = const_cast<AVStream&>(demuxer_.stream());
-    const AVCodecID codec = index.parameters->codec_id;
-    const bool looksInside =
-        codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_MPEG4;
-    if (PictureOrder::isToldBy(codec)) order_.emplace(*index.parameters);
-    tables_ = index.isMp4() && !looksInside;
+    order_ = pictureOrderOf(*index.parameters);
+    tables_ = index.isMp4() && !rules().hidesPictures;
     const int declared = tables_ ? avformat_index_get_entries_count(&stream) : 0;
     if (declared > call_.options.maxFrames) tooManyFrames(declared);
     checkMemory(declared);
@@ -210,7 +206,8 @@ class IndexBuilder {
   void noteTruncation(int64_t declared) {
     FrameIndex& index = *index_;
     index.notes.add("truncated-file",
-                    "'" + source_->describe() + "' is truncated: its data ends in frame " +
+                    std::string("'") + source_->describe() +
+                        "' is truncated: its data ends in frame " +
                         std::to_string(index.packets.size()) +
                         (declared > 0 ? " of " + std::to_string(declared) + "." : "."));
     if (call_.options.damaged == Damaged::Error) index.checkWhole();
@@ -227,34 +224,14 @@ class IndexBuilder {
     if (!sizeFromBitstream(packet, index)) sizeFromDecoder(index, call_.options.maxFramePixels);
     BitstreamFormat format = index.bitstream;
     followHeaders(bytesOf(packet), format);
-    if (format.av1.spatialLayers) {
-      index.storedWidth = format.av1.maxWidth;
-      index.storedHeight = format.av1.maxHeight;
-    }
+    const PictureSize size =
+        rules().decodedSize(format, {index.storedWidth, index.storedHeight},
+                            {index.parameters->width, index.parameters->height});
+    index.storedWidth = size.width;
+    index.storedHeight = size.height;
     firstIsEntry_ = isEntryPoint(bytesOf(packet), index.bitstream);
-    if (index.parameters->codec_id == AV_CODEC_ID_H264) {
-      index.x264Build = h264EncoderBuild(bytesOf(packet), index.bitstream.lengthBytes);
-      framesOnly_ = h264FramesOnly(format.h264).value_or(false);
-      cropAsContainer(format.h264);
-    }
-  }
-
-  // Recorders that write 1920x1088 without cropping and 1920x1080 into the container: FFmpeg's
-  // decoder takes the container's word for less than a block, where the stream cuts nothing off.
-  void cropAsContainer(const H264Headers& headers) {
-    FrameIndex& index = *index_;
-    const int width = index.parameters->width, height = index.parameters->height;
-    if (width <= 0 || height <= 0) return;
-    const bool inside = width <= index.storedWidth && height <= index.storedHeight;
-    for (const H264Sequence& sequence : headers.sequence) {
-      if (!inside || !sequence.known || sequence.cutsTopOrLeft) continue;
-      if (sequence.width != index.storedWidth || sequence.height != index.storedHeight) continue;
-      if ((width + 15) / 16 != (index.storedWidth + 15) / 16) continue;
-      if ((height + 15) / 16 != (index.storedHeight + 15) / 16) continue;
-      index.storedWidth = width;
-      index.storedHeight = height;
-      return;
-    }
+    index.x264Build = rules().encoderBuild(bytesOf(packet), index.bitstream);
+    wholeFrames_ = rules().wholeFrames(format);
   }
 
   void addPacket(const AVPacket& packet) {
@@ -293,7 +270,7 @@ class IndexBuilder {
   // Pictures that the packet shows; 2 stands for several.
   int lookInside(const AVPacket& packet) {
     if (order_) return order_->add(bytesOf(packet)) ? 1 : 0;
-    if (inspected_.codec == AV_CODEC_ID_AV1) followHeaders(bytesOf(packet), inspected_);
+    followHeaders(bytesOf(packet), inspected_);
     return shownPictures(bytesOf(packet), inspected_);
   }
 
@@ -323,20 +300,19 @@ class IndexBuilder {
   // When a packet's picture is shown. Codecs without reordering show pictures as they decode them;
   // some containers give those decode timestamps only.
   int64_t timeOf(const PacketEntry& entry) const {
-    return entry.pts == AV_NOPTS_VALUE && !reorders_ ? entry.dts : entry.pts;
+    return entry.pts == AV_NOPTS_VALUE && !rules().reorders ? entry.dts : entry.pts;
   }
 
   // Note [Trust] in frame_index.h.
   bool trusted() const {
     const FrameIndex& index = *index_;
-    const AVCodecID codec = index.parameters->codec_id;
-    if (!habitsOf(codec).onePicturePerPacket || severalShown_) return false;
+    if (!rules().onePicturePerPacket || severalShown_) return false;
     if (order_ && order_->onlyDecodingTells()) return false;
-    if (codec == AV_CODEC_ID_H264 && !framesOnly_) return false;
-    if (codec == AV_CODEC_ID_MPEG4 && !index.plain) return false;
-    if (index.info.format == "avi" && reorders_) return false;
+    if (!wholeFrames_) return false;
+    if (rules().packsPictures && !index.plain) return false;
+    if (index.info.format == "avi" && rules().reorders) return false;
     const PacketEntry& first = index.packets.front();
-    if (reorders_ && (!first.key || !firstIsEntry_)) return false;
+    if (rules().reorders && (!first.key || !firstIsEntry_)) return false;
     if (timeOf(first) == AV_NOPTS_VALUE) return false;
     bool shownBefore = false;
     for (const PacketEntry& entry : index.packets) {
@@ -347,7 +323,7 @@ class IndexBuilder {
       }
       shownBefore = true;
       if (timeOf(entry) == AV_NOPTS_VALUE) return false;
-      if (reorders_ && entry.pts < first.pts) return false;
+      if (rules().reorders && entry.pts < first.pts) return false;
     }
     return true;
   }
@@ -369,7 +345,7 @@ class IndexBuilder {
                                 [&](int32_t a, int32_t b) { return !earlier(a, b); }) ==
              index.display.end();
     };
-    if (!reorders_) {
+    if (!rules().reorders) {
       // What comes later is shown later, whatever the clock says.
       if (!inOrder()) {
         for (size_t i = 0; i < packets.size(); ++i) packets[i].order = static_cast<int64_t>(i);
@@ -393,13 +369,12 @@ class IndexBuilder {
   const CallContext& call_;
   Demuxer demuxer_;
   std::shared_ptr<FrameIndex> index_;
-  bool reorders_ = false;
   bool firstIsEntry_ = false;
-  bool framesOnly_ = true;
+  bool wholeFrames_ = true;
   bool severalShown_ = false;
-  bool tables_ = false;                // MP4: packets are listed without being read
-  std::optional<PictureOrder> order_;  // of every packet, where the codec tells it
-  BitstreamFormat inspected_;          // by lookInside, with the headers so far
+  bool tables_ = false;                  // MP4: packets are listed without being read
+  std::unique_ptr<PictureOrder> order_;  // of every packet, where the codec tells it
+  BitstreamFormat inspected_;            // by lookInside, with the headers so far
   bool truncated_ = false;
   int cutPackets_ = 0;  // at the end
 };

@@ -38,17 +38,6 @@ class PacketHeads {
   int64_t asked_ = 0;  // the end of what was asked for last
 };
 
-// Whether the first unit is a slice, as in most packets: these need not be looked into.
-bool beginsWithSlice(std::span<const uint8_t> packet, const BitstreamFormat& format) {
-  constexpr int kLastH264Slice = 5, kFirstHevcOther = 32;
-  const auto prefix = static_cast<size_t>(format.lengthBytes);
-  if (prefix == 0 || packet.size() <= prefix + 1) return false;
-  const int byte = packet[prefix];
-  if (format.codec == AV_CODEC_ID_HEVC) return (byte >> 1 & 63) < kFirstHevcOther;
-  const int type = byte & 31;
-  return format.codec == AV_CODEC_ID_H264 && type > 0 && type <= kLastH264Slice;
-}
-
 // Whether timestamps alone look like those of one clock: decode times never step back, and no
 // picture in front of a key frame is shown after it.
 bool clockGoesOn(const FrameIndex& index) {
@@ -72,12 +61,12 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
   // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
   constexpr int32_t kMostWithoutPicture = 1024;
   auto& packets = index.packets;
-  PictureOrder small(*index.parameters);
+  const auto small = pictureOrderOf(*index.parameters);
   PacketHeads heads(source);
   for (PacketEntry& entry : packets) {
     if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
     const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
-    if (beginsWithSlice(bytes, index.bitstream) || small.add(bytes)) continue;
+    if (beginsWithSlice(bytes, index.bitstream) || small->add(bytes)) continue;
     // One whose framing is broken may have held a picture, which is lost.
     const bool whole = forEachNal(bytes, index.bitstream.lengthBytes,
                                   [](std::span<const uint8_t> /*nal*/) { return true; });
@@ -114,11 +103,10 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
 void lookForHidden(FrameIndex& index, ByteSource& source) {
   constexpr int64_t kHeadBytes = 256;
   auto& packets = index.packets;
-  const Av1Sequence& sequence = index.bitstream.av1;
   PacketHeads heads(source);
   const auto shows = [&](const PacketEntry& entry) {
-    return av1ShownPictures(heads.of(entry, kHeadBytes), sequence) > 0 ||
-           av1ShownPictures(heads.of(entry, entry.size), sequence) > 0;
+    return shownPictures(heads.of(entry, kHeadBytes), index.bitstream) > 0 ||
+           shownPictures(heads.of(entry, entry.size), index.bitstream) > 0;
   };
   const size_t step = packets.size() / kEnough + 1;
   bool hidden = false;

@@ -14,8 +14,8 @@ namespace cps {
 // will be seen if it is not true.
 void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order);
 
-// The same for AV1, whose hidden frames should not, but may have packets of their own: looks at so
-// many packets that it is seen where a muxer does that, and then at all of them.
+// The same for codecs whose hidden pictures should not, but may have packets of their own: looks at
+// so many packets that it is seen where a muxer does that, and then at all of them.
 void lookForHidden(FrameIndex& index, ByteSource& source);
 
 // Whether index.display, sorted by timestamps, is the order of the codec (Note [Picture order]).

@@ -16,7 +16,7 @@
 #include "frame_hash.h"
 #include "hostile/reference.h"
 #include "media/codec/av1.h"
-#include "media/codec/codec_habits.h"
+#include "media/codec/codec_rules.h"
 #include "media/container/demuxer.h"
 #include "media/decode/packet_decoder.h"
 #include "media_common.h"
@@ -44,7 +44,7 @@ cps::VideoInput inMemory(const Bytes& bytes) {
 class InFile {
  public:
   explicit InFile(const Bytes& bytes)
-      : path_(testing::TempDir() + "cps_habits_" + std::to_string(::getpid())) {
+      : path_(testing::TempDir() + "cps_rules_" + std::to_string(::getpid())) {
     std::ofstream(path_, std::ios::binary)
         .write(reinterpret_cast<const char*>(bytes.data()),
                static_cast<std::streamsize>(bytes.size()));
@@ -167,15 +167,15 @@ Pictures picturesOf(const std::string& path, int threads) {
   return pictures;
 }
 
-class HabitsOfClips : public ::testing::TestWithParam<int> {};
+class DecodersOfClips : public ::testing::TestWithParam<int> {};
 constexpr int kShards = 4;
 
-TEST_P(HabitsOfClips, ThreadsGiveWhatOneThreadGives) {
+TEST_P(DecodersOfClips, ThreadsGiveWhatOneThreadGives) {
   const std::vector<Fixture> all = fixtures();
   for (size_t i = static_cast<size_t>(GetParam()); i < all.size(); i += kShards) {
     SCOPED_TRACE(all[i].name);
     const cps::Demuxer demuxer(cps::openFileSource(all[i].path()), nullptr);
-    if (!cps::habitsOf(demuxer.parameters().codec_id).threads) continue;
+    if (!cps::rulesOf(demuxer.parameters().codec_id).frameThreads) continue;
     const Pictures alone = picturesOf(all[i].path(), 1);
     for (int round = 0; round < repeats(); ++round) {
       for (const int threads : {2, 4}) {
@@ -185,10 +185,10 @@ TEST_P(HabitsOfClips, ThreadsGiveWhatOneThreadGives) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shard, HabitsOfClips, ::testing::Range(0, kShards));
+INSTANTIATE_TEST_SUITE_P(Shard, DecodersOfClips, ::testing::Range(0, kShards));
 
 // Frame threads of these are a race or worse; nothing uses them, whatever the call asks for.
-TEST(HabitsOfDecoders, CodecsWithoutSoundThreadsGiveTheSameEveryTime) {
+TEST(Decoders, CodecsWithoutSoundThreadsGiveTheSameEveryTime) {
   for (const char* name : {"theora.ogv", "mpeg4.avi", "odd_mpeg4.avi", "wmv2.asf"}) {
     SCOPED_TRACE(name);
     const Bytes bytes = fixtureBytes(name);
@@ -206,7 +206,7 @@ TEST(HabitsOfDecoders, CodecsWithoutSoundThreadsGiveTheSameEveryTime) {
 }
 
 // Headers in mid-stream, which frame threads refuse.
-TEST(HabitsOfDecoders, ChainedOggHasAllPicturesOfAllLinks) {
+TEST(Decoders, ChainedOggHasAllPicturesOfAllLinks) {
   expectAsPlain(joined(fixtureBytes("theora.ogv"), fixtureBytes("theora_q2.ogv")), "chained");
 }
 

@@ -1,0 +1,88 @@
+#include <algorithm>
+
+#include "media/codec/bit_reader.h"
+#include "media/codec/bitstream.h"
+
+namespace cps {
+
+extern const CodecRules kVp8Rules, kVp9Rules;
+
+namespace {
+
+// Shown pictures of one VP9 frame: 0 or 1.
+int vp9Shown(PacketBytes frame) {
+  if (frame.empty()) return 0;
+  BitReader r(frame.first(std::min<size_t>(frame.size(), 2)));
+  if (r.bits(2) != 2) return 1;
+  const uint32_t low = r.bit();
+  const uint32_t high = r.bit();
+  if (high << 1 == 2 && low == 1) r.bit();  // profile 3 has a reserved bit
+  if (r.bit()) return 1;                    // show_existing_frame
+  r.bit();                                  // frame_type
+  return r.bit() ? 1 : 0;
+}
+
+bool isVp9Entry(PacketBytes d, const BitstreamFormat& /*format*/) {
+  if (d.empty()) return false;
+  BitReader r(d.first(std::min<size_t>(d.size(), 2)));
+  r.bits(2);                                           // frame_marker
+  if (r.bits(2) == 3) r.bit();                         // profile 3 has a reserved bit
+  const bool showExisting = r.bit(), inter = r.bit();  // show_existing_frame, frame_type
+  return !showExisting && !inter;
+}
+
+int vp9ShownPictures(PacketBytes d, const BitstreamFormat& /*format*/) {
+  const uint8_t marker = d.back();
+  if ((marker & 0xE0) == 0xC0) {  // superframe: the index at the end gives the sizes
+    const size_t frames = (marker & 7) + 1;
+    const size_t bytes = ((marker >> 3) & 3) + 1;
+    const size_t indexSize = 2 + frames * bytes;
+    if (d.size() >= indexSize && d[d.size() - indexSize] == marker) {
+      const uint8_t* p = &d[d.size() - indexSize + 1];
+      size_t at = 0;
+      int shown = 0;
+      for (size_t i = 0; i < frames; ++i) {
+        size_t n = 0;
+        for (size_t b = 0; b < bytes; ++b) n |= size_t{*p++} << (8 * b);
+        if (n > d.size() - indexSize - at) return 1;
+        shown += vp9Shown(d.subspan(at, n));
+        at += n;
+      }
+      return shown;
+    }
+  }
+  return vp9Shown(d);
+}
+
+}  // namespace
+
+// No frame threads: pictures after a lost packet, which nothing reports, differ with the number of
+// threads. It does not forget what a damaged packet did to it.
+constinit const CodecRules kVp8Rules = {
+    .reorders = false,
+    .onePicturePerPacket = true,
+    .hidesPictures = true,
+    .mayJump = true,
+    .marks = true,
+    .isEntry =
+        [](PacketBytes packet, const BitstreamFormat&) {
+          return !packet.empty() && (packet[0] & 1) == 0;  // key_frame
+        },
+    .shownPictures =
+        [](PacketBytes packet, const BitstreamFormat&) {
+          return (packet[0] & 0x10) != 0 ? 1 : 0;  // show_frame
+        },
+};
+
+constinit const CodecRules kVp9Rules = {
+    .reorders = false,
+    .onePicturePerPacket = true,
+    .hidesPictures = true,
+    .frameThreads = true,
+    .flushForgets = true,
+    .mayJump = true,
+    .isEntry = isVp9Entry,
+    .shownPictures = vp9ShownPictures,
+};
+
+}  // namespace cps

@@ -18,7 +18,7 @@ class BareLoop final : public ParserEvents {
       : nvdec_(nvdec), format_(format), filter_(video.index()) {
     const auto reader = video.openReader();
     const UniqueAVPacket packet = makePacket(Stage::Decode);
-    while (reader->read(*packet)) {
+    while (reader->read(*packet) == ReadResult::Packet) {
       filter_.convert(*packet, [&](std::span<const uint8_t> data) {
         packets_.emplace_back(data.begin(), data.end());
       });
@@ -46,12 +46,13 @@ class BareLoop final : public ParserEvents {
     }
     return static_cast<int>(session_->surfaces());
   }
-  void onDecode(CUVIDPICPARAMS& picture) override {
+  bool onDecode(CUVIDPICPARAMS& picture) override {
     pictures_++;
     nvdec_.device().check(nvdec_.device().api().decodePicture(session_->get(), &picture),
                           "cuvidDecodePicture", Stage::Decode);
+    return true;
   }
-  void onDisplay(const CUVIDPARSERDISPINFO&) override {}
+  bool onDisplay(const CUVIDPARSERDISPINFO&) override { return true; }
 
   NvdecDevice& nvdec_;
   NvdecFormat format_;

@@ -2,6 +2,8 @@
 
 #include "cuda/nvdec/segment_run.h"
 #include "media/decode/color.h"
+#include "media/decode/next_step.h"
+#include "media/decode/targets.h"
 
 namespace cps {
 namespace {
@@ -35,18 +37,17 @@ class NvdecSource final : public FrameSource {
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override {
     video_.checkTargets(displayIndices, sink.keepsFrames());
     if (displayIndices.empty()) return;
-    given_.assign(index_.display.size(), 0);
-    video_.decodeByPlan(
-        displayIndices, [&](int64_t d) { return given_[static_cast<size_t>(d)] != 0; },
-        [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
-          runPlan(plan, std::move(reader), sink);
-        });
+    Targets targets(index_, displayIndices, sink);
+    video_.decodeByPlan(targets, [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
+      return runPlan(plan, std::move(reader), targets);
+    });
     video_.checkUnchanged();
   }
   bool forgetStoredIndex() override { return video_.forgetStoredIndex(); }
 
  private:
-  void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink) {
+  // False where the rest has to be planned anew (NextStep::Replan).
+  bool runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, Targets& targets) {
     const bool throughput = options_.decodeMode != DecodeMode::Latency;
     const bool reuse = throughput && options_.nvdecReuseOpenDecoder;
     const NvdecJob job{video_, clock_, format_, *nvdec_, reuse, throughput ? kDisplayDelay : 0,
@@ -57,24 +58,33 @@ class NvdecSource final : public FrameSource {
     const auto renew = [&] {
       if (run) totals += run->counters();
       run = std::make_unique<NvdecRun>(job, [&](int32_t ordinal, NvdecPicture picture) {
-        give(ordinal, std::move(picture), sink);
+        give(ordinal, std::move(picture), targets);
       });
     };
     renew();
     for (DecodeSegment segment : joinTouching(plan)) {
-      try {
-        run->decode(segment, *reader);
-      } catch (const DamagedPicture& damaged) {
-        if (segment.first == 0) throw corrupt(damaged);
-        // An entry point may have been none after all: once more from the one before, with a
-        // decoder that saw no error.
-        segment.first = index_.startFor(segment.first - 1);
-        std::erase_if(segment.targets, [&](int32_t t) { return isGiven(t); });
-        renew();
-        try {
-          run->decode(segment, *reader);
-        } catch (const DamagedPicture& again) {
-          throw corrupt(again);
+      Attempt state;
+      state.way = Attempt::Way::Plain;
+      state.hasEntryBefore = segment.first > 0;
+      state.jumps = plan.seekable;
+      for (bool again = true; again;) {
+        const SegmentOutcome outcome = run->decode(segment, *reader);
+        switch (nextStep(outcome, state)) {
+          case NextStep::Finished:
+            again = false;
+            break;
+          case NextStep::StepBack:
+            segment.first = index_.startFor(segment.first - 1);
+            segment.targets = targets.remaining(segment.targets);
+            state.steppedBack = true;
+            renew();  // a decoder that saw no error
+            break;
+          case NextStep::Replan:
+            return false;
+          case NextStep::RetryPlain:  // not from here: the way is plain, and takes no losses
+          case NextStep::TakeLosses:
+          case NextStep::GiveUp:
+            throw video_.errorOf(outcome);
         }
       }
     }
@@ -88,18 +98,7 @@ class NvdecSource final : public FrameSource {
     profile_.set("packetsDecoded", static_cast<double>(totals.packetsDecoded));
     profile_.set("packetsDropped", static_cast<double>(totals.packetsDropped));
     profile_.set("seeks", static_cast<double>(reader->seeks()));
-  }
-
-  Error corrupt(const DamagedPicture& damaged) const {
-    const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
-    return Error(ErrorCode::Corrupt, Stage::Decode,
-                 video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
-                     ". The file is damaged there.");
-  }
-
-  bool isGiven(int32_t ordinal) const {
-    const int32_t d = index_.packets[static_cast<size_t>(ordinal)].displayIndex;
-    return given_[static_cast<size_t>(d)] != 0;
+    return true;
   }
 
   ColorSpec colorOf(const StreamTags& tags) const {
@@ -110,24 +109,8 @@ class NvdecSource final : public FrameSource {
     return colorSpecOf(*frame, options_.colorMatrix, *notes_);
   }
 
-  // One decoder reads on through segments that touch.
-  static std::vector<DecodeSegment> joinTouching(const DecodePlan& plan) {
-    std::vector<DecodeSegment> joined;
-    for (const DecodeSegment& segment : plan.segments) {
-      if (joined.empty() || joined.back().last + 1 != segment.first) {
-        joined.push_back(segment);
-        continue;
-      }
-      joined.back().last = segment.last;
-      joined.back().targets.insert(joined.back().targets.end(), segment.targets.begin(),
-                                   segment.targets.end());
-    }
-    return joined;
-  }
-
-  void give(int32_t ordinal, NvdecPicture picture, FrameSink& sink) {
+  void give(int32_t ordinal, NvdecPicture picture, Targets& targets) {
     const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
-    given_[static_cast<size_t>(entry.displayIndex)] = 1;
     SourceFrame out;
     out.owner = std::move(picture.owner);
     out.view = picture.view;
@@ -135,7 +118,7 @@ class NvdecSource final : public FrameSource {
     out.displayIndex = entry.displayIndex;
     out.timestampSec = index_.timestampsSec[static_cast<size_t>(entry.displayIndex)];
     out.isKeyFrame = entry.key;
-    sink.onFrame(std::move(out));
+    targets.deliver(std::move(out));
   }
 
   const IndexedVideo video_;
@@ -148,7 +131,6 @@ class NvdecSource final : public FrameSource {
   NvdecFormat format_;
   ColorSpec color_;
   PictureClock clock_;
-  std::vector<uint8_t> given_;  // per display index of the current decode()
 };
 
 }  // namespace

@@ -5,11 +5,12 @@ namespace cps {
 // The driver's C code calls back from here: no exception may pass through it.
 template <typename Fn>
 int NvdecParser::guarded(const Fn& fn) {
-  if (error_) return 0;
+  if (stopped_) return 0;
   try {
     return fn();
   } catch (...) {
     error_ = std::current_exception();
+    stopped_ = true;
     return 0;
   }
 }
@@ -30,15 +31,15 @@ NvdecParser::NvdecParser(std::shared_ptr<DeviceContext> device, cudaVideoCodec c
   params.pfnDecodePicture = [](void* self, CUVIDPICPARAMS* picture) {
     auto* parser = static_cast<NvdecParser*>(self);
     return parser->guarded([&] {
-      parser->events_.onDecode(*picture);
-      return 1;
+      parser->stopped_ = !parser->events_.onDecode(*picture);
+      return parser->stopped_ ? 0 : 1;
     });
   };
   params.pfnDisplayPicture = [](void* self, CUVIDPARSERDISPINFO* info) {
     auto* parser = static_cast<NvdecParser*>(self);
     return parser->guarded([&] {
-      if (info) parser->events_.onDisplay(*info);
-      return 1;
+      parser->stopped_ = info && !parser->events_.onDisplay(*info);
+      return parser->stopped_ ? 0 : 1;
     });
   };
   const DeviceContext::Current current(*device_);
@@ -50,18 +51,20 @@ NvdecParser::~NvdecParser() {
   // NVDEC's objects know their context, and must not outlive it where it cannot be made current.
   const DeviceContext::Cleanup cleanup(*device_);
   // What it holds back must not reach the events any more.
-  if (!error_) error_ = std::make_exception_ptr(0);
+  stopped_ = true;
   cleanup(device_->api().destroyVideoParser(parser_), "cuvidDestroyVideoParser");
 }
 
-void NvdecParser::send(CUVIDSOURCEDATAPACKET& packet) {
+bool NvdecParser::send(CUVIDSOURCEDATAPACKET& packet) {
   const DeviceContext::Current current(*device_);
   const CUresult result = device_->api().parseVideoData(parser_, &packet);
   if (error_) std::rethrow_exception(error_);
+  if (stopped_) return false;
   device_->check(result, "cuvidParseVideoData", Stage::Decode);
+  return true;
 }
 
-void NvdecParser::parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp) {
+bool NvdecParser::parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp) {
   CUVIDSOURCEDATAPACKET packet{};
   packet.payload = data.data();
   packet.payload_size = static_cast<tcu_ulong>(data.size());
@@ -69,13 +72,13 @@ void NvdecParser::parse(std::span<const uint8_t> data, std::optional<int64_t> ti
     packet.flags = CUVID_PKT_TIMESTAMP;
     packet.timestamp = *timestamp;
   }
-  send(packet);
+  return send(packet);
 }
 
-void NvdecParser::finish() {
+bool NvdecParser::finish() {
   CUVIDSOURCEDATAPACKET packet{};
   packet.flags = CUVID_PKT_ENDOFSTREAM;
-  send(packet);
+  return send(packet);
 }
 
 }  // namespace cps

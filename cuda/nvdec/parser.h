@@ -8,15 +8,16 @@
 
 namespace cps {
 
-// What NVDEC's parser finds in the packets, in decode order; called within parse().
+// What NVDEC's parser finds in the packets, in decode order; called within parse(). False: enough,
+// nothing more is wanted.
 class ParserEvents {
  public:
   virtual ~ParserEvents() = default;
   // A sequence header; returns the number of decode surfaces there are.
   virtual int onSequence(const CUVIDEOFORMAT& format) = 0;
-  virtual void onDecode(CUVIDPICPARAMS& picture) = 0;
+  virtual bool onDecode(CUVIDPICPARAMS& picture) = 0;
   // In display order, with the timestamp of the picture's packet.
-  virtual void onDisplay(const CUVIDPARSERDISPINFO& info) = 0;
+  virtual bool onDisplay(const CUVIDPARSERDISPINFO& info) = 0;
 };
 
 // NVDEC's bitstream parser for one run of packets. Exceptions of the events come out of parse().
@@ -28,12 +29,13 @@ class NvdecParser {
   NvdecParser(const NvdecParser&) = delete;
   NvdecParser& operator=(const NvdecParser&) = delete;
 
-  void parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp);
+  // False where the events have had enough.
+  bool parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp);
   // Gives out everything the parser holds back.
-  void finish();
+  bool finish();
 
  private:
-  void send(CUVIDSOURCEDATAPACKET& packet);
+  bool send(CUVIDSOURCEDATAPACKET& packet);
   template <typename Fn>
   int guarded(const Fn& fn);
 
@@ -41,6 +43,7 @@ class NvdecParser {
   ParserEvents& events_;
   CUvideoparser parser_ = nullptr;
   std::exception_ptr error_;
+  bool stopped_ = false;
 };
 
 }  // namespace cps

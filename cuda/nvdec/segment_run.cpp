@@ -70,34 +70,47 @@ bool NvdecRun::mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) c
   return orderOf(ordinal) < orderOf(first) && isSkippedLeading(data, bitstream_);
 }
 
-void NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
+SegmentOutcome NvdecRun::decode(const DecodeSegment& segment, PacketReader& reader) {
   targets_ = segment.targets;
   targetCount_ = targets_.size();
   given_ = 0;
+  outcome_ = {};
   damaged_.clear();
   h264Numbers_ = {};
   std::fill(shownOrdinals_.begin(), shownOrdinals_.end(), -1);
   filter_.reset();
   {
     NvdecParser parser(job_.nvdec.deviceRef(), job_.format.codec, job_.displayDelay, *this);
-    feed(segment, reader, parser);
+    if (!feed(segment, reader, parser)) return std::move(outcome_);
   }
   if (!session_) {
     // As with motion JPEG that leaves its tables out: nothing NVDEC's parser can begin with.
     throw Error(ErrorCode::BackendUnavailable, Stage::Decode,
                 "NVDEC's parser finds no picture in '" + job_.video.bytes()->describe() + "'");
   }
-  while (!mapped_.empty()) giveOldest();
-  if (given_ == targetCount_) return;
-  throw DamagedPicture{targets_.front(), "NVDEC never gave it out"};
+  while (!mapped_.empty()) {
+    if (!giveOldest()) return std::move(outcome_);
+  }
+  if (given_ < targetCount_) {
+    stop(SegmentOutcome::Kind::Damaged, targets_.front(), "NVDEC never gave it out");
+  }
+  return std::move(outcome_);
 }
 
-void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser) {
+bool NvdecRun::stop(SegmentOutcome::Kind kind, int32_t ordinal, std::string reason) {
+  outcome_ = {kind, ordinal, std::move(reason)};
+  return false;
+}
+
+bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser) {
   const auto headers = filter_.headers();
-  if (!headers.empty()) parser.parse(headers, std::nullopt);
+  if (!headers.empty() && !parser.parse(headers, std::nullopt)) return false;
   const UniqueAVPacket packet = makePacket(Stage::Decode);
-  reader.moveTo(segment.first);
-  while (!targets_.empty() && reader.next() <= segment.last && reader.read(*packet)) {
+  if (!reader.moveTo(segment.first)) return stop(SegmentOutcome::Kind::Lost, segment.first);
+  while (!targets_.empty() && reader.next() <= segment.last) {
+    const ReadResult got = reader.read(*packet);
+    if (got == ReadResult::Lost) return stop(SegmentOutcome::Kind::Lost, reader.next());
+    if (got == ReadResult::End) break;
     if (job_.cancel) job_.cancel->check(Stage::Decode);
     const int32_t ordinal = reader.next() - 1;
     const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
@@ -115,9 +128,13 @@ void NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     if (isBroken(index_, data, packet->flags)) damaged_.push_back(ordinal);
     counters_.packetsDecoded++;
     const auto timestamp = job_.clock.timestampOf(ordinal);
-    filter_.convert(*packet, [&](std::span<const uint8_t> part) { parser.parse(part, timestamp); });
+    bool goOn = true;
+    filter_.convert(*packet, [&](std::span<const uint8_t> part) {
+      goOn = goOn && parser.parse(part, timestamp);
+    });
+    if (!goOn) return false;
   }
-  if (!targets_.empty()) parser.finish();
+  return targets_.empty() || parser.finish();
 }
 
 // For a sequence header that is not the index's. Of the first one it is a matter of how to read the
@@ -186,7 +203,7 @@ int NvdecRun::onSequence(const CUVIDEOFORMAT& format) {
   return static_cast<int>(session_->surfaces());
 }
 
-void NvdecRun::onDecode(CUVIDPICPARAMS& picture) {
+bool NvdecRun::onDecode(CUVIDPICPARAMS& picture) {
   const int index = picture.CurrPicIdx;
   if (!session_ || index < 0 || index >= static_cast<int>(session_->surfaces())) {
     throw Error(ErrorCode::Device, Stage::Decode,
@@ -196,26 +213,28 @@ void NvdecRun::onDecode(CUVIDPICPARAMS& picture) {
   // The surface is about to be overwritten: finish what still reads it.
   while (std::any_of(mapped_.begin(), mapped_.end(),
                      [&](const Mapped& m) { return m.pictureIndex == index; })) {
-    giveOldest();
+    if (!giveOldest()) return false;
   }
   readStatus(index);
   shownOrdinals_[static_cast<size_t>(index)] = -1;
   device_.check(device_.api().decodePicture(session_->get(), &picture), "cuvidDecodePicture",
                 Stage::Decode);
+  return true;
 }
 
-void NvdecRun::onDisplay(const CUVIDPARSERDISPINFO& info) {
+bool NvdecRun::onDisplay(const CUVIDPARSERDISPINFO& info) {
   const int32_t ordinal = job_.clock.ordinalOf(info.timestamp);
-  if (ordinal < 0 || !session_) return;
+  if (ordinal < 0 || !session_) return true;
   shownOrdinals_[static_cast<size_t>(info.picture_index)] = ordinal;
   const auto it = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
-  if (it == targets_.end() || *it != ordinal) return;
-  map(info, ordinal);
+  if (it == targets_.end() || *it != ordinal) return true;
+  if (!map(info, ordinal)) return false;
   targets_.erase(it);
+  return true;
 }
 
-void NvdecRun::map(const CUVIDPARSERDISPINFO& info, int32_t ordinal) {
-  if (mapped_.size() >= kMappedSurfaces - 1) giveOldest();
+bool NvdecRun::map(const CUVIDPARSERDISPINFO& info, int32_t ordinal) {
+  if (mapped_.size() >= kMappedSurfaces - 1 && !giveOldest()) return false;
   CUVIDPROCPARAMS params{};
   params.progressive_frame = info.progressive_frame;
   params.second_field = info.repeat_first_field + 1;
@@ -235,6 +254,7 @@ void NvdecRun::map(const CUVIDPARSERDISPINFO& info, int32_t ordinal) {
   mapped.picture = copyOut(surface, pitch);
   device_.check(device_.api().eventRecord(mapped.copied, session_->stream()->get()),
                 "cuEventRecord", Stage::Decode);
+  return true;
 }
 
 // Surfaces lie as NVDEC's documentation has them: luma rows, then chroma from the (even) height on.
@@ -314,7 +334,7 @@ void NvdecRun::release(Mapped& mapped) noexcept {
   mapped.copied = nullptr;
 }
 
-void NvdecRun::giveOldest() {
+bool NvdecRun::giveOldest() {
   const DeviceContext::Current current(device_);
   Mapped& oldest = mapped_.front();
   device_.check(device_.api().eventSynchronize(oldest.copied), "cuEventSynchronize", Stage::Decode);
@@ -327,11 +347,12 @@ void NvdecRun::giveOldest() {
   // Its copy is done, so everything decoded before it is too.
   for (size_t i = 0; i < shownOrdinals_.size(); i++) readStatus(static_cast<int>(i));
   if (isSpoilt(done.ordinal)) {
-    throw DamagedPicture{done.ordinal,
-                         "NVDEC reports errors in it or in a picture that it refers to"};
+    return stop(SegmentOutcome::Kind::Damaged, done.ordinal,
+                "NVDEC reports errors in it or in a picture that it refers to");
   }
   given_++;
   give_(done.ordinal, std::move(done.picture));
+  return true;
 }
 
 // Notes damage of the picture that was last shown from a surface, once.

@@ -69,8 +69,8 @@ class NvdecRun final : public ParserEvents {
   NvdecRun(const NvdecJob& job, Give give);
   ~NvdecRun() override;
 
-  // Throws DamagedPicture for the first picture that does not arrive undamaged.
-  void decode(const DecodeSegment& segment, PacketReader& reader);
+  // Damaged: the first picture that does not arrive undamaged.
+  SegmentOutcome decode(const DecodeSegment& segment, PacketReader& reader);
   const NvdecCounters& counters() const { return counters_; }
   // After all segments went well: the decoder, good for others.
   std::unique_ptr<NvdecSession> takeSession() { return std::move(session_); }
@@ -85,16 +85,18 @@ class NvdecRun final : public ParserEvents {
   };
 
   int onSequence(const CUVIDEOFORMAT& format) override;
-  void onDecode(CUVIDPICPARAMS& picture) override;
-  void onDisplay(const CUVIDPARSERDISPINFO& info) override;
+  bool onDecode(CUVIDPICPARAMS& picture) override;
+  bool onDisplay(const CUVIDPARSERDISPINFO& info) override;
 
-  void feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser);
+  // Like the events, these are false where the run ends early, with outcome_.
+  bool stop(SegmentOutcome::Kind kind, int32_t ordinal, std::string reason = {});
+  bool feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser);
   bool mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) const;
-  void map(const CUVIDPARSERDISPINFO& info, int32_t ordinal);
+  bool map(const CUVIDPARSERDISPINFO& info, int32_t ordinal);
   bool decodesTo(const NvdecFormat& seen) const;
   Error misfit(const NvdecFormat& seen, int32_t width, int32_t height) const;
   NvdecPicture copyOut(CUdeviceptr surface, size_t pitch);
-  void giveOldest();
+  bool giveOldest();
   void release(Mapped& mapped) noexcept;
   void readStatus(int pictureIndex);
   bool isSpoilt(int32_t ordinal) const;
@@ -107,6 +109,7 @@ class NvdecRun final : public ParserEvents {
   PacketFilter filter_;
   std::unique_ptr<NvdecSession> session_;
   NvdecCounters counters_;
+  SegmentOutcome outcome_;
 
   int32_t cropLeft_ = 0, cropTop_ = 0;
   std::vector<int32_t> targets_;  // ascending, not mapped yet

@@ -127,7 +127,14 @@ StreamTags readStreamTags(const IndexedVideo& video, bool headersOnly, bool* dec
   const UniqueAVPacket packet = makePacket(Stage::Open);
   const UniqueAVFrame frame = makeFrame(Stage::Open);
   const auto reader = video.openReader();
-  if (!reader->read(*packet)) return tags;
+  switch (reader->read(*packet)) {
+    case ReadResult::Packet:
+      break;
+    case ReadResult::End:
+      return tags;
+    case ReadResult::Lost:
+      throw video.changedError();
+  }
   packet->flags &= ~AV_PKT_FLAG_DISCARD;
   avcodec_send_packet(context.get(), packet.get());
   if (tags.format == AV_PIX_FMT_NONE) avcodec_send_packet(context.get(), nullptr);

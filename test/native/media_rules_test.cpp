@@ -160,6 +160,7 @@ Pictures picturesOf(const std::string& path, int threads) {
   const cps::PacketDecoder::Output take = [&](AVFrame* frame, int error) {
     if (frame) pictures.emplace_back(frame->pts, hashOfFrame(*frame));
     if (!frame) pictures.emplace_back(error, 0);
+    return true;
   };
   const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
   for (int64_t number = 0; demuxer.read(*packet); ++number) decoder.decode(*packet, number, take);

@@ -65,6 +65,7 @@ std::map<int64_t, Picture> decode(const Stream& stream, size_t count, double kee
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     failed = failed || !frame;
     if (frame) out[packetNumber(*frame)] = {frame_hash::hashOfFrame(*frame), !isDamaged(*frame)};
+    return true;
   };
   for (size_t i = 0; i < count; ++i) {
     UniqueAVPacket packet(av_packet_clone(stream.packets[i].get()));

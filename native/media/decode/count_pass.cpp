@@ -71,14 +71,14 @@ bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& sourc
   std::vector<int64_t> alone, among;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     if (frame) alone.push_back(packetNumber(*frame));
+    return true;
   };
   UniqueAVPacket packet = makePacket(Stage::Index);
-  try {
-    while (reader.next() <= last && reader.read(*packet)) {
-      decoder.decode(*packet, reader.next() - 1, output);
-    }
-  } catch (const SeekMismatch&) {
-    return false;  // counting again says so
+  while (reader.next() <= last) {
+    const ReadResult got = reader.read(*packet);
+    if (got == ReadResult::Lost) return false;  // counting again says so
+    if (got == ReadResult::End) break;
+    decoder.decode(*packet, reader.next() - 1, output);
   }
   decoder.drain(output);
   for (const int32_t ordinal : shown) {
@@ -121,7 +121,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       failed = true;
       lastFailure = fed;
     }
-    if (!frame) return;
+    if (!frame) return true;
     const int64_t number = packetNumber(*frame);
     if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
       onePerPacket = false;
@@ -134,20 +134,21 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
                   "'" + source->describe() + "' has more frames than maxFrames = " +
                       std::to_string(call.options.maxFrames) + " allows.");
     }
+    return true;
   };
   UniqueAVPacket packet = makePacket(Stage::Index);
   bool packed = false;
-  try {
-    while (reader.read(*packet)) {
-      if (packet->size > 0 && !packed) {
-        packed =
-            index.bitstream.rules->holdsSeveral({packet->data, static_cast<size_t>(packet->size)});
-      }
-      const int32_t ordinal = fed = reader.next() - 1;
-      packet->dts = decodedAt[static_cast<size_t>(ordinal)];
-      decoder.decode(*packet, ordinal, output);
+  ReadResult got;
+  while ((got = reader.read(*packet)) == ReadResult::Packet) {
+    if (packet->size > 0 && !packed) {
+      packed =
+          index.bitstream.rules->holdsSeveral({packet->data, static_cast<size_t>(packet->size)});
     }
-  } catch (const SeekMismatch&) {
+    const int32_t ordinal = fed = reader.next() - 1;
+    packet->dts = decodedAt[static_cast<size_t>(ordinal)];
+    decoder.decode(*packet, ordinal, output);
+  }
+  if (got == ReadResult::Lost) {
     throw Error(ErrorCode::Corrupt, Stage::Index,
                 "Reading '" + source->describe() +
                     "' a second time gave other packets: the file changed or is damaged.");

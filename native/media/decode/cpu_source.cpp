@@ -10,7 +10,9 @@
 #include "media/decode/decoder_pool.h"
 #include "media/decode/frame_view_ffmpeg.h"
 #include "media/decode/indexed_video.h"
+#include "media/decode/next_step.h"
 #include "media/decode/segment_decoder.h"
+#include "media/decode/targets.h"
 #include "media/index/index_cache.h"
 
 namespace cps {
@@ -46,18 +48,20 @@ class CpuSource final : public FrameSource {
     std::atomic<int64_t> read{0}, decoded{0}, dropped{0}, seeks{0};
   };
 
-  void runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, FrameSink& sink);
-  void runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink);
-  // How a segment is decoded; each way has a good reason to fail that the next has not.
-  enum class Way { Fast, Everything, TakingLosses };
-  void attempt(Worker& worker, const DecodeSegment& packets, Way way, std::vector<int32_t>& open,
-               FrameSink& sink);
-  void checkMemoryOf(const PacketDecoder& decoder, const DamagedPicture& damaged) const;
-  Error damageError(const DamagedPicture& damaged) const;
-  void decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink);
-  void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink);
-  void countMemoryOf(const AVFrame& frame);
-  Error otherSize(int64_t displayIndex, int width, int height) const;
+  // These are false where the rest has to be planned anew (NextStep::Replan).
+  bool runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, Targets& targets);
+  bool runSegment(Worker& worker, const DecodeSegment& segment, bool jumps, Targets& targets);
+
+  bool prepareDecoder(Worker& worker, const DecodeSegment& segment, Attempt::Way way);
+  SegmentOutcome attempt(Worker& worker, const DecodeSegment& packets, Attempt::Way way,
+                         Targets& targets);
+  void checkMemoryOf(const PacketDecoder& decoder, int32_t ordinal) const;
+  void decodeInSequence(Targets& targets);
+  void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets);
+  void countMemoryOf(const AVFrame& frame, size_t wanted);
+  bool hasVideoSize(const AVFrame& frame) const {
+    return frame.width == index_.storedWidth && frame.height == index_.storedHeight;
+  }
   void openReader(Worker& worker) {
     if (!worker.reader) worker.reader = video_.openReader();
   }
@@ -78,27 +82,22 @@ class CpuSource final : public FrameSource {
   std::shared_ptr<Notes> notes_;
   MediaServices services_;
   Totals totals_;
-  int64_t wanted_ = 0;  // pictures of the current decode()
-  std::atomic<int64_t> larger_ =
-      0;  // bytes that its pictures take more than those of the video's size
-  std::vector<std::atomic<uint8_t>> given_;  // per display index of the current decode(), or lost
+  // Bytes that pictures of the current decode() take more than those of the video's size.
+  std::atomic<int64_t> larger_ = 0;
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
   video_.checkTargets(displayIndices, sink.keepsFrames());
   if (displayIndices.empty()) return;
-  wanted_ = std::ssize(displayIndices);
   larger_ = 0;
+  Targets targets(index_, displayIndices, sink);
   if (index_.trust == IndexTrust::Sequential) {
-    decodeInSequence(displayIndices, sink);
+    decodeInSequence(targets);
     return video_.checkUnchanged();
   }
-  given_ = std::vector<std::atomic<uint8_t>>(index_.display.size());
-  video_.decodeByPlan(
-      displayIndices, [&](int64_t d) { return given_[static_cast<size_t>(d)].load() != 0; },
-      [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
-        runPlan(plan, std::move(reader), sink);
-      });
+  video_.decodeByPlan(targets, [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
+    return runPlan(plan, std::move(reader), targets);
+  });
   video_.checkUnchanged();
   profile_.set("packetsRead", static_cast<double>(totals_.read));
   profile_.set("packetsDecoded", static_cast<double>(totals_.decoded));
@@ -106,8 +105,8 @@ void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink)
   profile_.set("seeks", static_cast<double>(totals_.seeks));
 }
 
-void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader,
-                        FrameSink& sink) {
+bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader,
+                        Targets& targets) {
   const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   ThreadPlan threads = planThreads(plan, lease.count());
   if (threads.threads > 1 && !rules_.frameThreads) {
@@ -120,17 +119,7 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
 
   std::vector<DecodeSegment> work;
   if (threads.decoders == 1) {
-    // One decoder reads on through segments that touch: emptying it in between costs time.
-    for (const DecodeSegment& segment : plan.segments) {
-      if (!work.empty() && work.back().last + 1 == segment.first) {
-        work.back().last = segment.last;
-        work.back().cost += segment.cost;
-        work.back().targets.insert(work.back().targets.end(), segment.targets.begin(),
-                                   segment.targets.end());
-      } else {
-        work.push_back(segment);
-      }
-    }
+    work = joinTouching(plan);  // emptying it in between costs time
   } else {
     work = plan.segments;
     std::stable_sort(work.begin(), work.end(), [](const DecodeSegment& a, const DecodeSegment& b) {
@@ -149,11 +138,18 @@ void CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     worker.config.strict = threads.threads > 1;
   }
   std::atomic<size_t> next{0};
+  std::atomic<bool> allRan{true};
   services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
     Worker& worker = workers[w];
-    for (size_t i = next++; i < work.size(); i = next++) runSegment(worker, work[i], sink);
+    for (size_t i = next++; i < work.size(); i = next++) {
+      if (!runSegment(worker, work[i], plan.seekable, targets)) {
+        allRan = false;
+        return;
+      }
+    }
     finish(worker);
   });
+  return allRan;
 }
 
 void CpuSource::closeReader(Worker& worker) {
@@ -170,55 +166,41 @@ void CpuSource::finish(Worker& worker) {
   }
 }
 
-void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSink& sink) {
+bool CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, bool jumps,
+                           Targets& targets) {
   openReader(worker);
-  // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
-  // of a group shows what a new one makes of it.
-  bool fresh = !index_.startIsGood(segment.first);
-  if (worker.decoder && (fresh || !rules_.flushForgets || worker.decoder->tainted())) {
-    worker.decoder.reset();
-    fresh = true;
-  }
-  std::vector<int32_t> open = segment.targets;
   DecodeSegment packets = segment;
-  bool steppedBack = false;
-  for (Way way = Way::Fast;;) {
-    Way next = Way::Everything;
-    try {
-      if (way != Way::Fast || (!worker.decoder && fresh)) {
-        worker.decoder = std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
-      } else if (!worker.decoder) {
-        worker.decoder = takeDecoder(worker.config);
-      } else {
-        worker.decoder->flush();
-      }
-      attempt(worker, packets, way, open, sink);
-      return;
-    } catch (const StrictFailure&) {
-      // Note [Strict] in packet_decoder.h; or a packet was dropped that was needed.
-    } catch (const OtherSize& other) {
-      const PacketEntry& entry = index_.packets[static_cast<size_t>(other.ordinal)];
-      throw otherSize(entry.displayIndex, other.width, other.height);
-    } catch (const DamagedPicture& damaged) {
-      // Several threads may have lost a picture for want of what one needs less of, and packets may
-      // have been left out that were needed (Note [Strict]).
-      if (way != Way::Fast) {
-        checkMemoryOf(*worker.decoder, damaged);
-        if (packets.first > 0 && !steppedBack) {
-          // An entry point may have been none after all: once more from the one before.
-          packets.first = index_.startFor(packets.first - 1);
-          steppedBack = true;
-        } else if (way == Way::TakingLosses || !sink.takesLosses()) {
-          throw damageError(damaged);
-        } else {
-          next = Way::TakingLosses;
-        }
-      }
+  Attempt state;
+  state.hasEntryBefore = segment.first > 0;
+  state.takesLosses = targets.takesLosses();
+  state.jumps = jumps;
+  for (;;) {
+    packets.targets = targets.remaining(segment.targets);
+    const SegmentOutcome outcome = attempt(worker, packets, state.way, targets);
+    const bool plain = state.way != Attempt::Way::Fast;
+    if (plain && outcome.kind == SegmentOutcome::Kind::Damaged) {
+      checkMemoryOf(*worker.decoder, outcome.ordinal);
     }
-    way = next;
-    // Once more as a plain decode would do it, which goes on reading instead of emptying the
-    // decoder (where a stream begins with pictures that are not shown it is not known which those
-    // are).
+    switch (nextStep(outcome, state)) {
+      case NextStep::Finished:
+        return true;
+      case NextStep::Replan:
+        return false;
+      case NextStep::GiveUp:
+        throw video_.errorOf(outcome);
+      case NextStep::RetryPlain:
+        state.way = Attempt::Way::Plain;
+        break;
+      case NextStep::StepBack:
+        packets.first = index_.startFor(segment.first - 1);
+        state.steppedBack = true;
+        break;
+      case NextStep::TakeLosses:
+        state.way = Attempt::Way::TakingLosses;
+        break;
+    }
+    // A plain decode goes on reading instead of emptying the decoder (where a stream begins with
+    // pictures that are not shown it is not known which those are).
     const auto count = static_cast<int32_t>(index_.packets.size());
     packets.last = std::min(count - 1, segment.last + kReadOn);
     // Not every stream can be gone back in, and damaged ones less than others.
@@ -229,63 +211,59 @@ void CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, FrameSi
   }
 }
 
+// False: a strict decoder does not take the stream.
+bool CpuSource::prepareDecoder(Worker& worker, const DecodeSegment& segment, Attempt::Way way) {
+  // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
+  // of a group shows what a new one makes of it.
+  const bool mayReuse = way == Attempt::Way::Fast && index_.startIsGood(segment.first);
+  if (worker.decoder && mayReuse && rules_.flushForgets && !worker.decoder->tainted()) {
+    worker.decoder->flush();
+    return true;
+  }
+  const bool had = worker.decoder != nullptr;
+  worker.decoder.reset();
+  worker.decoder = mayReuse && !had
+                       ? takeDecoder(worker.config)
+                       : std::make_unique<PacketDecoder>(*index_.parameters, worker.config);
+  return !worker.decoder->refused();
+}
+
 // What was lost for want of memory says nothing of the file.
-void CpuSource::checkMemoryOf(const PacketDecoder& decoder, const DamagedPicture& damaged) const {
+void CpuSource::checkMemoryOf(const PacketDecoder& decoder, int32_t ordinal) const {
   if (!decoder.ranShort()) return;
-  const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
+  const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
   throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(entry.displayIndex));
 }
 
-Error CpuSource::damageError(const DamagedPicture& damaged) const {
-  const PacketEntry& entry = index_.packets[static_cast<size_t>(damaged.ordinal)];
-  return Error(ErrorCode::Corrupt, Stage::Decode,
-               video_.nameOf(entry.displayIndex) + " cannot be decoded: " + damaged.reason +
-                   ". The file is damaged there.");
-}
-
-void CpuSource::attempt(Worker& worker, const DecodeSegment& packets, Way way,
-                        std::vector<int32_t>& open, FrameSink& sink) {
-  // Not one by one as they come: that would take as long as the square of their number.
-  std::erase_if(open, [&](int32_t ordinal) {
-    const int64_t d = index_.packets[static_cast<size_t>(ordinal)].displayIndex;
-    return given_[static_cast<size_t>(d)].load() != 0;
-  });
+SegmentOutcome CpuSource::attempt(Worker& worker, const DecodeSegment& packets, Attempt::Way way,
+                                  Targets& targets) {
+  if (!prepareDecoder(worker, packets, way)) {
+    return {SegmentOutcome::Kind::Suspicious, packets.first, "a strict decoder refuses the stream"};
+  }
+  const auto displayOf = [&](int32_t ordinal) {
+    return index_.packets[static_cast<size_t>(ordinal)].displayIndex;
+  };
   SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict,
-                         way != Way::Fast, [&](int32_t ordinal, const AVFrame& frame) {
-                           const int64_t d =
-                               index_.packets[static_cast<size_t>(ordinal)].displayIndex;
-                           given_[static_cast<size_t>(d)].store(1);
-                           give(ordinal, d, frame, sink);
+                         way != Attempt::Way::Fast, [&](int32_t ordinal, const AVFrame& frame) {
+                           give(ordinal, displayOf(ordinal), frame, targets);
                          });
-  if (sink.takesAnySize()) decoder.takeAnySize();
-  if (way == Way::TakingLosses) {
-    decoder.tellOfDamage([&](const DamagedPicture& damaged) {
-      checkMemoryOf(*worker.decoder, damaged);
-      const int32_t d = index_.packets[static_cast<size_t>(damaged.ordinal)].displayIndex;
-      given_[static_cast<size_t>(d)].store(1);
-      sink.onLost(d, damageError(damaged));
+  if (targets.takesAnySize()) decoder.takeAnySize();
+  if (way == Attempt::Way::TakingLosses) {
+    decoder.tellOfDamage([&](int32_t ordinal, const std::string& reason) {
+      checkMemoryOf(*worker.decoder, ordinal);
+      const SegmentOutcome damaged{SegmentOutcome::Kind::Damaged, ordinal, reason};
+      targets.lose(displayOf(ordinal), video_.errorOf(damaged));
     });
   }
-  const auto count = [&] {
-    totals_.decoded += decoder.counters().packetsDecoded;
-    totals_.dropped += decoder.counters().packetsDropped;
-  };
-  try {
-    decoder.run(packets.first, packets.last, open);
-  } catch (const DamagedPicture&) {
-    count();
-    if (decoder.mayLackWhatWasDropped()) throw StrictFailure();
-    throw;
-  } catch (...) {
-    count();
-    throw;
-  }
-  count();
+  SegmentOutcome outcome = decoder.run(packets.first, packets.last, packets.targets);
+  totals_.decoded += decoder.counters().packetsDecoded;
+  totals_.dropped += decoder.counters().packetsDropped;
+  return outcome;
 }
 
 // Pictures that no packet number identifies: decode from the start and count, as building the index
 // did.
-void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameSink& sink) {
+void CpuSource::decodeInSequence(Targets& targets) {
   const Profile::Scope scope(profile_, "decodeMs");
   DecoderConfig config;
   config.reorderDepth = index_.reorderDepth;
@@ -294,13 +272,14 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   PacketDecoder decoder(*index_.parameters, config);
   const std::unique_ptr<PacketReader> opened = video_.openReader();
   PacketReader& reader = *opened;
+  const std::span<const int64_t> displayIndices = targets.all();
   int64_t count = 0;
   size_t next = 0;
   bool failed = false;
   int64_t decoded = 0;
   const auto lose = [&](int64_t d) {
     if (decoder.ranShort()) throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
-    sink.onLost(
+    targets.lose(
         d, Error(ErrorCode::Corrupt, Stage::Decode,
                  video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged."));
   };
@@ -315,32 +294,38 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
     // Errors before the first picture are of packets that show nothing.
     if (!frame) {
       failed = failed || (count > 0 && picture);
-      return;
+      return true;
     }
     const int64_t d = count++;
     const auto ordinal = static_cast<size_t>(
         index_.display[static_cast<size_t>(std::min<int64_t>(d, index_.info.totalFrames - 1))]);
     failed = (failed && !index_.packets[ordinal].key) || isDamaged(*frame);
-    if (next == displayIndices.size() || displayIndices[next] != d) return;
+    if (next == displayIndices.size() || displayIndices[next] != d) return true;
     ++next;
-    if (failed) return lose(d);
-    give(static_cast<int32_t>(ordinal), d, *frame, sink);
+    if (failed) {
+      lose(d);
+      return true;
+    }
+    if (!targets.takesAnySize() && !hasVideoSize(*frame)) {
+      throw video_.otherSizeError(d, frame->width, frame->height);
+    }
+    give(static_cast<int32_t>(ordinal), d, *frame, targets);
+    return true;
   };
   UniqueAVPacket packet = makePacket(Stage::Decode);
-  try {
-    while (next < displayIndices.size() && reader.read(*packet)) {
-      ++decoded;
-      const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
-      followHeaders(bytes, bitstream);
-      if (rules_.numbersReferences &&
-          !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
-        failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
-      }
-      picture = holdsPicture(bytes, bitstream);
-      decoder.decode(*packet, reader.next() - 1, output);
+  while (next < displayIndices.size()) {
+    const ReadResult got = reader.read(*packet);
+    if (got == ReadResult::Lost) throw video_.changedError();
+    if (got == ReadResult::End) break;
+    ++decoded;
+    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
+    followHeaders(bytes, bitstream);
+    if (rules_.numbersReferences &&
+        !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
+      failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
     }
-  } catch (const SeekMismatch&) {
-    throw video_.changedError();
+    picture = holdsPicture(bytes, bitstream);
+    decoder.decode(*packet, reader.next() - 1, output);
   }
   if (next < displayIndices.size()) decoder.drain(output);
   for (; next < displayIndices.size(); ++next) lose(displayIndices[next]);
@@ -348,27 +333,18 @@ void CpuSource::decodeInSequence(std::span<const int64_t> displayIndices, FrameS
   profile_.set("packetsDecoded", static_cast<double>(decoded));
 }
 
-Error CpuSource::otherSize(int64_t displayIndex, int width, int height) const {
-  return Error(ErrorCode::Unsupported, Stage::Decode,
-               video_.nameOf(displayIndex) + " is " + std::to_string(width) + "x" +
-                   std::to_string(height) + " while the video is " +
-                   std::to_string(index_.storedWidth) + "x" + std::to_string(index_.storedHeight) +
-                   ": a change of size in mid-stream. Give width and height to have all in one.");
-}
-
 // Pictures that are larger than the video's were not counted before.
-void CpuSource::countMemoryOf(const AVFrame& frame) {
+void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
   const int64_t video =
       keptPictureBytes(index_.parameters->format, index_.storedWidth, index_.storedHeight);
   const int64_t more = keptPictureBytes(frame.format, frame.width, frame.height) - video;
-  if (more > 0) video_.checkMemory(wanted_, wanted_ * video + (larger_ += more));
+  const auto kept = static_cast<int64_t>(wanted);
+  if (more > 0) video_.checkMemory(kept, kept * video + (larger_ += more));
 }
 
-void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, FrameSink& sink) {
-  if (frame.width != index_.storedWidth || frame.height != index_.storedHeight) {
-    if (!sink.takesAnySize()) throw otherSize(displayIndex, frame.width, frame.height);
-    if (sink.keepsFrames()) countMemoryOf(frame);
-  }
+void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
+                     Targets& targets) {
+  if (!hasVideoSize(frame) && targets.keepsFrames()) countMemoryOf(frame, targets.all().size());
   ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,
                               video_.nameOf(displayIndex), cancel_.get());
   SourceFrame out;
@@ -379,7 +355,7 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
   out.displayIndex = displayIndex;
   out.timestampSec = index_.timestampsSec[static_cast<size_t>(displayIndex)];
   out.isKeyFrame = index_.packets[static_cast<size_t>(ordinal)].key;
-  sink.onFrame(std::move(out));
+  targets.deliver(std::move(out));
 }
 
 }  // namespace

@@ -128,6 +128,33 @@ std::string IndexedVideo::nameOf(int64_t displayIndex) const {
   return "Frame " + std::to_string(displayIndex) + " of '" + bytes_->describe() + "'";
 }
 
+Error IndexedVideo::errorOf(const SegmentOutcome& outcome) const {
+  const PacketEntry& entry = index_->packets[static_cast<size_t>(outcome.ordinal)];
+  switch (outcome.kind) {
+    case SegmentOutcome::Kind::Lost:
+      return changedError();
+    case SegmentOutcome::Kind::OtherSize:
+      return otherSizeError(entry.displayIndex, outcome.width, outcome.height);
+    case SegmentOutcome::Kind::Done:
+    case SegmentOutcome::Kind::Damaged:
+    case SegmentOutcome::Kind::Suspicious:
+      break;
+  }
+  return Error(ErrorCode::Corrupt, Stage::Decode,
+               nameOf(entry.displayIndex) + " cannot be decoded: " + outcome.reason +
+                   ". The file is damaged there.");
+}
+
+Error IndexedVideo::otherSizeError(int64_t displayIndex, int32_t width, int32_t height) const {
+  const auto text = [](int32_t w, int32_t h) {
+    return std::to_string(w) + "x" + std::to_string(h);
+  };
+  return Error(ErrorCode::Unsupported, Stage::Decode,
+               nameOf(displayIndex) + " is " + text(width, height) + " while the video is " +
+                   text(index_->storedWidth, index_->storedHeight) +
+                   ": a change of size in mid-stream. Give width and height to have all in one.");
+}
+
 Error IndexedVideo::changedError() const {
   // The next call must not meet it again.
   if (const auto identity = bytes_->identity()) indexes_->drop(*identity, index_);
@@ -175,8 +202,9 @@ void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
 // Whether every start of the plan is an entry point; learns it from the packets themselves. Where
 // this finds flags that lie again and again, it looks at all of them up to the last target, once:
 // stepping back from one to the next would read each packet once per target.
-bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
-                                int& lies) const {
+IndexedVideo::Starts IndexedVideo::verifyStarts(const DecodePlan& plan,
+                                                std::unique_ptr<PacketReader>& reader,
+                                                int& lies) const {
   constexpr int kManyLies = 16;
   bool good = true;
   UniqueAVPacket packet;
@@ -185,8 +213,9 @@ bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketRe
     if (segment.first == 0 || index_->startVerified(segment.first)) continue;
     if (!packet) packet = makePacket(Stage::Decode);
     if (!reader) reader = openReader();
-    reader->moveTo(segment.first);
-    reader->read(*packet);
+    if (!reader->moveTo(segment.first) || reader->read(*packet) == ReadResult::Lost) {
+      return Starts::Lost;
+    }
     const bool entry =
         isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
     index_->setStart(segment.first, entry);
@@ -194,10 +223,14 @@ bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketRe
     lies += entry ? 0 : 1;
   }
   // Where seeking is broken, decoding begins at the first packet anyway.
-  if (lies < kManyLies || !index_->seekable()) return good;
+  const Starts starts = good ? Starts::Good : Starts::SomeLie;
+  if (lies < kManyLies || !index_->seekable()) return starts;
   if (!packet) packet = makePacket(Stage::Decode);
   reader = openReader();
-  while (reader->next() <= plan.segments.back().last && reader->read(*packet)) {
+  while (reader->next() <= plan.segments.back().last) {
+    const ReadResult got = reader->read(*packet);
+    if (got == ReadResult::Lost) return Starts::Lost;
+    if (got == ReadResult::End) break;
     const int32_t ordinal = reader->next() - 1;
     if (!index_->packets[static_cast<size_t>(ordinal)].key) continue;
     index_->setStart(ordinal, isEntryPoint({packet->data, static_cast<size_t>(packet->size)},
@@ -205,7 +238,7 @@ bool IndexedVideo::verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketRe
   }
   reader.reset();
   lies = 0;
-  return good;
+  return starts;
 }
 
 DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
@@ -218,34 +251,28 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
   int lies = 0;
   for (;;) {
     DecodePlan result = planDecode(*index_, displayIndices, plan);
-    try {
-      if (verifyStarts(result, reader, lies)) {
+    switch (verifyStarts(result, reader, lies)) {
+      case Starts::Good:
         if (!index_->seekable()) reader.reset();  // it may have read past the plan's start
         return result;
-      }
-    } catch (const SeekMismatch&) {
-      if (!index_->seekable()) throw changedError();
-      index_->setSeekBroken();
-      reader.reset();
+      case Starts::SomeLie:
+        break;
+      case Starts::Lost:
+        if (!result.seekable) throw changedError();
+        index_->setSeekBroken();
+        reader.reset();
+        break;
     }
   }
 }
 
-void IndexedVideo::decodeByPlan(std::span<const int64_t> displayIndices,
-                                const std::function<bool(int64_t)>& given, const Run& run) const {
-  std::vector<int64_t> open(displayIndices.begin(), displayIndices.end());
+void IndexedVideo::decodeByPlan(const Targets& targets, const Run& run) const {
   for (;;) {
     std::unique_ptr<PacketReader> reader;
-    const DecodePlan plan = makePlan(open, reader);
-    try {
-      const Profile::Scope scope(profile_, "decodeMs");
-      run(plan, std::move(reader));
-      return;
-    } catch (const SeekMismatch&) {
-      if (!index_->seekable()) throw changedError();
-      index_->setSeekBroken();
-    }
-    std::erase_if(open, given);
+    const DecodePlan plan = makePlan(targets.remaining(), reader);
+    const Profile::Scope scope(profile_, "decodeMs");
+    if (run(plan, std::move(reader))) return;
+    index_->setSeekBroken();
   }
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 
 #include "media/decode/cpu_source.h"
+#include "media/decode/outcome.h"
+#include "media/decode/targets.h"
 #include "media/index/packet_reader.h"
 #include "media/index/timeline.h"
 #include "media/plan/decode_plan.h"
@@ -37,23 +39,27 @@ class IndexedVideo {
   // After decoding: throws Error(Corrupt) when the file was written to meanwhile, since its
   // pictures may then be of two states of it.
   void checkUnchanged() const;
+  // What a call fails with where nothing is left to try.
+  Error errorOf(const SegmentOutcome& outcome) const;
+  Error otherSizeError(int64_t displayIndex, int32_t width, int32_t height) const;
   // The message of a read that gave other packets than the index, for good.
   Error changedError() const;
 
   // Forgets an index that came from disk, in memory and there; false: this one did not.
   bool forgetStoredIndex() const;
 
-  // Plans the targets and runs the plan; where a container cannot come back to packets it showed
-  // (SeekMismatch), plans what is not yet `given` anew without jumps. `run` gets a reader that may
-  // be open already.
-  using Run = std::function<void(const DecodePlan& plan, std::unique_ptr<PacketReader> reader)>;
-  void decodeByPlan(std::span<const int64_t> displayIndices,
-                    const std::function<bool(int64_t displayIndex)>& given, const Run& run) const;
+  // Plans the targets and runs the plan. False from `run`: the container could not come back to
+  // packets it showed (NextStep::Replan); what is still wanted is planned anew without jumps. `run`
+  // gets a reader that may be open already.
+  using Run = std::function<bool(const DecodePlan& plan, std::unique_ptr<PacketReader> reader)>;
+  void decodeByPlan(const Targets& targets, const Run& run) const;
 
  private:
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
-  bool verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader, int& lies) const;
+  enum class Starts : uint8_t { Good, SomeLie, Lost };
+  Starts verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
+                      int& lies) const;
   FrameIndexPtr getIndex(const CallContext& call, const MediaServices& services) const;
   FrameIndexPtr loadIndex(const IndexFile& file, const CallContext& call) const;
   void checkLimits() const;

@@ -43,7 +43,10 @@ PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderC
     // need: with fewer it may do.
     if (threads > 1 && machineCode(status)) continue;
     // A message in the extradata that does not parse is an error to a strict decoder alone.
-    if (config.strict && !machineCode(status)) throw StrictFailure();
+    if (config.strict && !machineCode(status)) {
+      refused_ = tainted_ = true;
+      return;
+    }
     throw avError(
         status, ErrorCode::Unsupported, Stage::Decode,
         "Cannot open FFmpeg's decoder '" + std::string(codec->name) + "' for this stream");
@@ -86,8 +89,9 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
   return watchingMemory(ranShort_, [&] { return avcodec_open2(context_.get(), &codec, nullptr); });
 }
 
-void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
-  if (packet.size <= 0) return;  // a frame that was dropped; to a decoder it would mean the end
+bool PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
+  if (packet.size <= 0)
+    return true;  // a frame that was dropped; to a decoder it would mean the end
   packet.pts = number;
   if (packet.side_data_elems > 0 &&
       (av_packet_get_side_data(&packet, AV_PKT_DATA_NEW_EXTRADATA, nullptr) ||
@@ -101,28 +105,27 @@ void PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
         watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), &packet); });
     if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
     if (status == AVERROR(EAGAIN)) {
-      receive(output);
+      if (!receive(output)) return false;
       continue;
     }
     if (status < 0) {
       tainted_ = true;
-      output(nullptr, status);
+      if (!output(nullptr, status)) return false;
     }
-    break;
+    return receive(output);
   }
-  receive(output);
 }
 
-void PacketDecoder::drain(const Output& output) {
+bool PacketDecoder::drain(const Output& output) {
   // With frame threads this call already returns what happened to the packets still inside.
   const int status =
       watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), nullptr); });
   if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
   if (status < 0 && status != AVERROR_EOF) {
     tainted_ = true;
-    output(nullptr, status);
+    if (!output(nullptr, status)) return false;
   }
-  receive(output);
+  return receive(output);
 }
 
 void PacketDecoder::flush() {
@@ -130,24 +133,26 @@ void PacketDecoder::flush() {
   buffers_.forget();
 }
 
-void PacketDecoder::receive(const Output& output) {
+bool PacketDecoder::receive(const Output& output) {
   for (int errors = 0; errors < kMaxErrorsInARow;) {
     const int status = watchingMemory(
         ranShort_, [&] { return avcodec_receive_frame(context_.get(), frame_.get()); });
-    if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return;
+    if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return true;
     if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
     if (status < 0) {
       tainted_ = true;
       ++errors;
-      output(nullptr, status);
+      if (!output(nullptr, status)) return false;
       continue;
     }
     errors = 0;
     if (marked_ && hasMark(*frame_)) frame_->flags |= AV_FRAME_FLAG_CORRUPT;
     if (isDamaged(*frame_)) tainted_ = true;
-    output(frame_.get(), 0);
+    const bool goOn = output(frame_.get(), 0);
     av_frame_unref(frame_.get());
+    if (!goOn) return false;
   }
+  return true;
 }
 
 // Frame threads keep their errno to themselves; but where a few pictures more cannot be had now,

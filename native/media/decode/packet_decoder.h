@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <exception>
 #include <functional>
 
 #include "core/options.h"
@@ -29,25 +28,22 @@ struct DecoderConfig {
   int x264Build = -1;
 };
 
-// A strict decoder met something; decode the segment again with a lenient single thread.
-class StrictFailure : public std::exception {
- public:
-  const char* what() const noexcept override { return "decode error in a strict decoder"; }
-};
-
 // One opened decoder. Packets are numbered by the caller (their position in the frame index); the
 // number travels through the decoder as the timestamp, so every picture says which packet it is.
 class PacketDecoder {
  public:
   // With fewer threads than the config says where so many cannot be had.
   PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config);
+  // A strict decoder does not take this stream's headers, as it may a picture: of no further use.
+  bool refused() const { return refused_; }
 
   // Takes the picture of one packet, or a decode error (< 0) with a null frame. The frame is only
-  // valid during the call; reference it to keep it.
-  using Output = std::function<void(AVFrame* frame, int error)>;
-  void decode(AVPacket& packet, int64_t number, const Output& output);
+  // valid during the call; reference it to keep it. False: enough, nothing more is wanted.
+  using Output = std::function<bool(AVFrame* frame, int error)>;
+  // What the last output said.
+  bool decode(AVPacket& packet, int64_t number, const Output& output);
   // Takes what the decoder still holds. Only flush() may follow.
-  void drain(const Output& output);
+  bool drain(const Output& output);
   // Ready for packets from anywhere else.
   void flush();
 
@@ -68,13 +64,14 @@ class PacketDecoder {
  private:
   int open(const AVCodec& codec, const AVCodecParameters& parameters, const DecoderConfig& config,
            int threads);
-  void receive(const Output& output);
+  bool receive(const Output& output);
 
   const ParameterSets sets_;
   PictureBuffers buffers_;  // the context points to it
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;
   bool tainted_ = false;
+  bool refused_ = false;
   bool ranShort_ = false;
   bool marked_ = false;  // Note [Marks] in picture_marks.h
 };

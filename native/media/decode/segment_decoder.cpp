@@ -26,7 +26,7 @@ bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags
   return index.bitstream.rules->isBroken(bytes);
 }
 
-void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
+SegmentOutcome SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
   targets_ = targets;
   inside_.clear();
   damaged_.clear();
@@ -39,48 +39,75 @@ void SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> t
   lastShown_ = -1;
   leading_ = false;
   first_ = first;
+  outcome_ = {};
+  if (feedAll(last) && done_ < targets_.size()) settleRest();
+  // HEVC lists of references may name pictures that nothing refers to.
+  const bool mayLackDropped = unreferenced_ && counters_.packetsDropped > 0;
+  if (outcome_.kind == Kind::Damaged && mayLackDropped) outcome_.kind = Kind::Suspicious;
+  return std::move(outcome_);
+}
+
+bool SegmentDecoder::stop(Kind kind, int32_t ordinal, std::string reason) {
+  outcome_ = {kind, ordinal, std::move(reason)};
+  return false;
+}
+
+// Whatever else comes out of a decoder that has several pictures in work.
+bool SegmentDecoder::stopOtherSize(int32_t ordinal, int width, int height) {
+  outcome_ = {Kind::OtherSize, ordinal, {}, width, height};
+  return false;
+}
+
+bool SegmentDecoder::feedAll(int32_t last) {
   UniqueAVPacket packet = makePacket(Stage::Decode);
-  reader_.moveTo(first);
+  if (!reader_.moveTo(first_)) return stop(Kind::Lost, first_);
   // FFmpeg's H.264 decoder does not show pictures that are shown before the entry point, and when
   // it is emptied, one that it does not show is the last: there it has to be fed on.
-  while ((reader_.next() <= last || (leading_ && reader_.next() <= last + kReadOn)) &&
-         reader_.read(*packet)) {
+  while (reader_.next() <= last || (leading_ && reader_.next() <= last + kReadOn)) {
+    const ReadResult got = reader_.read(*packet);
+    if (got == ReadResult::Lost) return stop(Kind::Lost, reader_.next());
+    if (got == ReadResult::End) break;
     current_ = reader_.next() - 1;
-    feed(*packet);
-    if (done_ == targets_.size()) return;
+    if (!feed(*packet)) return false;
+    if (done_ == targets_.size()) break;
   }
+  return true;
+}
+
+bool SegmentDecoder::settleRest() {
   picture_ = true;
-  decoder_.drain([this](AVFrame* frame, int error) { takeOutput(frame, error); });
-  noteUnreferenced();
+  if (!decoder_.drain(output_) || !noteUnreferenced()) return false;
   // What has not come out by now was lost: what refers to it is not right either.
   damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
   inside_.clear();
-  giveOutHeld();
+  if (!giveOutHeld()) return false;
   std::vector<int32_t> failures = damaged_;
   std::sort(failures.begin(), failures.end());
   for (size_t i = 0; i < targets_.size(); ++i) {
     if (cameOut_[i]) continue;
     const int32_t target = targets_[i];
     const bool failed = std::binary_search(failures.begin(), failures.end(), target);
-    lose(target, failed || isSpoilt(target) ? "its data cannot be decoded"
-                                            : "the decoder never gave it out");
+    const char* const reason =
+        failed || isSpoilt(target) ? "its data cannot be decoded" : "the decoder never gave it out";
+    if (!lose(target, reason)) return false;
   }
+  return true;
 }
 
-void SegmentDecoder::lose(int32_t ordinal, const char* reason) {
-  const DamagedPicture damaged{ordinal, reason};
-  if (!lose_) throw damaged;
+bool SegmentDecoder::lose(int32_t ordinal, const char* reason) {
+  if (!lose_) return stop(Kind::Damaged, ordinal, reason);
   ++done_;
-  lose_(damaged);
+  lose_(ordinal, reason);
+  return true;
 }
 
-void SegmentDecoder::feed(AVPacket& packet) {
+bool SegmentDecoder::feed(AVPacket& packet) {
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   followHeaders(bytes, bitstream_);
-  if (bitstream_.rules->numbersReferences) readH264(bytes);
+  if (bitstream_.rules->numbersReferences && !readH264(bytes)) return false;
   if (mayDrop(packet, current_)) {
     ++counters_.packetsDropped;
-    return;
+    return true;
   }
   picture_ = holdsPicture(bytes, bitstream_);
   if (isBroken(index_, bytes, packet.flags)) damaged_.push_back(current_);
@@ -91,55 +118,56 @@ void SegmentDecoder::feed(AVPacket& packet) {
   leading_ = leading_ || (bitstream_.rules->dropsLeading && entry.order != kNoOrder &&
                           entry.order < index_.packets[static_cast<size_t>(first_)].order);
   ++counters_.packetsDecoded;
-  decoder_.decode(packet, current_,
-                  [this](AVFrame* frame, int error) { takeOutput(frame, error); });
-  noteUnreferenced();
+  if (!decoder_.decode(packet, current_, output_) || !noteUnreferenced()) return false;
   forgetLost(current_);
-  giveOutHeld();
+  return giveOutHeld();
 }
 
-void SegmentDecoder::readH264(std::span<const uint8_t> packet) {
-  if (!h264Numbers_.follows(packet, bitstream_.lengthBytes, bitstream_.h264)) {
-    noteMissingBefore(current_);
+bool SegmentDecoder::readH264(std::span<const uint8_t> packet) {
+  if (!h264Numbers_.follows(packet, bitstream_.lengthBytes, bitstream_.h264) &&
+      !noteMissingBefore(current_)) {
+    return false;
   }
   const H264Sequence& sequence = h264Numbers_.sequence();
   if (!anySize_ && !h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
       std::binary_search(targets_.begin(), targets_.end(), current_)) {
-    throw OtherSize{current_, sequence.width, sequence.height};
+    return stopOtherSize(current_, sequence.width, sequence.height);
   }
+  return true;
 }
 
 // Note [Made-up references] in picture_buffers.h.
-void SegmentDecoder::noteUnreferenced() {
+bool SegmentDecoder::noteUnreferenced() {
   for (const int64_t number : decoder_.takeUnreferenced()) {
-    noteMissingBefore(static_cast<int32_t>(number));
+    if (!noteMissingBefore(static_cast<int32_t>(number))) return false;
     unreferenced_ = true;
   }
+  return true;
 }
 
 // What an entry point lacks only its leading pictures can notice.
-void SegmentDecoder::noteMissingBefore(int32_t ordinal) {
+bool SegmentDecoder::noteMissingBefore(int32_t ordinal) {
   const bool entry = index_.startFor(ordinal) == ordinal;
-  if (strict_ && !entry) throw StrictFailure();
+  if (strict_ && !entry) return stop(Kind::Suspicious, ordinal, "references are missing");
   (entry ? lostBefore_ : damaged_).push_back(ordinal);
+  return true;
 }
 
-void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
-  noteUnreferenced();
+bool SegmentDecoder::takeOutput(AVFrame* frame) {
+  if (!noteUnreferenced()) return false;
   if (!frame) {
-    if (strict_) throw StrictFailure();
+    if (strict_) return stop(Kind::Suspicious, current_, "a strict decoder reports an error");
     // One thread decodes a packet before it takes the next: the error is of this one. That a packet
     // without a picture gives none is no damage.
-    if (!picture_) return;
+    if (!picture_) return true;
     damaged_.push_back(current_);
     inside_.erase(current_);
-    return;
+    return true;
   }
   const auto ordinal = static_cast<int32_t>(packetNumber(*frame));
-  if (index_.stored) checkOrder(ordinal);
-  const bool damagedNow = isDamaged(*frame);
-  if (damagedNow) {
-    if (strict_) throw StrictFailure();
+  if (index_.stored && !checkOrder(ordinal)) return false;
+  if (isDamaged(*frame)) {
+    if (strict_) return stop(Kind::Suspicious, ordinal, "it is damaged");
     damaged_.push_back(ordinal);
   }
   const auto target = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
@@ -151,17 +179,19 @@ void SegmentDecoder::takeOutput(AVFrame* frame, int error) {
     held_.push_back({ordinal, std::move(kept)});
   }
   inside_.erase(ordinal);
-  giveOutHeld();
+  return giveOutHeld();
 }
 
 // Pictures come out in the order in which they are shown; an index from disk may say another.
-void SegmentDecoder::checkOrder(int32_t ordinal) {
+bool SegmentDecoder::checkOrder(int32_t ordinal) {
   const PacketEntry& entry = index_.packets[static_cast<size_t>(ordinal)];
   const bool shown = entry.displayIndex >= 0;
   if (shown ? entry.displayIndex <= lastShown_ : !entry.discard) {
-    throw DamagedPicture{ordinal, "pictures come out in another order than that of the index"};
+    return stop(Kind::Damaged, ordinal,
+                "pictures come out in another order than that of the index");
   }
   if (shown) lastShown_ = entry.displayIndex;
+  return true;
 }
 
 void SegmentDecoder::forgetLost(int32_t newest) {
@@ -171,7 +201,7 @@ void SegmentDecoder::forgetLost(int32_t newest) {
   }
 }
 
-void SegmentDecoder::giveOutHeld() {
+bool SegmentDecoder::giveOutHeld() {
   for (size_t i = 0; i < held_.size();) {
     const int32_t ordinal = held_[i].ordinal;
     if (!inside_.empty() && *inside_.begin() < ordinal) {
@@ -181,13 +211,19 @@ void SegmentDecoder::giveOutHeld() {
     const UniqueAVFrame frame = std::move(held_[i].frame);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
     if (isSpoilt(ordinal)) {
-      lose(ordinal, isDamaged(*frame) ? "it is damaged"
-                                      : "a picture that it depends on is damaged or missing");
+      const char* const reason = isDamaged(*frame)
+                                     ? "it is damaged"
+                                     : "a picture that it depends on is damaged or missing";
+      if (!lose(ordinal, reason)) return false;
       continue;
+    }
+    if (!anySize_ && (frame->width != index_.storedWidth || frame->height != index_.storedHeight)) {
+      return stopOtherSize(ordinal, frame->width, frame->height);
     }
     ++done_;
     give_(ordinal, *frame);
   }
+  return true;
 }
 
 bool SegmentDecoder::isSpoilt(int32_t ordinal) const {

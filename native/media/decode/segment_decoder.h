@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "media/decode/outcome.h"
 #include "media/decode/packet_decoder.h"
 #include "media/index/packet_reader.h"
 #include "media/plan/decode_plan.h"
@@ -14,19 +15,6 @@ namespace cps {
 struct DecodeCounters {
   int64_t packetsDecoded = 0;
   int64_t packetsDropped = 0;
-};
-
-// A wanted picture did not come out undamaged.
-struct DamagedPicture {
-  int32_t ordinal = 0;
-  std::string reason;
-};
-
-// A wanted picture has another size than the video where one size is asked for: its own headers say
-// so, whatever comes out of a decoder that has several pictures in work.
-struct OtherSize {
-  int32_t ordinal = 0;
-  int width = 0, height = 0;
 };
 
 // Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
@@ -50,7 +38,7 @@ constexpr int32_t kReadOn = 48;
 class SegmentDecoder {
  public:
   using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
-  using Lose = std::function<void(const DamagedPicture& damaged)>;
+  using Lose = std::function<void(int32_t ordinal, const std::string& reason)>;
 
   // `everything`: also packets that no picture refers to are decoded.
   SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
@@ -62,18 +50,16 @@ class SegmentDecoder {
         strict_(strict),
         everything_(everything),
         give_(std::move(give)) {}
+  SegmentDecoder(const SegmentDecoder&) = delete;
+  SegmentDecoder& operator=(const SegmentDecoder&) = delete;
 
-  // Decodes packets [first, last] for these targets. Throws DamagedPicture, OtherSize,
-  // StrictFailure, SeekMismatch; whatever was given out before stays given out.
-  void run(int32_t first, int32_t last, std::span<const int32_t> targets);
+  // Decodes packets [first, last] for these targets.
+  SegmentOutcome run(int32_t first, int32_t last, std::span<const int32_t> targets);
   const DecodeCounters& counters() const { return counters_; }
-  // Damaged pictures are told of instead of thrown, and decoding goes on. Not of a strict decoder.
+  // Damaged pictures are told of and decoding goes on. Not of a strict decoder.
   void tellOfDamage(Lose lose) { lose_ = std::move(lose); }
   // Pictures need not have the video's size.
   void takeAnySize() { anySize_ = true; }
-  // Whether what was left out may be what a picture lacked: HEVC lists of references may name
-  // pictures that nothing refers to.
-  bool mayLackWhatWasDropped() const { return unreferenced_ && counters_.packetsDropped > 0; }
 
  private:
   struct Held {
@@ -81,14 +67,20 @@ class SegmentDecoder {
     UniqueAVFrame frame;
   };
 
-  void feed(AVPacket& packet);
-  void takeOutput(AVFrame* frame, int error);
-  void checkOrder(int32_t ordinal);
-  void readH264(std::span<const uint8_t> packet);
-  void noteUnreferenced();
-  void noteMissingBefore(int32_t ordinal);
-  void giveOutHeld();
-  void lose(int32_t ordinal, const char* reason);
+  // Each of these is false where the run ends early, with outcome_.
+  using Kind = SegmentOutcome::Kind;
+  bool stop(Kind kind, int32_t ordinal, std::string reason = {});
+  bool stopOtherSize(int32_t ordinal, int width, int height);
+  bool feedAll(int32_t last);
+  bool settleRest();
+  bool feed(AVPacket& packet);
+  bool takeOutput(AVFrame* frame);
+  bool checkOrder(int32_t ordinal);
+  bool readH264(std::span<const uint8_t> packet);
+  bool noteUnreferenced();
+  bool noteMissingBefore(int32_t ordinal);
+  bool giveOutHeld();
+  bool lose(int32_t ordinal, const char* reason);
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
@@ -103,6 +95,8 @@ class SegmentDecoder {
   Lose lose_;
   bool anySize_ = false;
   DecodeCounters counters_;
+  SegmentOutcome outcome_;
+  const PacketDecoder::Output output_ = [this](AVFrame* frame, int) { return takeOutput(frame); };
 
   std::span<const int32_t> targets_;
   int32_t first_ = 0, current_ = 0;

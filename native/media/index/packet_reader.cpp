@@ -46,9 +46,8 @@ bool PacketReader::matches(const AVPacket& packet, int32_t ordinal) const {
 }
 
 // A packet that was lost for want of memory looks like one that another file has there.
-void PacketReader::mismatch() const {
-  if (!ranShort()) throw SeekMismatch();
-  throw outOfMemory(Stage::Decode, "Reading '" + source_->describe() + "' failed");
+void PacketReader::checkMemory() const {
+  if (ranShort()) throw outOfMemory(Stage::Decode, "Reading '" + source_->describe() + "' failed");
 }
 
 bool PacketReader::follows(const AVPacket& packet, int32_t ordinal) const {
@@ -64,25 +63,25 @@ bool PacketReader::follows(const AVPacket& packet, int32_t ordinal) const {
 }
 
 // Where jumps lead to something that cannot be read, reading on from the start may still be good.
-bool PacketReader::readAny(AVPacket& packet) {
+ReadResult PacketReader::readAny(AVPacket& packet) {
   try {
-    if (!demuxer_.read(packet)) return false;
+    if (!demuxer_.read(packet)) return ReadResult::End;
   } catch (const Error& error) {
     if (seeks_ == 0 || error.code() != ErrorCode::Corrupt) throw;
-    mismatch();
+    return ReadResult::Lost;
   }
   ++packetsRead_;
-  return true;
+  return ReadResult::Packet;
 }
 
 // Reads the packet `next()`; some demuxers give empty ones in between on one reading, not on
 // others.
-void PacketReader::readNext(AVPacket& packet) {
+bool PacketReader::readNext(AVPacket& packet) {
   const bool isEmpty = index_.packets[static_cast<size_t>(next_)].size == 0;
   do {
-    if (!readAny(packet)) mismatch();
+    if (readAny(packet) != ReadResult::Packet) return false;
   } while (packet.size == 0 && !isEmpty);
-  if (!follows(packet, next_)) mismatch();
+  return follows(packet, next_);
 }
 
 void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
@@ -101,19 +100,20 @@ void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
   }
 }
 
-bool PacketReader::read(AVPacket& packet) {
-  if (next_ >= static_cast<int32_t>(index_.packets.size())) return false;
+ReadResult PacketReader::read(AVPacket& packet) {
+  if (next_ >= static_cast<int32_t>(index_.packets.size())) return ReadResult::End;
   if (hasAhead_) {  // compared by seekTo
     hasAhead_ = false;
     av_packet_unref(&packet);
     av_packet_move_ref(&packet, ahead_.get());
-  } else {
-    readNext(packet);
+  } else if (!readNext(packet)) {
+    checkMemory();
+    return ReadResult::Lost;
   }
   if (!index_.inForce.empty()) addWhatIsInForce(packet, next_);
   begins_ = false;
   ++next_;
-  return true;
+  return ReadResult::Packet;
 }
 
 bool PacketReader::seekTo(int32_t ordinal) {
@@ -135,7 +135,7 @@ bool PacketReader::seekTo(int32_t ordinal) {
   hasAhead_ = false;
   ++seeks_;
   if (!demuxer_.seek(index_.seekKind, target)) return false;
-  if (!readAny(*ahead_)) return false;
+  if (readAny(*ahead_) != ReadResult::Packet) return false;
   // At the packet itself, or before it: at a key packet as a rule.
   for (int32_t at = ordinal; at >= 0; --at) {
     if (matches(*ahead_, at)) {
@@ -147,11 +147,17 @@ bool PacketReader::seekTo(int32_t ordinal) {
   return false;
 }
 
-void PacketReader::moveTo(int32_t ordinal) {
+bool PacketReader::moveTo(int32_t ordinal) {
   begins_ = true;
+  const bool there = goTo(ordinal);
+  if (!there) checkMemory();
+  return there;
+}
+
+bool PacketReader::goTo(int32_t ordinal) {
   const bool ahead = next_ <= ordinal;
   if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
-    if (!index_.seekable() || !seekTo(ordinal)) mismatch();
+    if (!index_.seekable() || !seekTo(ordinal)) return false;
   }
   while (next_ < ordinal) {
     if (hasAhead_) {
@@ -161,10 +167,11 @@ void PacketReader::moveTo(int32_t ordinal) {
       ++next_;
       continue;
     }
-    readNext(*ahead_);
+    if (!readNext(*ahead_)) return false;
     av_packet_unref(ahead_.get());
     ++next_;
   }
+  return true;
 }
 
 }  // namespace cps

@@ -5,15 +5,12 @@
 
 namespace cps {
 
-// A packet read from the container is not the one the index has there.
-class SeekMismatch : public std::exception {
- public:
-  const char* what() const noexcept override { return "a packet differs from the frame index"; }
-};
+// Lost: a packet read from the container is not the one the index has there.
+enum class ReadResult : uint8_t { Packet, End, Lost };
 
 // Reads packets of an indexed stream by ordinal. Every packet is compared with its index entry, so
-// that a container that cannot come back to the same place is noticed (SeekMismatch), never
-// trusted.
+// that a container that cannot come back to the same place is noticed, never trusted. One that got
+// lost is of no more use.
 class PacketReader {
  public:
   PacketReader(std::shared_ptr<ByteSource> source, CancelPtr cancel, const FrameIndex& index);
@@ -21,9 +18,10 @@ class PacketReader {
   // Whether FFmpeg ran out of memory in reading (Note [Swallowed ENOMEM] in ffmpeg/util.h).
   bool ranShort() const { return demuxer_.ranShort(); }
   // The next read() gives packet `ordinal`. Reads over packets where that is shorter than seeking.
-  void moveTo(int32_t ordinal);
-  // Reads the packet `next()` and steps on; false at the end of the stream.
-  bool read(AVPacket& packet);
+  // False: lost.
+  [[nodiscard]] bool moveTo(int32_t ordinal);
+  // Reads the packet `next()` and steps on.
+  [[nodiscard]] ReadResult read(AVPacket& packet);
   int32_t next() const { return next_; }
   int64_t packetsRead() const { return packetsRead_; }
   int64_t seeks() const { return seeks_; }
@@ -35,10 +33,11 @@ class PacketReader {
   bool matches(const AVPacket& packet, int32_t ordinal) const;
   // The same where the packet before it was the one before: what parsers leave open does not count.
   bool follows(const AVPacket& packet, int32_t ordinal) const;
+  bool goTo(int32_t ordinal);
   bool seekTo(int32_t ordinal);
-  bool readAny(AVPacket& packet);
-  void readNext(AVPacket& packet);
-  [[noreturn]] void mismatch() const;
+  ReadResult readAny(AVPacket& packet);
+  bool readNext(AVPacket& packet);
+  void checkMemory() const;
 
   std::shared_ptr<ByteSource> source_;
   const FrameIndex& index_;

@@ -120,9 +120,26 @@ DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayI
   targets.reserve(displayIndices.size());
   for (const int64_t d : displayIndices) targets.push_back(index.display[static_cast<size_t>(d)]);
   std::sort(targets.begin(), targets.end());
+  const bool seekable = index.seekable();
   DecodePlan plan = choosePlan(index, targets, options);
+  plan.seekable = seekable;
   for (DecodeSegment& segment : plan.segments) segment.cost = costOf(index, segment);
   return plan;
+}
+
+std::vector<DecodeSegment> joinTouching(const DecodePlan& plan) {
+  std::vector<DecodeSegment> joined;
+  for (const DecodeSegment& segment : plan.segments) {
+    if (joined.empty() || joined.back().last + 1 != segment.first) {
+      joined.push_back(segment);
+      continue;
+    }
+    DecodeSegment& open = joined.back();
+    open.last = segment.last;
+    open.cost += segment.cost;
+    open.targets.insert(open.targets.end(), segment.targets.begin(), segment.targets.end());
+  }
+  return joined;
 }
 
 ThreadPlan planThreads(const DecodePlan& plan, int budget) {

@@ -24,13 +24,17 @@ struct DecodeSegment {
 struct DecodePlan {
   std::vector<DecodeSegment> segments;  // ascending, disjoint
   bool jumps = false;                   // strategy 'seek' was taken
+  bool seekable = true;                 // the container was thought to be; more may be learnt since
   int64_t packets() const;
 };
+
+// The same with segments that touch in one: a single decoder reads on through them.
+std::vector<DecodeSegment> joinTouching(const DecodePlan& plan);
 
 struct PlanOptions {
   UniformStrategy strategy = UniformStrategy::Auto;
   std::optional<double> autoRatio;  // stream exactly when totalFrames <= targets * ratio
-  CancelPtr cancel;  // may be null
+  CancelPtr cancel;                 // may be null
 };
 
 // Note [Plan]

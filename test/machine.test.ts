@@ -1,5 +1,5 @@
 /** What the machine gives a process: threads, open files, and who shares them. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
@@ -67,6 +67,32 @@ interface Answer {
   node?: string;
 }
 
+/** A child's end. Node itself may hang where it lacks threads: it gets 8 s to say that it started. */
+function childOf(command: readonly string[]): Promise<{
+  stdout: string;
+  stderr: string;
+  status: number | null;
+  signal: string | null;
+}> {
+  return new Promise((resolve) => {
+    const child = spawn('env', command);
+    let stdout = '';
+    let stderr = '';
+    const kill = () => child.kill('SIGKILL');
+    let timer = setTimeout(kill, 8_000);
+    child.stdout.on('data', (bytes: Buffer) => {
+      stdout += bytes.toString();
+      clearTimeout(timer);
+      timer = setTimeout(kill, 60_000);
+    });
+    child.stderr.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
+    child.on('close', (status, signal) => {
+      clearTimeout(timer);
+      resolve({ stdout, stderr, status, signal });
+    });
+  });
+}
+
 describe('a process that may not have what it wants', () => {
   // Limits on processes do not hold for root, and nobody else may become another user.
   const user =
@@ -77,17 +103,17 @@ describe('a process that may not have what it wants', () => {
     for (const file of [folder, video]) fs.chmodSync(file, 0o755);
   });
 
-  test.each(['main', 'worker'])('of threads, in the %s thread', (mode) => {
+  test.each(['main', 'worker'])('of threads, in the %s thread', async (mode) => {
     const codes = new Set<string>();
     for (const limit of [6, 7, 8, 9, 10, 11, 12, 14, 18]) {
       const command = [...user, 'prlimit', `--nproc=${limit}`, process.execPath, CHILD];
-      const child = spawnSync('env', [...command, DIST, video, mode], { timeout: 60_000 });
-      const lines = child.stdout.toString().split('\n');
+      const child = await childOf([...command, DIST, video, mode]);
+      const lines = child.stdout.split('\n');
       const [started] = lines;
       const line = lines.find((l) => l.startsWith('{'));
       // Node ends the process where it cannot have the threads that it needs itself.
       if (started !== 'started' || (mode === 'worker' && line === undefined)) continue;
-      const what = `--nproc=${limit}: ${line ?? ''} ${child.stderr.toString()}`;
+      const what = `--nproc=${limit}: ${line ?? ''} ${child.stderr}`;
       expect(`${what} exit ${child.status} ${child.signal}`).toContain('exit 0 null');
       const answer = JSON.parse(line ?? '{}') as Answer;
       codes.add(answer.code ?? answer.node ?? 'worked');

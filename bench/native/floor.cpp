@@ -108,8 +108,7 @@ Floor::Floor(const std::string& path, int64_t frames, int threads)
 DecodePlan Floor::plan(std::span<const int64_t> ids, PacketReader& reader) const {
   UniqueAVPacket packet = makePacket(Stage::Decode);
   for (;;) {
-    DecodePlan result =
-        planDecode(*index_, ids, {UniformStrategy::Auto, std::nullopt, nullptr});
+    DecodePlan result = planDecode(*index_, ids, {UniformStrategy::Auto, std::nullopt, nullptr});
     bool good = true;
     for (const DecodeSegment& segment : result.segments) {
       if (segment.first == 0 || index_->startVerified(segment.first)) continue;

@@ -8,8 +8,8 @@
 namespace cps {
 
 // Note [Error codes]
-// These names are the public contract (CodecPatchStreamError.code). src/support/errors.ts lists the same
-// names for TypeScript; a test compares the two lists.
+// These names are the public contract (CodecPatchStreamError.code). src/support/errors.ts lists the
+// same names for TypeScript; a test compares the two lists.
 enum class ErrorCode {
   InvalidArgument,
   NotFound,

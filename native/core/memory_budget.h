@@ -5,9 +5,9 @@
 
 namespace cps {
 
-// What a call may take of memory (option maxMemoryBytes): the pictures it keeps, its frame index and
-// its result. Whoever is about to allocate what a file's word or an option decides takes it here
-// first and says what to do where it is not there. Thread-safe.
+// What a call may take of memory (option maxMemoryBytes): the pictures it keeps, its frame index
+// and its result. Whoever is about to allocate what a file's word or an option decides takes it
+// here first and says what to do where it is not there. Thread-safe.
 class MemoryBudget {
  public:
   explicit MemoryBudget(int64_t bytes) : total_(bytes), left_(bytes) {}

@@ -13,9 +13,9 @@ namespace cps {
 // core/option_records.h is generated from it. What arrives here is complete and checked; there are
 // no defaults on this side, and napi/options_reader.cpp refuses a record with a field missing.
 
-// The same ranges were checked with better messages; this keeps a record that did not come from there
-// from doing harm. Throws Error(InvalidArgument) naming the field.
-// test/option-ranges.test.ts compares the two.
+// The same ranges were checked with better messages; this keeps a record that did not come from
+// there from doing harm. Throws Error(InvalidArgument) naming the field. test/option-ranges.test.ts
+// compares the two.
 void checkRanges(const DecodeOptions& options);
 void checkRanges(const PatchOptions& options);
 void checkRanges(const FrameOptions& options);

@@ -7,8 +7,8 @@
 
 namespace cps::napi {
 
-// NativeBuffer of src/native/binding.ts. Memory is freed by release() unless an ArrayBuffer over it was
-// handed out; then the engine's garbage collector frees it, so that JS never sees freed memory.
+// NativeBuffer of src/native/binding.ts. Memory is freed by release() unless an ArrayBuffer over it
+// was handed out; then the engine's garbage collector frees it, so that JS never sees freed memory.
 class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
  public:
   static Napi::FunctionReference define(Napi::Env env);

@@ -46,7 +46,7 @@ class Reader {
     if (!field(name).IsNull()) out = number(name);
   }
   template <typename E>
-    requires std::is_enum_v<E>
+  requires std::is_enum_v<E>
   void operator()(const char* name, E& out) const {
     std::string text;
     (*this)(name, text);

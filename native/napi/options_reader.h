@@ -8,8 +8,8 @@
 
 namespace cps::napi {
 
-// Records as src/options/schema.ts makes them: complete, checked. A missing or mistyped field is a bug of
-// the TypeScript side and throws Error(InvalidArgument) naming it.
+// Records as src/options/schema.ts makes them: complete, checked. A missing or mistyped field is a
+// bug of the TypeScript side and throws Error(InvalidArgument) naming it.
 DecodeOptions readDecodeOptions(const Napi::Value& record);
 PatchOptions readPatchOptions(const Napi::Value& record);
 FrameOptions readFrameOptions(const Napi::Value& record);

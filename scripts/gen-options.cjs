@@ -82,7 +82,7 @@ function renderNotes(codes) {
     ([name, meaning]) => `| ${code(name)} | ${cell(meaning)} |`,
   );
   const table = ['| code | meaning |', '| --- | --- |', ...rows].join('\n');
-  return `<!-- ${HEADER.replace('options.ts', 'notes.ts')} -->
+  return `<!-- ${HEADER.replace('src/options/schema.ts', 'src/api/notes.ts')} -->
 
 # Notes
 

@@ -5,14 +5,13 @@
 
 namespace cps {
 
-// What a call may take of memory (option maxMemoryBytes): the pictures it keeps, its frame index
-// and its result. Whoever is about to allocate what a file's word or an option decides takes it
-// here first and says what to do where it is not there. Thread-safe.
+// What is left to a call of option maxMemoryBytes. The result is taken off it before it is
+// allocated; the pictures that are kept and the frame index have to fit into what is left then.
+// Thread-safe.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(int64_t bytes) : total_(bytes), left_(bytes) {}
+  explicit MemoryBudget(int64_t bytes) : left_(bytes) {}
 
-  int64_t total() const { return total_; }
   int64_t left() const { return left_.load(std::memory_order_relaxed); }
   // False, and nothing is taken, where fewer are left.
   bool take(double bytes) {
@@ -24,7 +23,6 @@ class MemoryBudget {
   }
 
  private:
-  const int64_t total_;
   std::atomic<int64_t> left_;
 };
 

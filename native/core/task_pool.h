@@ -15,7 +15,7 @@ namespace cps {
 // The package has one TaskPool per process with up to `threads()` workers, shared by every addon
 // instance (worker_threads included) and joined when the last one goes. A call (one patchStream or
 // decodeOnly) is one job; jobs start in FIFO order, but of those that want the pool to themselves
-// (Note [Modes] in media/decode/cpu_source.h) one at a time: the others wait without taking a
+// (Note [Modes] in media/decode/media_services.h) one at a time: the others wait without taking a
 // worker, and whatever comes behind them may start. Inside a job `parallelFor` lets idle workers
 // help; the caller always works too, so a job can finish with no helper at all and nothing can
 // deadlock. FFmpeg's own decoder threads come on top and are counted by ThreadBudget, so that

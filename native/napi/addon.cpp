@@ -53,7 +53,7 @@ double millisSince(Profile::Clock::time_point start) {
 
 // Runs `work(profile)` as a job: measures its time in the queue and in all, applies timeoutMs from
 // the moment of the call, and turns its result into the promise's value. Calls in latency mode run
-// one at a time (Note [Modes] in media/decode/cpu_source.h).
+// one at a time (Note [Modes] in media/decode/media_services.h).
 template <typename Result, typename Work>
 Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const DecodeOptions& options,
                       const std::string& input, Work work) {

@@ -231,7 +231,7 @@ export const OPTIONS = {
       'part of a truncated MP4 can be used. Energies compare each frame with the one before it in the ' +
       'result. An error all the same when no frame can be had. Damage that a decoder does not notice ' +
       "stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then.",
-    impact: 'None on sound files; a file with damage is decoded again around it.',
+    impact: 'Sound files are decoded as ever; one with damage is decoded again around it.',
   }),
 
   // --- output of decodeOnly ---------------------------------------------------------------------

@@ -43,7 +43,10 @@ FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaService
   const auto busy = call.cancel && call.cancel->restartable() ? IndexCache::Busy::ComeBack
                                                               : IndexCache::Busy::BuildToo;
   if (options_.readerCacheDir.empty() || !call.storedIndexes) {
-    return indexes_->get(*identity, options_.readerCacheSize, busy, build);
+    const FrameIndexPtr index = indexes_->get(*identity, options_.readerCacheSize, busy, build);
+    if (call.storedIndexes || !index->stored) return index;
+    indexes_->drop(*identity, index);  // another call has read it from disk meanwhile
+    return build();
   }
   IndexFile file(options_.readerCacheDir, *identity);
   bool looked = false, fromDisk = false;

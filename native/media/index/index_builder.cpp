@@ -115,8 +115,8 @@ class IndexBuilder {
     try {
       readHeaders();
       readPackets();
-      if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_);
-      if (tables_ && rules().mayHidePictures) lookForHidden(*index_, *source_);
+      if (tables_ && order_) lookAtDoubtful(*index_, *source_, *order_, call_.cancel);
+      if (tables_ && rules().mayHidePictures) lookForHidden(*index_, *source_, call_.cancel);
     } catch (const Error& error) {
       if (!demuxer_.ranShort() || !blamesFile(error.code())) throw;
     }

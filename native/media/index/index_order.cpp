@@ -14,12 +14,15 @@ constexpr size_t kEnough = 4096, kPiece = 32;  // packets that are looked at, an
 // together is read at once.
 class PacketHeads {
  public:
-  explicit PacketHeads(ByteSource& source) : source_(source) {}
+  PacketHeads(ByteSource& source, CancelPtr cancel) : source_(source), cancel_(std::move(cancel)) {}
 
   std::span<const uint8_t> of(const PacketEntry& entry, int64_t most) {
     constexpr int64_t kClose = 2048, kAhead = 16384;
+    if (cancel_) cancel_->check(Stage::Index);
     const int64_t at = std::max<int64_t>(entry.pos, 0);
-    const int64_t size = std::min<int64_t>(entry.size, most);
+    // A table may claim more than the file holds.
+    const int64_t there = std::max<int64_t>(0, static_cast<int64_t>(source_.size()) - at);
+    const int64_t size = std::min({int64_t{entry.size}, most, there});
     if (at < at_ || at + size > at_ + static_cast<int64_t>(bytes_.size())) {
       const bool isClose = at >= asked_ && at - asked_ < kClose;
       at_ = at;
@@ -27,12 +30,14 @@ class PacketHeads {
       bytes_.resize(source_.readAt(at, bytes_.data(), bytes_.size()));
     }
     asked_ = at + size;
-    const std::span<const uint8_t> there = std::span(bytes_).subspan(static_cast<size_t>(at - at_));
-    return there.first(std::min(there.size(), static_cast<size_t>(size)));
+    const auto begin = std::min(bytes_.size(), static_cast<size_t>(at - at_));
+    const std::span<const uint8_t> read = std::span(bytes_).subspan(begin);
+    return read.first(std::min(read.size(), static_cast<size_t>(size)));
   }
 
  private:
   ByteSource& source_;
+  CancelPtr cancel_;
   std::vector<uint8_t> bytes_;
   int64_t at_ = 0;
   int64_t asked_ = 0;  // the end of what was asked for last
@@ -57,12 +62,13 @@ bool clockGoesOn(const FrameIndex& index) {
 
 }  // namespace
 
-void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) {
+void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order,
+                    const CancelPtr& cancel) {
   // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
   constexpr int32_t kMostWithoutPicture = 1024;
   auto& packets = index.packets;
   const auto small = pictureOrderOf(*index.parameters);
-  PacketHeads heads(source);
+  PacketHeads heads(source, cancel);
   for (PacketEntry& entry : packets) {
     if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
     const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
@@ -100,10 +106,10 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order) 
   }
 }
 
-void lookForHidden(FrameIndex& index, ByteSource& source) {
+void lookForHidden(FrameIndex& index, ByteSource& source, const CancelPtr& cancel) {
   constexpr int64_t kHeadBytes = 256;
   auto& packets = index.packets;
-  PacketHeads heads(source);
+  PacketHeads heads(source, cancel);
   const auto shows = [&](const PacketEntry& entry) {
     return shownPictures(heads.of(entry, kHeadBytes), index.bitstream) > 0 ||
            shownPictures(heads.of(entry, entry.size), index.bitstream) > 0;

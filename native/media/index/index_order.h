@@ -12,11 +12,12 @@ namespace cps {
 // becomes -1), and, as far as headers allow another order than that of decoding, at groups of
 // pictures whose times show none. Where the whole file is like that, at so many of them that it
 // will be seen if it is not true.
-void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order);
+void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order,
+                    const CancelPtr& cancel);
 
 // The same for codecs whose hidden pictures should not, but may have packets of their own: looks at
 // so many packets that it is seen where a muxer does that, and then at all of them.
-void lookForHidden(FrameIndex& index, ByteSource& source);
+void lookForHidden(FrameIndex& index, ByteSource& source, const CancelPtr& cancel);
 
 // Whether index.display, sorted by timestamps, is the order of the codec (Note [Picture order]).
 // `keys`: what PictureOrder gave for the packets; empty: nothing is known. Fills reorderDepth where

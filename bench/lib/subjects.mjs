@@ -40,8 +40,8 @@ export class Package {
 }
 
 /** Peak memory of one call in a fresh process, over the same process before its first call. */
-export async function peakMemory(call, videoPath, frames, idleWith) {
-  const fresh = new Package();
+export async function peakMemory(call, videoPath, frames, idleWith, checkout = root) {
+  const fresh = new Package(checkout);
   try {
     await fresh.server.ready;
     // The addon, FFmpeg's tables and V8 are warm; the idle process is what remains.

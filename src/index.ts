@@ -11,8 +11,23 @@ export type {
 } from './api/patch-stream.js';
 export { decodeOnly, DecodedFrames } from './api/decoded-frames.js';
 export type { ResolvedBackend } from './api/sample-info.js';
-export type { DecodeConfig, DecodeOnlyConfig, PatchStreamConfig } from './options/config.js';
+export type {
+  Count,
+  DecodeConfig,
+  DecodeOnlyConfig,
+  PatchStreamConfig,
+  SampleRule,
+} from './options/config.js';
 export { checkDecodeOnlyOptions, checkPatchStreamOptions } from './options/records.js';
+export type { OneOf } from './options/structures.js';
+export { openVideo, probe, Video } from './api/video.js';
+export type { FrameOptions, OpenOptions, PatchOptions, VideoInput } from './api/video.js';
+export type { VideoColor, VideoInfo } from './api/video-info.js';
+export type { OpenVideo } from './native/video-handles.js';
+export type { FrameWindows, PatchWindows, Windows, WindowSpan } from './api/windows.js';
+export { reseed } from './api/sample-rule.js';
+export { seededRandom } from './support/random.js';
+export type { Rng } from './support/random.js';
 export { Tensor } from './api/tensor.js';
 export type { DType, TensorDataMap } from './api/tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './support/errors.js';

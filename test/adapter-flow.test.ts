@@ -90,9 +90,12 @@ beforeEach(() => {
   Object.assign(calls, { live: 0, maxLive: 0, maxRunning: 0 });
 });
 
+/** What is not of every video alike, and what `sample` stands for. */
+const LEFT_OUT = ['videoPath', 'signal', 'sequenceLength'] as const;
+
 /** A value of every option that is not its default and fits the clips and the model. */
-const values: Record<Exclude<OptionName, 'videoPath' | 'signal'>, unknown> = {
-  sequenceLength: 3,
+const values: Record<Exclude<OptionName, (typeof LEFT_OUT)[number]>, unknown> = {
+  sample: { count: 3, place: 'middles' },
   backend: 'cpu',
   decodeBackend: 'cpu',
   processBackend: 'cpu',
@@ -138,8 +141,8 @@ const values: Record<Exclude<OptionName, 'videoPath' | 'signal'>, unknown> = {
 const OWN = ['prefetchDepth'];
 
 function valuesOf(api: 'patchStream' | 'decodeOnly'): Record<string, unknown> {
-  const names = optionNames(api).filter((name) => name !== 'videoPath' && name !== 'signal');
-  return Object.fromEntries(names.map((name) => [name, values[name]]));
+  const names = optionNames(api).filter((name) => !LEFT_OUT.includes(name as never));
+  return Object.fromEntries(names.map((name) => [name, values[name as keyof typeof values]]));
 }
 
 type Frames = Parameters<typeof frameDataset>[2];

@@ -12,7 +12,7 @@ const root = path.join(__dirname, '..');
 // Inside the package, so that it finds itself by its name.
 const programs = path.join(root, 'build', 'snippets');
 const place = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-docs-'));
-const pages = ['README.md', 'docs/tfjs.md', 'docs/ort.md'];
+const pages = ['README.md', 'docs/sampling.md', 'docs/tfjs.md', 'docs/ort.md'];
 const programOf = (page: string): string =>
   path.join(programs, `${path.basename(page, '.md')}.mts`);
 
@@ -40,7 +40,7 @@ beforeAll(() => {
     fs.writeFileSync(programOf(page), blocks.join('\n'));
   }
   fs.mkdirSync(path.join(place, 'clips'));
-  for (const name of ['video', 'a', 'b', 'c', 'clips/a', 'clips/b']) {
+  for (const name of ['video', 'clip', 'a', 'b', 'c', 'clips/a', 'clips/b']) {
     fs.symlinkSync(fixturePath('h264_bpyramid.mp4'), path.join(place, `${name}.mp4`));
   }
   fs.writeFileSync(path.join(place, 'model.onnx'), vitOnnx(vitWeights(1)));

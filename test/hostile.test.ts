@@ -105,7 +105,7 @@ describe('options', () => {
           try {
             const { records } = parse(all as never);
             expect(Object.isFrozen(records)).toBe(true);
-            for (const [name, record] of Object.entries(records)) {
+            for (const [name, record] of Object.entries(records as Record<string, object>)) {
               const fields = native().recordFields[name as RecordName];
               expect(Object.isFrozen(record)).toBe(true);
               expect(Object.keys(record).sort()).toEqual([...fields].sort());
@@ -130,7 +130,7 @@ describe('options', () => {
       sequenceLength: 2,
       kKeep: 8,
     });
-    const all: [string, object][] = Object.entries(records);
+    const all: [string, object][] = Object.entries(records as Record<string, object>);
     const fields = all.flatMap(([name, record]) => [name, ...Object.keys(record)]);
     const wrong = fc.oneof(
       fc.constantFrom(

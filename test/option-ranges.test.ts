@@ -12,7 +12,8 @@ const { records: patches } = parsePatchStream(common);
 const { records: frames } = parseDecodeOnly(common);
 
 /** Options that other fields are made of. */
-const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth'];
+// sequenceLength is in the record as a sample.
+const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth', 'sequenceLength'];
 
 /** The code and the message with which the addon refuses a record with this field. */
 async function refusal(field: string, value: number): Promise<string> {

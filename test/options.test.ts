@@ -50,6 +50,7 @@ const WRONG: Record<OptionName, unknown[]> = {
     new Int8Array(4),
   ],
   sequenceLength: [...notInteger, 0, -1, 1_000_001],
+  sample: [16, 'ends', null, {}, [16], { count: 1, clip: 1 }, { place: 'ends' }],
   signal: [true, {}, null, 'abort', { aborted: false }],
   backend: notBackend,
   decodeBackend: notBackend,
@@ -250,7 +251,11 @@ describe('records', () => {
     const { source, sampling, devices, call, patch } = records;
     expect(input).toBe(VIDEO);
     expect(signal).toBeUndefined();
-    expect(sampling).toEqual({ sequenceLength: 16 });
+    const count = { kind: 'frames', value: 16 };
+    const among = { only: null, range: null, trim: null, unique: false, short: 'repeat-ids' };
+    expect(sampling).toEqual({
+      sample: { kind: 'count', value: { count, place: 'ends', ...among } },
+    });
     expect(devices).toEqual({
       decodeBackend: 'auto',
       processBackend: 'auto',

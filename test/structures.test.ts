@@ -74,10 +74,18 @@ test.each<[unknown, string]>([
   [{ count: '8' }, 'for sample.count but received "8"'],
   [{ count: { fps: 0 } }, 'Expected number > 0 for sample.count.fps but received 0'],
   [{ count: { fps: 1, mx: 3 } }, 'for sample.count.mx but received 3'],
-  [{ count: 8, plaec: 'ends' }, 'did you mean place?'],
+  [{ count: 8, plac: 'ends' }, 'did you mean place?'],
   [{ count: 8, place: 'start' }, 'for sample.place but received "start"'],
   [{ count: [[1]] }, 'Expected [below, frames] for sample.count[0] but received [ 1 ]'],
-  [{ count: [[1, 2], [3, 0]] }, 'for sample.count[1].frames but received 0'],
+  [
+    {
+      count: [
+        [1, 2],
+        [3, 0],
+      ],
+    },
+    'for sample.count[1].frames but received 0',
+  ],
   [{ timesSec: [] }, 'for sample.timesSec but received []'],
   [{ timesSec: [1, 2, 3, 4] }, 'for sample.timesSec but received'],
   [{ timesSec: [1, , 3] }, 'for sample.timesSec[1] but received undefined'], // eslint-disable-line no-sparse-arrays
@@ -95,7 +103,9 @@ test.each<[unknown, string]>([
 test('a member that is required is asked for', () => {
   const pair = structure('Pair', { a: integer({}), b: integer({ default: 2 }) });
   expect(pair.parse('x', { a: 1 })).toEqual({ a: 1, b: 2 });
-  expect(() => pair.parse('x', { b: 1 })).toThrow('Expected integer for x.a but received undefined');
+  expect(() => pair.parse('x', { b: 1 })).toThrow(
+    'Expected integer for x.a but received undefined',
+  );
 });
 
 test('a default is written as a caller would write it, and checked', () => {

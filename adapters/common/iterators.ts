@@ -1,5 +1,5 @@
 /** Iterators over plain host memory, which can be closed: what datasets and feeds are made of. */
-import { randomInts } from './random.js';
+import { seededRandom } from 'codec-patch-stream';
 
 /**
  * Results in order. next() may be called again before the last call has settled. After an error the
@@ -131,7 +131,7 @@ class Shuffle<T> extends SerialIterator<T> {
     pass: number,
   ) {
     super();
-    this.#random = randomInts(seed, pass);
+    this.#random = seededRandom(seed, pass);
   }
 
   protected async step(): Promise<IteratorResult<T, undefined>> {

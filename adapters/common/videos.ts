@@ -1,12 +1,12 @@
 /** From what a caller passes as `videos` to samples in a reproducible order. */
+import { seededRandom, Video } from 'codec-patch-stream';
+import type { Rng, VideoInput } from 'codec-patch-stream';
 import { checkInteger, failure, invalid, isUrl } from './errors.js';
 import { END, item, SerialIterator } from './iterators.js';
 import type { HostIterator } from './iterators.js';
-import { permutation, randomInts } from './random.js';
-import type { RandomInt } from './random.js';
+import { permutation } from './random.js';
 
-/** A local path, a file: URL, or the bytes of the whole file. */
-export type VideoInput = string | URL | Uint8Array | ArrayBuffer;
+export type { VideoInput };
 
 /** One entry of `videos`: the video alone, or an object with whatever belongs to it. */
 export type VideoEntry = VideoInput | { readonly video: VideoInput };
@@ -27,6 +27,10 @@ export interface Sample<E = VideoEntry> {
   readonly video: VideoInput;
   /** Its position among the videos, before sharding and shuffling. */
   readonly index: number;
+  /** How many iterators over the videos were read before this one. */
+  readonly epoch: number;
+  /** Which of the iterator's passes over the videos it is (option repeat). */
+  readonly pass: number;
 }
 
 export interface OrderOptions {
@@ -77,6 +81,7 @@ export function parseOrder(options: OrderOptions): Order {
 const isVideo = (value: unknown): value is VideoInput =>
   typeof value === 'string' ||
   isUrl(value) ||
+  value instanceof Video ||
   ArrayBuffer.isView(value) ||
   Object.prototype.toString.call(value) === '[object ArrayBuffer]';
 
@@ -101,12 +106,12 @@ export function countVideos(videos: unknown, { shard }: Order): number | undefin
   return Math.ceil(Math.max(0, videos.length - shard.index) / shard.count);
 }
 
-function toSample<E>(entry: E, index: number): Sample<E> {
+function toSample<E>(entry: E, index: number, epoch: number, pass: number): Sample<E> {
   const video: unknown = isVideo(entry) ? entry : (entry as { video?: unknown } | null)?.video;
   if (!isVideo(video)) {
-    throw invalid(`videos[${index}]`, 'a path, file: URL, bytes, or { video, ... }', entry);
+    throw invalid(`videos[${index}]`, 'a path, file: URL, bytes, Video, or { video, ... }', entry);
   }
-  return { entry, video, index };
+  return { entry, video, index, epoch, pass };
 }
 
 type AnyIterator<E> = Iterator<E> | AsyncIterator<E>;
@@ -133,7 +138,7 @@ class Samples<E extends VideoEntry> extends SerialIterator<Sample<E>> {
   #iterator: AnyIterator<E> | undefined;
   #epoch: number | undefined;
   #pass = 0;
-  #random: RandomInt | undefined;
+  #random: Rng | undefined;
   #order: Uint32Array | undefined;
   #index = 0;
   #given = 0;
@@ -173,7 +178,7 @@ class Samples<E extends VideoEntry> extends SerialIterator<Sample<E>> {
     const { shuffle, seed, shard } = this.order;
     // Counted here, not when the iterator is made: fitDataset makes one more than it reads.
     this.#epoch ??= this.nextEpoch();
-    this.#random = randomInts(seed, this.#epoch, this.#pass);
+    this.#random = seededRandom(seed, this.#epoch, this.#pass);
     this.#index = 0;
     this.#given = 0;
     this.#drained = false;
@@ -197,7 +202,7 @@ class Samples<E extends VideoEntry> extends SerialIterator<Sample<E>> {
   #fromArray(): Sample<E> | undefined {
     const index = this.#order?.[this.#index++];
     if (index === undefined) return undefined;
-    return toSample((this.videos as readonly E[])[index] as E, index);
+    return this.#toSample((this.videos as readonly E[])[index] as E, index);
   }
 
   async #fromWindow(): Promise<Sample<E> | undefined> {
@@ -223,9 +228,13 @@ class Samples<E extends VideoEntry> extends SerialIterator<Sample<E>> {
       const result = await this.#iterator.next();
       if (result.done || this.#over) return undefined;
       const at = this.#index++;
-      if (at % count === index) return toSample(result.value, at);
+      if (at % count === index) return this.#toSample(result.value, at);
     }
     return undefined;
+  }
+
+  #toSample(entry: E, index: number): Sample<E> {
+    return toSample(entry, index, this.#epoch ?? 0, this.#pass);
   }
 
   #closeSource(): void {

@@ -6,6 +6,8 @@ import { VideoFeed } from '../common/feed.js';
 import type { Decoded } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
 import { checkNames, parseFlow } from '../common/options.js';
+import { decodingWith, fixedRule } from '../common/sampling.js';
+import type { SampleOption } from '../common/sampling.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
@@ -17,7 +19,11 @@ import type { Feeds, Ort, Session } from './ort.js';
 
 /** Every option of patchStream but videoPath, and these. */
 export interface FeedStreamOptions<E extends VideoEntry = VideoEntry>
-  extends Omit<PatchStreamConfig, 'videoPath' | keyof FlowOptions<never>>, FlowOptions<E> {
+  extends
+    Omit<PatchStreamConfig, 'videoPath' | 'sample' | keyof FlowOptions<never>>,
+    FlowOptions<E> {
+  /** Which frames: a rule, or a function that makes one for each video (docs/sampling.md). */
+  readonly sample?: SampleOption | undefined;
   /** What the inputs of the model are, where their names do not tell. */
   readonly mapping?: Mapping | undefined;
   /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
@@ -31,6 +37,7 @@ export interface FedVideo<E> extends Sample<E> {
   readonly grid: PatchStream['grid'];
   readonly sampledFrameIds: readonly number[];
   readonly timestampsSec: readonly number[];
+  readonly secondsFromStart: Float64Array;
   readonly fps: number;
   readonly durationSec: number;
   readonly timings: PatchStream['timings'];
@@ -105,6 +112,7 @@ const describe = <E>({ sample, result: stream }: Held<E>): FedVideo<E> => ({
   grid: stream.grid,
   sampledFrameIds: stream.sampledFrameIds,
   timestampsSec: stream.timestampsSec,
+  secondsFromStart: stream.secondsFromStart,
   fps: stream.fps,
   durationSec: stream.durationSec,
   timings: stream.timings,
@@ -128,11 +136,11 @@ export function feedStream<E extends VideoEntry>(
   options: FeedStreamOptions<E> = {},
 ): AsyncIterableIterator<FedBatch<E>> {
   if ((options as unknown) === null) throw invalid('options', 'object', options);
-  const { mapping, ort, ...others } = options;
+  const { mapping, ort, sample, ...others } = options;
   const inputs = readInputs(session, mapping);
   const fixed = agreed(inputs.fed, 'batch');
   const single = inputs.fed.find(({ batched }) => !batched);
-  const { flow, rest } = parseFlow<E, FeedStreamOptions<E>>({
+  const { flow, rest } = parseFlow<E, Omit<FeedStreamOptions<E>, 'mapping' | 'ort' | 'sample'>>({
     ...others,
     batchSize: others.batchSize ?? fixed ?? 1,
   });
@@ -145,12 +153,15 @@ export function feedStream<E extends VideoEntry>(
     throw invalid('batchSize', `${fixed}, the model's batch size`, flow.batchSize);
   }
   checkNames('feedStream', rest, checkPatchStreamOptions, ['mapping', 'ort']);
+  checkPatchStreamOptions({ ...rest, sample: fixedRule(sample) });
   const config = modelConfig(inputs, rest);
   const batches = new Batches<E>(
     new VideoFeed<E, PatchStream>({
       ...flow,
       source: sampleSource(videos, flow.order)(),
-      decode: ({ video }, signal) => patchStream({ ...config, videoPath: video, signal }),
+      decode: decodingWith(sample, flow.order.seed, config, (sampled) =>
+        patchStream({ ...config, ...sampled }),
+      ),
       discard: (stream) => stream.close(),
     }),
     inputs,

@@ -7,6 +7,8 @@ import { VideoFeed } from '../common/feed.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
 import { batchCount, checkNames, parseFlow } from '../common/options.js';
 import type { FlowOptions } from '../common/options.js';
+import { decodingWith, fixedRule } from '../common/sampling.js';
+import type { SampleOption } from '../common/sampling.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
 import { hostDataset } from './dataset.js';
@@ -18,9 +20,14 @@ import type { Rank, Tensor5D, Tf, TfDataset } from './tf.js';
 /** Every option of decodeOnly but videoPath, and these. */
 export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
   extends
-    Omit<DecodeOnlyConfig, 'videoPath' | keyof FlowOptions<never>>,
+    Omit<DecodeOnlyConfig, 'videoPath' | 'sample' | keyof FlowOptions<never>>,
     FlowOptions<E>,
     LabelOptions<E> {
+  /**
+   * Which frames: a rule, or a function that makes one for each video (docs/sampling.md). It has to give
+   * all videos of a batch the same number of frames.
+   */
+  readonly sample?: SampleOption | undefined;
   /** xs [B, T, H, W, 3] or [B, T, 3, H, W]. Default: 'nhwc'. */
   readonly layout?: 'nhwc' | 'nchw' | undefined;
   /** As in patchStream; float32 only. Default: 'none' (0..255). */
@@ -125,7 +132,14 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   async #add(sample: Sample<E>, decoded: DecodedFrames): Promise<void> {
     const label = this.#reader.read(sample);
     const [t = 0, h = 0, w = 0] = decoded.frames.shape;
-    const [, height, width] = (this.#size ??= [t, h, w]);
+    const [length, height, width] = (this.#size ??= [t, h, w]);
+    if (t !== length) {
+      const message =
+        `Expected ${length} frames, as before, but received ${t}. Give a rule for sample that gives all ` +
+        "videos the same number (a count or a clip, and not short: 'all').";
+      const error = failure('ERR_CPS_INVALID_ARGUMENT', message);
+      throw videoError(error, sample.video, sample.index);
+    }
     if (h !== height || w !== width) {
       const message =
         `Expected frames of ${width}×${height}, as before, but received ${w}×${h}. ` +
@@ -193,7 +207,8 @@ export function frameDataset<E extends VideoEntry>(
   options: FrameDatasetOptions<E> = {},
 ): TfDataset<{ xs: Tensor5D }> {
   const { flow, rest } = parseFlow<E, FrameDatasetOptions<E>>(options);
-  const { label, numClasses, layout = 'nhwc', normalize, dtype = 'float32', ...config } = rest;
+  const { label, numClasses, layout = 'nhwc', normalize, dtype = 'float32', ...others } = rest;
+  const { sample, ...config } = others;
   checkVideos(videos);
   if ((layout as string) !== 'nhwc' && (layout as string) !== 'nchw') {
     throw invalid('layout', "'nhwc' or 'nchw'", layout);
@@ -209,7 +224,8 @@ export function frameDataset<E extends VideoEntry>(
   if (tables && dtype === 'int32')
     throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
   checkNames('frameDataset', config, checkDecodeOnlyOptions, OWN_NAMES);
-  if (checkDecodeOnlyOptions(config).source.damaged === 'skip') {
+  const checked = checkDecodeOnlyOptions({ ...config, sample: fixedRule(sample) });
+  if (checked.source.damaged === 'skip') {
     throw invalid('damaged', "'error' or 'nearest' (all videos of a batch have one T)", 'skip');
   }
   const pixels = {
@@ -223,7 +239,9 @@ export function frameDataset<E extends VideoEntry>(
       const feed = new VideoFeed<E, DecodedFrames>({
         ...flow,
         source: source(),
-        decode: ({ video }, signal) => decodeOnly({ ...config, videoPath: video, signal }),
+        decode: decodingWith(sample, flow.order.seed, config, (sampled) =>
+          decodeOnly({ ...config, ...sampled }),
+        ),
         discard: (frames) => frames.close(),
       });
       return new FrameBatcher<E>(feed, { ...flow, label, numClasses }, pixels);

@@ -5,6 +5,8 @@ import { checkInteger, invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import type { HostIterator } from '../common/iterators.js';
 import { batchCount, checkNames, parseFlow } from '../common/options.js';
+import { decodingWith, fixedRule } from '../common/sampling.js';
+import type { SampleOption } from '../common/sampling.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { VideoEntry, Videos } from '../common/videos.js';
@@ -49,7 +51,7 @@ const OWN_NAMES = ['unit', 'select', 'label', 'numClasses'];
 
 type StreamOptions = Omit<
   PatchStreamConfig,
-  'videoPath' | 'outputDtype' | keyof FlowOptions<never>
+  'videoPath' | 'outputDtype' | 'sample' | keyof FlowOptions<never>
 >;
 
 /** Every option of patchStream but videoPath, and these; outputDtype is always float32. */
@@ -61,6 +63,8 @@ export interface PatchDatasetOptions<
   extends StreamOptions, FlowOptions<E>, LabelOptions<E> {
   /** Nothing else: the tensors of TensorFlow.js are float32. */
   readonly outputDtype?: 'float32' | 'fp32' | undefined;
+  /** Which frames: a rule, or a function that makes one for each video (docs/sampling.md). */
+  readonly sample?: SampleOption | undefined;
   /** One row per video ('clip') or per patch ('patch', with the video's label). Default: 'clip'. */
   readonly unit?: U | undefined;
   /**
@@ -121,7 +125,7 @@ export function patchDataset<E extends VideoEntry>(
   options: PatchDatasetOptions<E> = {},
 ): PatchDataset<{ xs: TensorContainer }> {
   const { flow, rest } = parseFlow<E, PatchDatasetOptions<E>>(options);
-  const { unit = 'clip', select, label, numClasses, layout = 'nhwc', ...others } = rest;
+  const { unit = 'clip', select, label, numClasses, layout = 'nhwc', sample, ...others } = rest;
   const { outputDtype = 'float32', ...streamOptions } = others;
   checkVideos(videos);
   if ((unit as string) !== 'clip' && (unit as string) !== 'patch') {
@@ -140,7 +144,7 @@ export function patchDataset<E extends VideoEntry>(
   }
   checkNames('patchDataset', streamOptions, checkPatchStreamOptions, OWN_NAMES);
   const config = { ...streamOptions, layout, outputDtype };
-  const { patch } = checkPatchStreamOptions(config);
+  const { patch } = checkPatchStreamOptions({ ...config, sample: fixedRule(sample) });
   const source = sampleSource(videos, flow.order);
   const batching = { ...flow, label, numClasses };
 
@@ -148,7 +152,9 @@ export function patchDataset<E extends VideoEntry>(
     const feed = new VideoFeed<E, PatchStream>({
       ...flow,
       source: source(),
-      decode: ({ video }, signal) => patchStream({ ...config, videoPath: video, signal }),
+      decode: decodingWith(sample, flow.order.seed, config, (sampled) =>
+        patchStream({ ...config, ...sampled }),
+      ),
       discard: (stream) => stream.close(),
     });
     return unit === 'clip'

@@ -11,6 +11,7 @@
 #include "core/profile.h"
 #include "media/decode/cpu_source.h"
 #include "media/index/frame_index.h"
+#include "pipeline/sampling/places.h"
 #include "pipeline/sampling/sampling.h"
 
 namespace cps::bench {

@@ -83,7 +83,7 @@ Floor::Floor(const std::string& path, int64_t frames, int threads)
   const CallContext call{options_, std::make_shared<CancelToken>(), profile_};
   index_ = buildFrameIndex(source_, call, services_);
   if (index_->trust == IndexTrust::Sequential) throw std::runtime_error("no plan for this clip");
-  const DistinctFrames distinct = distinctFrames(sampleFrameIds(index_->info.totalFrames, frames));
+  const DistinctFrames distinct = distinctFrames(placeEnds(index_->info.totalFrames, frames));
   for (const int64_t id : distinct.ids) {
     targets_.push_back(index_->display[static_cast<size_t>(id)]);
   }

@@ -69,7 +69,7 @@ class Stages {
     const CallContext call{options_, cancel_, profile_};
     const auto source = openCpuSource({path, nullptr}, call, services_);
     info_ = source->info();
-    distinct_ = distinctFrames(sampleFrameIds(info_.totalFrames, frames));
+    distinct_ = distinctFrames(placeEnds(info_.totalFrames, frames));
     Keep keep;
     source->decode(distinct_.ids, keep);
     frames_ = keep.take();

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <utility>
 
 #include "core/error.h"
 
@@ -16,8 +17,14 @@ class CancelToken {
   // The deadline is now, whatever it was.
   void timeOut() noexcept { timedOut_.store(true, std::memory_order_relaxed); }
   void setDeadline(std::chrono::steady_clock::time_point deadline) { deadline_ = deadline; }
-  bool cancelled() const noexcept { return cancelled_.load(std::memory_order_relaxed); }
+  // Of something that outlives calls and works for one at a time: what holds for that call holds
+  // for this token, too. Between calls; null: none.
+  void actFor(std::shared_ptr<const CancelToken> call) { call_ = std::move(call); }
+  bool cancelled() const noexcept {
+    return cancelled_.load(std::memory_order_relaxed) || (call_ && call_->cancelled());
+  }
   bool expired() const noexcept {
+    if (call_ && call_->expired()) return true;
     return timedOut_.load(std::memory_order_relaxed) ||
            (deadline_ != std::chrono::steady_clock::time_point::max() &&
             std::chrono::steady_clock::now() >= deadline_);
@@ -32,6 +39,7 @@ class CancelToken {
   std::atomic<bool> cancelled_{false};
   std::atomic<bool> timedOut_{false};
   bool restartable_ = false;
+  std::shared_ptr<const CancelToken> call_;
   std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::time_point::max();
 };
 

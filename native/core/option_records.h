@@ -6,19 +6,27 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <variant>
+#include <vector>
 
 #include "core/dtype.h"
 #include "core/normalize.h"
 
 namespace cps {
 
-enum class Backend { Auto, Gpu, Cpu };
 enum class DecodeMode { Throughput, Latency };
 enum class UniformStrategy { Auto, Seek, Stream };
 enum class ThreadType { Auto, Frame, Slice };
 enum class ColorMatrixOption { Auto, Bt601, Bt709, Bt2020 };
 enum class Damaged { Error, Skip, Nearest };
+enum class CountRound { Floor, Nearest };
+enum class SamplePlace { Ends, EndsRound, Linspace, Starts, Middles, Every, Times };
+enum class SampleOnly { KeyFrames };
+enum class WhenShort { RepeatIds, All, RepeatLast, Error };
+enum class ClipPlace { Centre, Random };
+enum class Backend { Auto, Gpu, Cpu };
 enum class Energy { Block, Reference };
 enum class SelectionUnit { Patch, Block2x2 };
 enum class Layout { Nchw, Nhwc };
@@ -31,11 +39,6 @@ struct Spelling {
 };
 template <typename E>
 struct Spelled;
-template <>
-struct Spelled<Backend> {
-  static constexpr Spelling<Backend> all[] = {
-      {"auto", Backend::Auto}, {"gpu", Backend::Gpu}, {"cpu", Backend::Cpu}};
-};
 template <>
 struct Spelled<DecodeMode> {
   static constexpr Spelling<DecodeMode> all[] = {{"throughput", DecodeMode::Throughput},
@@ -63,6 +66,40 @@ template <>
 struct Spelled<Damaged> {
   static constexpr Spelling<Damaged> all[] = {
       {"error", Damaged::Error}, {"skip", Damaged::Skip}, {"nearest", Damaged::Nearest}};
+};
+template <>
+struct Spelled<CountRound> {
+  static constexpr Spelling<CountRound> all[] = {{"floor", CountRound::Floor},
+                                                 {"nearest", CountRound::Nearest}};
+};
+template <>
+struct Spelled<SamplePlace> {
+  static constexpr Spelling<SamplePlace> all[] = {
+      {"ends", SamplePlace::Ends},         {"ends-round", SamplePlace::EndsRound},
+      {"linspace", SamplePlace::Linspace}, {"starts", SamplePlace::Starts},
+      {"middles", SamplePlace::Middles},   {"every", SamplePlace::Every},
+      {"times", SamplePlace::Times}};
+};
+template <>
+struct Spelled<SampleOnly> {
+  static constexpr Spelling<SampleOnly> all[] = {{"key-frames", SampleOnly::KeyFrames}};
+};
+template <>
+struct Spelled<WhenShort> {
+  static constexpr Spelling<WhenShort> all[] = {{"repeat-ids", WhenShort::RepeatIds},
+                                                {"all", WhenShort::All},
+                                                {"repeat-last", WhenShort::RepeatLast},
+                                                {"error", WhenShort::Error}};
+};
+template <>
+struct Spelled<ClipPlace> {
+  static constexpr Spelling<ClipPlace> all[] = {{"centre", ClipPlace::Centre},
+                                                {"random", ClipPlace::Random}};
+};
+template <>
+struct Spelled<Backend> {
+  static constexpr Spelling<Backend> all[] = {
+      {"auto", Backend::Auto}, {"gpu", Backend::Gpu}, {"cpu", Backend::Cpu}};
 };
 template <>
 struct Spelled<Energy> {
@@ -96,20 +133,187 @@ inline constexpr double kLeastDouble = std::numeric_limits<double>::denorm_min()
 template <typename T, typename Record>
 concept RecordLike = std::same_as<std::remove_const_t<T>, Record>;
 
-// visitFields calls v(name, field) for every field, with Limits for numbers.
+// visitFields calls v(name, field) for every field, with Limits for numbers and lists of them. Of a
+// union, visitValue calls v(kind, value) for what it holds, and holdKind makes it hold another
+// kind.
+template <typename T>
+inline constexpr bool kHasFields = false;
+template <typename T>
+inline constexpr bool kIsUnion = false;
 
-// What both calls need.
-struct DecodeOptions {
-  int sequenceLength;
-  Backend decodeBackend;
-  Backend processBackend;
-  int decodeDeviceId;
-  int processDeviceId;
+struct FpsCount {
+  double fps;
+  std::optional<int> min;
+  std::optional<int> max;
+  int multipleOf;
+  CountRound round;
+};
+template <typename Visitor, RecordLike<FpsCount> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("fps", o.fps, Limits{kLeastDouble, kNoLimit});
+  v("min", o.min, Limits{1, 1000000});
+  v("max", o.max, Limits{1, 1000000});
+  v("multipleOf", o.multipleOf, Limits{1, 1000000});
+  v("round", o.round);
+}
+template <>
+inline constexpr bool kHasFields<FpsCount> = true;
+
+struct CountRow {
+  double belowSeconds;
+  int frames;
+};
+template <typename Visitor, RecordLike<CountRow> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("belowSeconds", o.belowSeconds, Limits{kLeastDouble, kNoLimit});
+  v("frames", o.frames, Limits{1, 1000000});
+}
+template <>
+inline constexpr bool kHasFields<CountRow> = true;
+
+struct Count {
+  std::variant<int, FpsCount, std::vector<CountRow>> value;
+};
+template <typename Visitor, RecordLike<Count> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("frames", *p, Limits{1, 1000000});
+  if (auto* p = std::get_if<1>(&o.value)) v("fps", *p);
+  if (auto* p = std::get_if<2>(&o.value)) v("table", *p);
+}
+inline bool holdKind(Count& o, std::string_view kind) {
+  if (kind == "frames") return o.value.emplace<0>(), true;
+  if (kind == "fps") return o.value.emplace<1>(), true;
+  if (kind == "table") return o.value.emplace<2>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<Count> = true;
+
+struct SampleRange {
+  std::optional<double> fromSec;
+  std::optional<double> toSec;
+  std::optional<int64_t> from;
+  std::optional<int64_t> to;
+};
+template <typename Visitor, RecordLike<SampleRange> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("fromSec", o.fromSec, Limits{0, kNoLimit});
+  v("toSec", o.toSec, Limits{0, kNoLimit});
+  v("from", o.from, Limits{-9007199254740991, 9007199254740991});
+  v("to", o.to, Limits{-9007199254740991, 9007199254740991});
+}
+template <>
+inline constexpr bool kHasFields<SampleRange> = true;
+
+struct CountRule {
+  Count count;
+  SamplePlace place;
+  std::optional<SampleOnly> only;
+  std::optional<SampleRange> range;
+  std::optional<double> trim;
+  bool unique;
+  WhenShort short_;
+};
+template <typename Visitor, RecordLike<CountRule> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("count", o.count);
+  v("place", o.place);
+  v("only", o.only);
+  v("range", o.range);
+  v("trim", o.trim, Limits{0, kNoLimit});
+  v("unique", o.unique);
+  v("short", o.short_);
+}
+template <>
+inline constexpr bool kHasFields<CountRule> = true;
+
+struct ClipStart {
+  std::variant<int64_t, ClipPlace> value;
+};
+template <typename Visitor, RecordLike<ClipStart> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("position", *p, Limits{0, 9007199254740991});
+  if (auto* p = std::get_if<1>(&o.value)) v("place", *p);
+}
+inline bool holdKind(ClipStart& o, std::string_view kind) {
+  if (kind == "position") return o.value.emplace<0>(), true;
+  if (kind == "place") return o.value.emplace<1>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<ClipStart> = true;
+
+struct ClipRule {
+  int clip;
+  int stride;
+  ClipStart start;
+  double seed;  // 0.8537315205905371: not given
+  std::optional<SampleOnly> only;
+  std::optional<SampleRange> range;
+  std::optional<double> trim;
+  bool unique;
+  WhenShort short_;
+};
+template <typename Visitor, RecordLike<ClipRule> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("clip", o.clip, Limits{1, 1000000});
+  v("stride", o.stride, Limits{1, 1000000});
+  v("start", o.start);
+  v("seed", o.seed, Limits{-kNoLimit, kNoLimit});
+  v("only", o.only);
+  v("range", o.range);
+  v("trim", o.trim, Limits{0, kNoLimit});
+  v("unique", o.unique);
+  v("short", o.short_);
+}
+template <>
+inline constexpr bool kHasFields<ClipRule> = true;
+
+struct IndicesRule {
+  std::vector<int64_t> indices;
+};
+template <typename Visitor, RecordLike<IndicesRule> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("indices", o.indices, Limits{-9007199254740991, 9007199254740991});
+}
+template <>
+inline constexpr bool kHasFields<IndicesRule> = true;
+
+struct TimesRule {
+  std::vector<double> timesSec;
+};
+template <typename Visitor, RecordLike<TimesRule> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("timesSec", o.timesSec, Limits{0, kNoLimit});
+}
+template <>
+inline constexpr bool kHasFields<TimesRule> = true;
+
+struct SampleRule {
+  std::variant<CountRule, ClipRule, IndicesRule, TimesRule> value;
+};
+template <typename Visitor, RecordLike<SampleRule> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("count", *p);
+  if (auto* p = std::get_if<1>(&o.value)) v("clip", *p);
+  if (auto* p = std::get_if<2>(&o.value)) v("indices", *p);
+  if (auto* p = std::get_if<3>(&o.value)) v("timesSec", *p);
+}
+inline bool holdKind(SampleRule& o, std::string_view kind) {
+  if (kind == "count") return o.value.emplace<0>(), true;
+  if (kind == "clip") return o.value.emplace<1>(), true;
+  if (kind == "indices") return o.value.emplace<2>(), true;
+  if (kind == "timesSec") return o.value.emplace<3>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<SampleRule> = true;
+
+// What opening and decoding a video needs.
+struct SourceOptions {
   DecodeMode decodeMode;
   UniformStrategy uniformStrategy;
   std::optional<double> uniformAutoRatio;
-  int nvdecSessionPoolSize;
-  bool nvdecReuseOpenDecoder;
   int decodeThreads;
   ThreadType decodeThreadType;
   int64_t readerCacheSize;
@@ -119,20 +323,12 @@ struct DecodeOptions {
   int64_t maxFramePixels;
   int64_t maxFrames;
   int64_t maxMemoryBytes;
-  int64_t timeoutMs;
 };
-template <typename Visitor, RecordLike<DecodeOptions> Record>
+template <typename Visitor, RecordLike<SourceOptions> Record>
 void visitFields(Visitor&& v, Record& o) {
-  v("sequenceLength", o.sequenceLength, Limits{1, 1000000});
-  v("decodeBackend", o.decodeBackend);
-  v("processBackend", o.processBackend);
-  v("decodeDeviceId", o.decodeDeviceId, Limits{0, 1023});
-  v("processDeviceId", o.processDeviceId, Limits{0, 1023});
   v("decodeMode", o.decodeMode);
   v("uniformStrategy", o.uniformStrategy);
   v("uniformAutoRatio", o.uniformAutoRatio, Limits{kLeastDouble, kNoLimit});
-  v("nvdecSessionPoolSize", o.nvdecSessionPoolSize, Limits{0, 64});
-  v("nvdecReuseOpenDecoder", o.nvdecReuseOpenDecoder);
   v("decodeThreads", o.decodeThreads, Limits{0, 1024});
   v("decodeThreadType", o.decodeThreadType);
   v("readerCacheSize", o.readerCacheSize, Limits{-2147483647, 2147483647});
@@ -142,10 +338,54 @@ void visitFields(Visitor&& v, Record& o) {
   v("maxFramePixels", o.maxFramePixels, Limits{1, 2147483647});
   v("maxFrames", o.maxFrames, Limits{1, 2147483647});
   v("maxMemoryBytes", o.maxMemoryBytes, Limits{1048576, 9007199254740991});
+}
+template <>
+inline constexpr bool kHasFields<SourceOptions> = true;
+
+// Which frames are wanted.
+struct SamplingOptions {
+  SampleRule sample;
+};
+template <typename Visitor, RecordLike<SamplingOptions> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("sample", o.sample);
+}
+template <>
+inline constexpr bool kHasFields<SamplingOptions> = true;
+
+// Where decoding and all after it run.
+struct DevicesOptions {
+  Backend decodeBackend;
+  Backend processBackend;
+  int decodeDeviceId;
+  int processDeviceId;
+  int nvdecSessionPoolSize;
+  bool nvdecReuseOpenDecoder;
+};
+template <typename Visitor, RecordLike<DevicesOptions> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("decodeBackend", o.decodeBackend);
+  v("processBackend", o.processBackend);
+  v("decodeDeviceId", o.decodeDeviceId, Limits{0, 1023});
+  v("processDeviceId", o.processDeviceId, Limits{0, 1023});
+  v("nvdecSessionPoolSize", o.nvdecSessionPoolSize, Limits{0, 64});
+  v("nvdecReuseOpenDecoder", o.nvdecReuseOpenDecoder);
+}
+template <>
+inline constexpr bool kHasFields<DevicesOptions> = true;
+
+// What holds for a call as a whole.
+struct CallOptions {
+  int64_t timeoutMs;
+};
+template <typename Visitor, RecordLike<CallOptions> Record>
+void visitFields(Visitor&& v, Record& o) {
   v("timeoutMs", o.timeoutMs, Limits{0, 2147483647});
 }
+template <>
+inline constexpr bool kHasFields<CallOptions> = true;
 
-// What patchStream needs.
+// What becomes of the frames in patchStream.
 struct PatchOptions {
   Energy energy;
   int64_t minPixels;
@@ -179,8 +419,10 @@ void visitFields(Visitor&& v, Record& o) {
   v("layout", o.layout);
   v("normalize", o.normalize);
 }
+template <>
+inline constexpr bool kHasFields<PatchOptions> = true;
 
-// What decodeOnly needs.
+// What becomes of the frames in decodeOnly.
 struct FrameOptions {
   int width;   // 0: not given
   int height;  // 0: not given
@@ -189,6 +431,42 @@ template <typename Visitor, RecordLike<FrameOptions> Record>
 void visitFields(Visitor&& v, Record& o) {
   v("width", o.width, Limits{0, 16384});
   v("height", o.height, Limits{0, 16384});
+}
+template <>
+inline constexpr bool kHasFields<FrameOptions> = true;
+
+// The records of a call of decodeOnly.
+struct DecodeOnlyOptions {
+  SourceOptions source;
+  SamplingOptions sampling;
+  DevicesOptions devices;
+  CallOptions call;
+  FrameOptions frame;
+};
+template <typename Visitor, RecordLike<DecodeOnlyOptions> Call>
+void visitRecords(Visitor&& v, Call& o) {
+  v("source", o.source);
+  v("sampling", o.sampling);
+  v("devices", o.devices);
+  v("call", o.call);
+  v("frame", o.frame);
+}
+
+// The records of a call of patchStream.
+struct PatchStreamOptions {
+  SourceOptions source;
+  SamplingOptions sampling;
+  DevicesOptions devices;
+  CallOptions call;
+  PatchOptions patch;
+};
+template <typename Visitor, RecordLike<PatchStreamOptions> Call>
+void visitRecords(Visitor&& v, Call& o) {
+  v("source", o.source);
+  v("sampling", o.sampling);
+  v("devices", o.devices);
+  v("call", o.call);
+  v("patch", o.patch);
 }
 
 }  // namespace cps

@@ -113,6 +113,7 @@ void checkRanges(const DecodeOnlyOptions& options) {
 }
 
 std::string VideoInput::describe() const {
+  if (opened) return opened->describe();
   if (bytes) return "<memory, " + std::to_string(bytes->size()) + " bytes>";
   return path;
 }

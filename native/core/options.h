@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,28 @@ namespace cps {
 void checkRanges(const PatchStreamOptions& options);
 void checkRanges(const DecodeOnlyOptions& options);
 
-// What to open. Exactly one of the two is set.
+// A video that is open already: HeldVideo in media/decode/held_video.h.
+class VideoHandle {
+ public:
+  VideoHandle() = default;
+  VideoHandle(const VideoHandle&) = delete;
+  VideoHandle& operator=(const VideoHandle&) = delete;
+  virtual ~VideoHandle() = default;
+  virtual std::string describe() const = 0;
+};
+
+// Frames [from, to) of a video.
+struct FramePart {
+  int64_t from = 0, to = 0;
+};
+
+// What to open. Exactly one of the first three is set.
 struct VideoInput {
   std::string path;                                   // a local path, never a URL
   std::shared_ptr<const std::vector<uint8_t>> bytes;  // or the whole file in memory
+  std::shared_ptr<const VideoHandle> opened;          // or one that is open already
+  // Sampling sees these frames alone, as if they were the whole video.
+  std::optional<FramePart> part = {};
   // For messages: the path, or "<memory, N bytes>".
   std::string describe() const;
 };

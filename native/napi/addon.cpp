@@ -6,6 +6,7 @@
 #include "ffmpeg/version.h"
 #include "napi/environment.h"
 #include "napi/native_buffer.h"
+#include "napi/native_video.h"
 #include "napi/options_reader.h"
 #include "napi/results.h"
 #include "ops/cpu_features.h"
@@ -66,8 +67,8 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const CallOptions&
   if (options.timeoutMs > 0) {
     cancel->setDeadline(called + std::chrono::milliseconds(options.timeoutMs));
   }
-  const auto start = mode == DecodeMode::Latency ? TaskPool::Start::OneAtATime
-                                                               : TaskPool::Start::Freely;
+  const auto start =
+      mode == DecodeMode::Latency ? TaskPool::Start::OneAtATime : TaskPool::Start::Freely;
   return Environment::of(env).run(
       env, {cancel,
             [state, cancel, called, input, work = std::move(work)] {
@@ -106,6 +107,21 @@ Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
                                  [input, options, &context, cancel](Profile& profile) {
                                    return runDecodeOnly(input, options, context, cancel, profile);
                                  });
+  });
+}
+
+Napi::Value openVideo(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const CancelPtr cancel = readCancel(info[2]);
+    const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
+    Context& context = Environment::of(env).context();
+    const VideoInput input = readVideoInput(info[0]);
+    return runCall<OpenedVideo>(env, cancel, options.call, options.source.decodeMode,
+                                input.describe(),
+                                [input, options, &context, cancel](Profile& profile) {
+                                  return runOpenVideo(input, options, context, cancel, profile);
+                                });
   });
 }
 
@@ -190,6 +206,7 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(owned.release());
   environment->bufferConstructor = NativeBuffer::define(env);
   environment->cancelConstructor = NativeCancel::define(env);
+  environment->videoConstructor = NativeVideo::define(env);
   exports.Set("recordFields", recordFields(env));
   exports.Set("errorCodes", errorCodes(env));
   exports.Set("noteCodes", noteCodes(env));
@@ -198,6 +215,7 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));
   exports.Set("createCancel", Napi::Function::New<createCancel>(env, "createCancel"));
   exports.Set("patchStream", Napi::Function::New<patchStream>(env, "patchStream"));
+  exports.Set("openVideo", Napi::Function::New<openVideo>(env, "openVideo"));
   exports.Set("decodeOnly", Napi::Function::New<decodeOnly>(env, "decodeOnly"));
   exports.Set("setThreads", Napi::Function::New<setThreads>(env, "setThreads"));
   return exports;

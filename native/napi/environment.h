@@ -57,6 +57,7 @@ class Environment {
 
   Napi::FunctionReference bufferConstructor;
   Napi::FunctionReference cancelConstructor;
+  Napi::FunctionReference videoConstructor;
 
  private:
   struct Job;

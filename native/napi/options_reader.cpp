@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "napi/native_video.h"
 
 namespace cps::napi {
 namespace {
@@ -89,7 +90,7 @@ void convertOne(const Napi::Value& value, const Place& place, std::string& out) 
 }
 void convertOne(const Napi::Value& value, const Place& place, Normalize& out) {
   const Napi::Object object = objectOf(value, place);
-  const auto floats = [&](const char* name, float (&three)[3]) {
+  const auto floats = [&](const char* name, float(&three)[3]) {
     const Place at{&place, name};
     const Napi::Value v = fieldOf(object, name, at);
     if (!v.IsArray() || v.As<Napi::Array>().Length() != 3) badField(at, "three numbers");
@@ -143,11 +144,9 @@ void convertOne(const Napi::Value& value, const Place& place, T& out) {
   if (!holdKind(out, textOf(fieldOf(object, "kind", at), at))) {
     badField(at, "one of its documented values");
   }
-  visitValue(
-      [&](const char* /*kind*/, auto& held, auto... /*limits*/) {
-        FieldReader(object, &place)("value", held);
-      },
-      out);
+  visitValue([&](const char* /*kind*/, auto& held,
+                 auto... /*limits*/) { FieldReader(object, &place)("value", held); },
+             out);
 }
 
 template <typename T>
@@ -202,11 +201,13 @@ DecodeOnlyOptions readDecodeOnlyOptions(const Napi::Value& records) {
 }
 
 VideoInput readVideoInput(const Napi::Value& value) {
+  if (auto opened = NativeVideo::inputOf(value)) return std::move(*opened);
   VideoInput input;
   if (value.IsString()) {
     input.path = value.As<Napi::String>().Utf8Value();
     // The system would end the name there and open another file.
-    if (input.path.find('\0') != std::string::npos) badField(Place{nullptr, "videoPath"}, "a path without NUL");
+    if (input.path.find('\0') != std::string::npos)
+      badField(Place{nullptr, "videoPath"}, "a path without NUL");
     return input;
   }
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {

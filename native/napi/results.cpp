@@ -1,8 +1,10 @@
 #include "napi/results.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "napi/native_buffer.h"
+#include "napi/native_video.h"
 
 namespace cps::napi {
 namespace {
@@ -13,6 +15,12 @@ Napi::Array numbers(Napi::Env env, const std::vector<T>& values) {
   for (size_t i = 0; i < values.size(); ++i) {
     array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
   }
+  return array;
+}
+
+Napi::Float64Array doubles(Napi::Env env, const std::vector<double>& values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  std::copy(values.begin(), values.end(), array.Data());
   return array;
 }
 
@@ -36,10 +44,17 @@ Napi::Array notes(Napi::Env env, const std::vector<Note>& values) {
   return array;
 }
 
+Napi::Object timings(Napi::Env env, const Profile& profile) {
+  Napi::Object out = Napi::Object::New(env);
+  for (const auto& [key, value] : profile.values()) out.Set(key, value);
+  return out;
+}
+
 Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& profile) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("sampledFrameIds", numbers(env, sample.frameIds));
   out.Set("timestampsSec", numbers(env, sample.timestampsSec));
+  out.Set("secondsFromStart", doubles(env, sample.secondsFromStart));
   out.Set("isKeyFrame", flags(env, sample.isKeyFrame));
   out.Set("fps", sample.video.fps);
   out.Set("durationSec", sample.video.durationSec);
@@ -65,9 +80,7 @@ Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& 
   }
   out.Set("replacedFrames", replaced);
   out.Set("skippedFrameIds", numbers(env, sample.skipped));
-  Napi::Object timings = Napi::Object::New(env);
-  for (const auto& [key, value] : profile.values()) timings.Set(key, value);
-  out.Set("timings", timings);
+  out.Set("timings", timings(env, profile));
   return out;
 }
 
@@ -88,6 +101,18 @@ Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
   out.Set("grid", grid);
   out.Set("targetWidth", result.grid.targetWidth);
   out.Set("targetHeight", result.grid.targetHeight);
+  return out;
+}
+
+Napi::Value toJs(Napi::Env env, OpenedVideo& result, const Profile& profile) {
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("video", NativeVideo::create(env, std::move(result.video)));
+  Napi::Object backend = Napi::Object::New(env);
+  backend.Set("decode", "cpu");
+  backend.Set("process", "cpu");
+  out.Set("backend", backend);
+  out.Set("notes", notes(env, result.notes));
+  out.Set("timings", timings(env, profile));
   return out;
 }
 

@@ -6,8 +6,10 @@
 
 namespace cps::napi {
 
-// Results as src/native/binding.ts describes them (NativePatchResult, NativeFramesResult).
+// Results as src/native/binding.ts describes them (NativePatchResult, NativeFramesResult,
+// NativeOpened).
 Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile);
 Napi::Value toJs(Napi::Env env, FramesResult& result, const Profile& profile);
+Napi::Value toJs(Napi::Env env, OpenedVideo& result, const Profile& profile);
 
 }  // namespace cps::napi

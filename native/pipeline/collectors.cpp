@@ -98,9 +98,9 @@ RgbCollector::RgbCollector(SampledFrames frames, const Stages& stages, int32_t w
 
 void RgbCollector::accept(int32_t /*input*/, int32_t distinct, SourceFrame frame) {
   const Profile::Scope scope(profile_, "convertMs");
-  const auto [begin, end] = distinct_.positionsOf(static_cast<size_t>(distinct));
-  for (size_t t = begin; t < end; ++t) {
-    kernels_.toRgb(frame.view, height_, width_, rgb_.as<uint8_t>() + t * frameBytes_);
+  for (const int32_t t : distinct_.positions.frame(static_cast<size_t>(distinct))) {
+    kernels_.toRgb(frame.view, height_, width_,
+                   rgb_.as<uint8_t>() + static_cast<size_t>(t) * frameBytes_);
   }
   // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
   if (!kernels_.device().isCpu()) kernels_.synchronize();

@@ -88,8 +88,10 @@ std::optional<SampledFrames> chooseFrames(std::span<const int64_t> wanted, Damag
   SampledFrames out;
   std::vector<int64_t> lost;
   for (const int64_t frame : wanted) {
-    if (known.isLost(frame) && (lost.empty() || lost.back() != frame)) lost.push_back(frame);
+    if (known.isLost(frame)) lost.push_back(frame);
   }
+  std::sort(lost.begin(), lost.end());
+  lost.erase(std::unique(lost.begin(), lost.end()), lost.end());
   std::map<int64_t, int64_t> stands;
   if (damaged == Damaged::Nearest && !lost.empty()) {
     auto found = known.nearest(lost, source);

@@ -57,7 +57,7 @@ struct ReplacedFrame {
 
 // What is delivered for the frames that were sampled.
 struct SampledFrames {
-  std::vector<int64_t> ids;  // [T], ascending
+  std::vector<int64_t> ids;  // [T], in the order of the sample
   std::vector<ReplacedFrame> replaced;
   std::vector<int64_t> skipped;  // ids that were sampled and are not among `ids`
 };

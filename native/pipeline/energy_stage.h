@@ -16,7 +16,7 @@ struct EnergyRequest {
   const PatchOptions& options;
   const PatchGrid& grid;
   std::span<const int64_t> ids;                 // distinct sampled display indices, ascending
-  std::span<const int32_t> distinctOfPosition;  // [T], ascending: index into ids
+  std::span<const int32_t> distinctOfPosition;  // [T]: index into ids
   Kernels& kernels;
   Profile& profile;
 };

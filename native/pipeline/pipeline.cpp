@@ -27,11 +27,23 @@ double millisSince(Profile::Clock::time_point start) {
 // come from the file's own word.
 void reserveResult(double bytes, const CallContext& call, const VideoInput& input) {
   if (call.memory->take(bytes)) return;
-  throw Error(ErrorCode::OutOfMemory, Stage::Open,
-              "Making the result for " + input.describe() + " would take " +
-                  std::to_string(static_cast<int64_t>(bytes / 1e6)) +
-                  " MB, more than maxMemoryBytes allows; lower sequenceLength or kKeep, or raise "
-                  "maxMemoryBytes");
+  throw Error(
+      ErrorCode::OutOfMemory, Stage::Open,
+      "Making the result for " + input.describe() + " would take " +
+          std::to_string(static_cast<int64_t>(bytes / 1e6)) +
+          " MB, more than maxMemoryBytes allows; sample fewer frames, lower kKeep, or raise "
+          "maxMemoryBytes");
+}
+
+// Which frames of the video are wanted, in the order of the rule.
+std::vector<int64_t> framesOf(const VideoInput& input, const SamplingOptions& options,
+                              const FrameSource& source) {
+  const Timeline whole = source.timeline();
+  if (!input.part) return sampledFrames(options.sample, whole);
+  const auto [from, to] = *input.part;
+  std::vector<int64_t> ids = sampledFrames(options.sample, partOf(whole, from, to));
+  for (int64_t& id : ids) id += from;
+  return ids;
 }
 
 void fillSample(SampleInfo& sample, const Stages& stages, const Collector& collector) {
@@ -41,6 +53,10 @@ void fillSample(SampleInfo& sample, const Stages& stages, const Collector& colle
   sample.fallbackReason = stages.backends.fallbackReason;
   sample.notes = stages.call.notes->list();
   collector.describe(sample);
+  const Timeline timeline = stages.backends.source->timeline();
+  for (const int64_t id : sample.frameIds) {
+    sample.secondsFromStart.push_back(timeline.seconds(id));
+  }
 }
 
 void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
@@ -74,12 +90,11 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   PatchResult result;
   result.grid =
       makePatchGrid(info.height, info.width, patch.minPixels, patch.maxPixels, patch.patchSize);
-  const std::vector<int64_t> ids =
-      makeSamplingRule(options.sampling)->pick(backends.source->timeline());
+  const std::vector<int64_t> ids = framesOf(input, options.sampling, *backends.source);
   int64_t allPatches = int64_t{result.grid.perFrame()} * std::ssize(ids);
   if (allPatches > std::numeric_limits<int32_t>::max()) {
     throw Error(ErrorCode::Unsupported, Stage::Options,
-                "sequenceLength, maxPixels and patchSize give " + std::to_string(allPatches) +
+                "The sample, maxPixels and patchSize give " + std::to_string(allPatches) +
                     " patches for " + input.describe() + ", more than an index can count");
   }
   const size_t patchValues =
@@ -139,8 +154,7 @@ std::optional<FramesResult> makeFrames(const VideoInput& input, const CallContex
   FramesResult result;
   result.width = frame.width > 0 ? frame.width : info.width;
   result.height = frame.height > 0 ? frame.height : info.height;
-  const std::vector<int64_t> ids =
-      makeSamplingRule(options.sampling)->pick(backends.source->timeline());
+  const std::vector<int64_t> ids = framesOf(input, options.sampling, *backends.source);
   reserveResult(3.0 * result.width * result.height * static_cast<double>(ids.size()), call, input);
 
   const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames) {
@@ -165,7 +179,8 @@ auto withTrueIndex(const VideoInput& input, const Options& options, const Cancel
                      [&] {
                        checkRanges(options);
                        auto result = make(CallContext{options.source, cancel, profile});
-                       if (!result) result = make(CallContext{options.source, cancel, profile, false});
+                       if (!result)
+                         result = make(CallContext{options.source, cancel, profile, false});
                        if (!result)
                          throw std::logic_error("a call without stored indexes was misled by one");
                        return std::move(*result);
@@ -178,6 +193,16 @@ PatchResult runPatchStream(const VideoInput& input, const PatchStreamOptions& op
                            Context& context, const CancelPtr& cancel, Profile& profile) {
   return withTrueIndex(input, options, cancel, profile, [&](const CallContext& call) {
     return makePatches(input, call, options, context);
+  });
+}
+
+OpenedVideo runOpenVideo(const VideoInput& input, const DecodeOnlyOptions& options,
+                         Context& context, const CancelPtr& cancel, Profile& profile) {
+  return withTrueIndex(input, options, cancel, profile, [&](const CallContext& call) {
+    OpenedVideo opened;
+    opened.video = holdVideo(input, call, context.media());
+    opened.notes = call.notes->list();
+    return std::optional<OpenedVideo>(std::move(opened));
   });
 }
 

@@ -9,6 +9,7 @@
 #include "core/options.h"
 #include "core/profile.h"
 #include "media/decode/frame_source.h"
+#include "media/decode/held_video.h"
 #include "pipeline/damage.h"
 
 namespace cps {
@@ -18,10 +19,11 @@ class Context;
 // Facts about the sampled frames that every result carries.
 struct SampleInfo {
   VideoInfo video;
-  std::vector<int64_t> frameIds;      // [T], display indices, duplicates kept
-  std::vector<double> timestampsSec;  // [T]
-  std::vector<uint8_t> isKeyFrame;    // [T], the container's key flags
-  std::string decodeBackend;          // "cpu" or "cuda:N"
+  std::vector<int64_t> frameIds;         // [T], display indices in the order of the sample
+  std::vector<double> timestampsSec;     // [T]
+  std::vector<double> secondsFromStart;  // [T], since the first frame of the video
+  std::vector<uint8_t> isKeyFrame;       // [T], the container's key flags
+  std::string decodeBackend;             // "cpu" or "cuda:N"
   std::string processBackend;
   std::vector<Note> notes;              // by code
   std::vector<ReplacedFrame> replaced;  // Note [Damaged frames]
@@ -47,9 +49,17 @@ struct FramesResult {
   Buffer frames;                  // uint8 [T, H, W, 3], on the process device
 };
 
+struct OpenedVideo {
+  std::shared_ptr<const HeldVideo> video;
+  std::vector<Note> notes;
+};
+
 PatchResult runPatchStream(const VideoInput& input, const PatchStreamOptions& options,
                            Context& context, const CancelPtr& cancel, Profile& profile);
 FramesResult runDecodeOnly(const VideoInput& input, const DecodeOnlyOptions& options,
                            Context& context, const CancelPtr& cancel, Profile& profile);
+// Of the options those count that opening needs.
+OpenedVideo runOpenVideo(const VideoInput& input, const DecodeOnlyOptions& options,
+                         Context& context, const CancelPtr& cancel, Profile& profile);
 
 }  // namespace cps

@@ -48,13 +48,18 @@ function limitsOf(kind) {
   return `, Limits{${nativeLimit(Math.min(min, absent))}, ${nativeLimit(max)}}`;
 }
 
+/** Names that C++ has taken get a line behind them. */
+const nativeKey = (key) => (['short'].includes(key) ? `${key}_` : key);
+
 const struct = (name, fields) => {
   const members = fields.map(([key, kind]) => {
     const absent = kind.field?.absent;
     const note = absent === undefined || absent === null ? '' : `  // ${absent}: not given`;
-    return `  ${nativeType(kind)} ${key};${note}`;
+    return `  ${nativeType(kind)} ${nativeKey(key)};${note}`;
   });
-  const visits = fields.map(([key, kind]) => `  v("${key}", o.${key}${limitsOf(kind)});`);
+  const visits = fields.map(
+    ([key, kind]) => `  v("${key}", o.${nativeKey(key)}${limitsOf(kind)});`,
+  );
   return `struct ${name} {\n${members.join('\n')}\n};
 template <typename Visitor, RecordLike<${name}> Record>
 void visitFields(Visitor&& v, Record& o) {\n${visits.join('\n')}\n}
@@ -110,7 +115,8 @@ struct Spelled<${name}> {
     members ? struct(name, Object.entries(members)) : unionOf(name, alternatives),
   );
   const structs = records.map(
-    ([record, doc]) => `// ${doc}\n${struct(`${capital(record)}Options`, fieldsOf(schema, record))}`,
+    ([record, doc]) =>
+      `// ${doc}\n${struct(`${capital(record)}Options`, fieldsOf(schema, record))}`,
   );
   const calls = Object.entries(schema.CALLS).map(([api, names]) => {
     const type = `${capital(api)}Options`;

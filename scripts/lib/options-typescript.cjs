@@ -80,8 +80,11 @@ function renderTypes(schema, header) {
   const shapes = shapesOf(Object.values(schema.OPTIONS).flatMap(specsOf));
   const named = [...shapes].map(([name, shape]) => renderShape(name, shape)).join('\n');
   const mixes = named.includes('OneOf<');
+  const usesVideo = Object.values(schema.OPTIONS)
+    .flatMap(specsOf)
+    .some(({ type }) => /\bOpenVideo\b/.test(type));
   return `// ${header}
-${mixes ? "\nimport type { OneOf } from './structures.js';\n" : ''}
+${usesVideo ? "import type { OpenVideo } from '../native/video-handles.js';\n" : ''}${mixes ? "\nimport type { OneOf } from './structures.js';\n" : ''}
 ${named}
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {

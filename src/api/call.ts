@@ -1,15 +1,17 @@
 /** One native call from start to end: abort, errors, report. */
 import { onAbort } from '../support/abort.js';
 import { native } from '../native/binding.js';
-import type { NativeBinding, NativeCancel, NativeSampleInfo } from '../native/binding.js';
+import type { NativeBinding, NativeCancel, NativeReport } from '../native/binding.js';
+import type { NativeInput } from '../native/video.js';
+import { describeInput } from '../native/video-handles.js';
 import { AbortError, fromNativeError } from '../support/errors.js';
-import type { Api } from '../options/kinds.js';
 import type { ResultNote } from './notes.js';
 import { reportCall, wantedOnStderr } from './profile.js';
+import type { CallReport } from './profile.js';
 
 export interface Call<R> {
-  readonly api: Api;
-  readonly input: string | Uint8Array;
+  readonly api: CallReport['api'];
+  readonly input: NativeInput;
   readonly signal: AbortSignal | undefined;
   /** 0: none. The addon stops running work by it; the timer here, work that waits for a thread. */
   readonly timeoutMs: number;
@@ -19,9 +21,6 @@ export interface Call<R> {
   /** Frees a result that nobody will get, because the abort came while it was on its way. */
   readonly discard: (result: R) => void;
 }
-
-export const describeInput = (input: string | Uint8Array): string =>
-  typeof input === 'string' ? input : `<memory, ${input.byteLength} bytes>`;
 
 async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R> {
   if (signal?.aborted) throw new AbortError(signal.reason);
@@ -48,7 +47,7 @@ async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R
  * Runs the call. It settles when the native work has ended, aborts included: whoever awaits the
  * rejection knows that the file is closed and the memory is back.
  */
-export async function callNative<R extends NativeSampleInfo>(call: Call<R>): Promise<R> {
+export async function callNative<R extends NativeReport>(call: Call<R>): Promise<R> {
   const started = performance.now();
   const wanted = wantedOnStderr();
   const report = { api: call.api, input: describeInput(call.input) };

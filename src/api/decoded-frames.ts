@@ -2,6 +2,7 @@ import type { NativeFramesResult } from '../native/binding.js';
 import { callNative } from './call.js';
 import type { DecodeOnlyConfig } from '../options/config.js';
 import { parseDecodeOnly } from '../options/records.js';
+import type { ParsedFrameCall } from '../options/records.js';
 import { SampledResult } from './sample-info.js';
 import { Tensor } from './tensor.js';
 
@@ -46,13 +47,18 @@ export class DecodedFrames extends SampledResult {
 }
 
 /**
- * Decodes `sequenceLength` uniformly sampled frames of a video to RGB. The options are in
+ * Decodes frames of a video to RGB: 16 spread over it, or those that `sample` says. The options are in
  * docs/options.md.
  *
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function decodeOnly(config: DecodeOnlyConfig): Promise<DecodedFrames> {
-  const { input, signal, records, notes } = parseDecodeOnly(config);
+  return decodeParsed(parseDecodeOnly(config));
+}
+
+/** @internal A call whose options are checked. */
+export async function decodeParsed(call: ParsedFrameCall): Promise<DecodedFrames> {
+  const { input, signal, records, notes } = call;
   const result = await callNative<NativeFramesResult>({
     api: 'decodeOnly',
     input,

@@ -3,6 +3,7 @@ import { callNative } from './call.js';
 import type { PatchStreamConfig } from '../options/config.js';
 import { checkInteger } from '../support/is.js';
 import { parsePatchStream } from '../options/records.js';
+import type { ParsedPatchCall } from '../options/records.js';
 import type { PatchRecord } from '../options/record-types.js';
 import { SampledResult } from './sample-info.js';
 import { jsMemory, Tensor } from './tensor.js';
@@ -275,13 +276,18 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
 }
 
 /**
- * Decodes `sequenceLength` uniformly sampled frames of a video, scores their patches by motion and
- * residual energy, and keeps the best `kKeep`. The options are in docs/options.md.
+ * Decodes frames of a video (16 spread over it, or those that `sample` says), scores their patches by
+ * motion and residual energy, and keeps the best `kKeep`. The options are in docs/options.md.
  *
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
-  const { input, signal, records, notes } = parsePatchStream(config);
+  return patchesOfParsed(parsePatchStream(config));
+}
+
+/** @internal A call whose options are checked. */
+export async function patchesOfParsed(call: ParsedPatchCall): Promise<PatchStream> {
+  const { input, signal, records, notes } = call;
   const result = await callNative<NativePatchResult>({
     api: 'patchStream',
     input,

@@ -10,7 +10,7 @@ export const CHANNEL_NAME = 'codec-patch-stream:call';
 
 /** What is published on the channel after every call. */
 export interface CallReport {
-  readonly api: Api;
+  readonly api: Api | 'openVideo';
   /** The path, or "<memory, N bytes>". */
   readonly input: string;
   /** Wall time that the caller waited, in milliseconds. */

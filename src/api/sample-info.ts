@@ -53,9 +53,17 @@ export abstract class SampledResult {
     return this.#open().sampledFrameIds;
   }
 
-  /** Presentation times of the sampled frames in seconds, [T]. */
+  /** Presentation times of the sampled frames by the container's clock, in seconds, [T]. */
   get timestampsSec(): readonly number[] {
     return this.#open().timestampsSec;
+  }
+
+  /**
+   * When each of them is shown, in seconds since the first frame of the video, [T]: what `sample` takes
+   * as timesSec. Where the container's clock restarts in mid-file it goes on.
+   */
+  get secondsFromStart(): Float64Array {
+    return this.#open().secondsFromStart;
   }
 
   /** The container's key flag of each sampled frame, [T]. */

@@ -5,6 +5,7 @@
 import type { ReplacedFrame, ResultNote } from '../api/notes.js';
 import type { RecordName } from '../options/kinds.js';
 import type { DecodeOnlyRecords, PatchStreamRecords } from '../options/record-types.js';
+import type { NativeInput, NativeVideo } from './video.js';
 
 /** Memory owned by the addon. An ArrayBuffer over it is made on first use and then lives by GC. */
 export interface NativeBuffer {
@@ -34,9 +35,19 @@ export interface NativeCancel {
   timeOut(): void;
 }
 
-export interface NativeSampleInfo {
+/** What every call gives besides its result. */
+export interface NativeReport {
+  backend: { decode: string; process: string };
+  /** By code. */
+  notes: ResultNote[];
+  timings: Record<string, number>;
+}
+
+export interface NativeSampleInfo extends NativeReport {
   sampledFrameIds: number[];
   timestampsSec: number[];
+  /** When each sampled frame is shown, since the first frame of the video. */
+  secondsFromStart: Float64Array;
   /** The container's key flag of each sampled frame. */
   isKeyFrame: boolean[];
   fps: number;
@@ -47,14 +58,10 @@ export interface NativeSampleInfo {
   totalFrames: number;
   codec: string;
   format: string;
-  backend: { decode: string; process: string };
   /** Why 'auto' did not take the GPU; empty when it did or none was asked for. */
   fallbackReason: string;
-  /** By code. */
-  notes: ResultNote[];
   replacedFrames: ReplacedFrame[];
   skippedFrameIds: number[];
-  timings: Record<string, number>;
 }
 
 export interface NativePatchResult extends NativeSampleInfo {
@@ -81,8 +88,9 @@ export interface NativeFramesResult extends NativeSampleInfo {
   framesHeight: number;
 }
 
-/** A video as the addon takes it: a path, or the whole file (copied before the call returns). */
-export type NativeInput = string | Uint8Array;
+export interface NativeOpened extends NativeReport {
+  video: NativeVideo;
+}
 
 export interface NativeBinding {
   /** Field names the addon reads of each record, for the test against src/options/schema.ts. */
@@ -108,6 +116,12 @@ export interface NativeBinding {
     records: PatchStreamRecords,
     cancel: NativeCancel,
   ): Promise<NativePatchResult>;
+  /** Of the records those count that opening needs. */
+  openVideo(
+    input: NativeInput,
+    records: DecodeOnlyRecords,
+    cancel: NativeCancel,
+  ): Promise<NativeOpened>;
   decodeOnly(
     input: NativeInput,
     records: DecodeOnlyRecords,

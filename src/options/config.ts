@@ -1,19 +1,138 @@
 // Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.
+import type { OpenVideo } from '../native/video-handles.js';
+
+import type { OneOf } from './structures.js';
+
+export interface FpsCount {
+  /** Frames per second of video. Number > 0. */
+  readonly fps: number;
+  /** At least so many. Integer between 1 and 1000000. */
+  readonly min?: number | undefined;
+  /** At most so many. Integer between 1 and 1000000. */
+  readonly max?: number | undefined;
+  /** Cut down to a multiple of this. Integer between 1 and 1000000. Default: 1. */
+  readonly multipleOf?: number | undefined;
+  /** What becomes of a fraction of a frame; 'nearest' rounds halves to even. Default: 'floor'. */
+  readonly round?: 'floor' | 'nearest' | undefined;
+}
+
+export interface CountRow {
+  /** Number > 0. */
+  readonly belowSeconds: number;
+  /** Integer between 1 and 1000000. */
+  readonly frames: number;
+}
+
+export type Count =
+  number | readonly (readonly [belowSeconds: number, frames: number])[] | FpsCount;
+
+export interface SampleRange {
+  /** Number >= 0. */
+  readonly fromSec?: number | undefined;
+  /** Number >= 0. */
+  readonly toSec?: number | undefined;
+  /** Integer between -9007199254740991 and 9007199254740991. */
+  readonly from?: number | undefined;
+  /** Integer between -9007199254740991 and 9007199254740991. */
+  readonly to?: number | undefined;
+}
+
+export interface CountRule {
+  /**
+   * How many frames: a number; by rate and duration; or by duration, [[10, 8], [30, 16], [60,
+   * 32]] for 8 below 10 s, 16 below 30 s, else 32.
+   */
+  readonly count: Count;
+  /** Where the frames lie among N: docs/sampling.md has each formula. Default: 'ends'. */
+  readonly place?:
+    'ends' | 'ends-round' | 'linspace' | 'starts' | 'middles' | 'every' | 'times' | undefined;
+  /** Only frames with the key flag: one packet is decoded per frame. */
+  readonly only?: 'key-frames' | undefined;
+  /**
+   * Only frames of this half-open range: seconds since the first frame, or display indices as
+   * slice takes them.
+   */
+  readonly range?:
+    | OneOf<
+        | { readonly fromSec?: number | undefined; readonly toSec?: number | undefined }
+        | { readonly from?: number | undefined; readonly to?: number | undefined }
+      >
+    | undefined;
+  /**
+   * Seconds that are left out at both ends. With an fps count and its max only where more than
+   * max · fps seconds are left. Number >= 0.
+   */
+  readonly trim?: number | undefined;
+  /** Leaves out frames that are there already. Default: false. */
+  readonly unique?: boolean | undefined;
+  /**
+   * Where there are fewer frames than wanted: 'repeat-ids' repeats some as the formula does,
+   * 'all' takes each once, 'repeat-last' repeats the last one behind them. Default:
+   * 'repeat-ids'.
+   */
+  readonly short?: 'repeat-ids' | 'all' | 'repeat-last' | 'error' | undefined;
+}
+
+export type ClipStart = number | 'centre' | 'random';
+
+export interface ClipRule {
+  /** Number of frames. Integer between 1 and 1000000. */
+  readonly clip: number;
+  /** Frames from one to the next. Integer between 1 and 1000000. Default: 1. */
+  readonly stride?: number | undefined;
+  /** First frame: its position, 'centre' or 'random'. Default: 'centre'. */
+  readonly start?: ClipStart | undefined;
+  /**
+   * Of start 'random': the same seed gives the same start, on every machine. Default: 0. Finite
+   * number.
+   */
+  readonly seed?: number | undefined;
+  /** Only frames with the key flag: one packet is decoded per frame. */
+  readonly only?: 'key-frames' | undefined;
+  /**
+   * Only frames of this half-open range: seconds since the first frame, or display indices as
+   * slice takes them.
+   */
+  readonly range?:
+    | OneOf<
+        | { readonly fromSec?: number | undefined; readonly toSec?: number | undefined }
+        | { readonly from?: number | undefined; readonly to?: number | undefined }
+      >
+    | undefined;
+  /**
+   * Seconds that are left out at both ends. With an fps count and its max only where more than
+   * max · fps seconds are left. Number >= 0.
+   */
+  readonly trim?: number | undefined;
+  /** Leaves out frames that are there already. Default: false. */
+  readonly unique?: boolean | undefined;
+  /**
+   * Where the clip reaches beyond the last frame: 'repeat-last' repeats the last one that is
+   * there, 'all' leaves the rest out. Default: 'repeat-last'.
+   */
+  readonly short?: 'repeat-ids' | 'all' | 'repeat-last' | 'error' | undefined;
+}
+
+export interface IndicesRule {
+  /** Display indices, in any order, repeats allowed; negative ones count from the end. */
+  readonly indices: ArrayLike<number>;
+}
+
+export interface TimesRule {
+  /** Seconds since the first frame, in any order: the frame that is on screen then. */
+  readonly timesSec: ArrayLike<number>;
+}
+
+export type SampleRule = OneOf<CountRule | ClipRule | IndicesRule | TimesRule>;
 
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {
   /**
    * The video: a local path (a relative one is of the working directory at the call), a file:
-   * URL, or the bytes of the whole file (copied before the call returns). Nothing but local
-   * files and memory is ever opened.
+   * URL, the bytes of the whole file (copied before the call returns), or an open Video. Nothing
+   * but local files and memory is ever opened.
    */
-  readonly videoPath: string | URL | Uint8Array | ArrayBuffer;
-  /**
-   * Number T of uniformly sampled frames. Of N frames, sample i is the one with display index
-   * floor(i·(N−1)/(T−1)); a video with fewer frames repeats some. Integer between 1 and 1000000.
-   * Default: 16.
-   */
-  readonly sequenceLength?: number | undefined;
+  readonly videoPath: string | URL | Uint8Array | ArrayBuffer | OpenVideo;
   /** Rejects with an AbortError and stops the work within the decoding of one packet. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -95,6 +214,18 @@ export interface DecodeConfig {
    * 'error'.
    */
   readonly damaged?: 'error' | 'skip' | 'nearest' | undefined;
+  /**
+   * Number T of uniformly sampled frames, short for sample: { count: T }. Of N frames, sample i
+   * is the one with display index floor(i·(N−1)/(T−1)); a video with fewer frames repeats some.
+   * Not beside sample. Integer between 1 and 1000000. Default: 16.
+   */
+  readonly sequenceLength?: number | undefined;
+  /**
+   * Which frames, and in which order: a number of them spread over the video, by fps, a clip,
+   * indices, times, key frames. docs/sampling.md shows every form. The result has the order and
+   * the repeats of the rule. Default: { count: 16 }.
+   */
+  readonly sample?: SampleRule | undefined;
   /**
    * Videos with more pixels per frame are refused with ERR_CPS_UNSUPPORTED. Integer between 1
    * and 2147483647. Default: 268435456.

@@ -5,6 +5,8 @@
 import { types } from 'node:util';
 import { checkInteger, checkNumber, invalid, isDetached, rangeText } from '../support/is.js';
 import { absolutePath, isUrl, pathOfUrl } from '../support/paths.js';
+import type { NativeInput } from '../native/video.js';
+import { nativeVideoOf } from '../native/video-handles.js';
 
 export type Api = 'decodeOnly' | 'patchStream';
 
@@ -208,7 +210,7 @@ export function folderOr(word: string, text: TextWithDefault<string>): WithDefau
 }
 
 export const VIDEO_EXPECTED =
-  'path (non-empty string), file: URL, Uint8Array, Buffer or ArrayBuffer';
+  'path (non-empty string), file: URL, Uint8Array, Buffer, ArrayBuffer or Video';
 
 function bytesOf(name: string, value: Uint8Array | ArrayBufferLike): Uint8Array {
   const buffer = types.isUint8Array(value) ? value.buffer : value;
@@ -241,8 +243,10 @@ function hintFor(value: unknown): string {
     : '';
 }
 
-/** A local path, or the whole file as bytes. URLs of other protocols are refused, never opened. */
-export function parseVideo(name: string, value: unknown): string | Uint8Array {
+/** A local path, the whole file as bytes, or a video that is open. URLs of other protocols are refused, never opened. */
+export function parseVideo(name: string, value: unknown): NativeInput {
+  const opened = nativeVideoOf(value);
+  if (opened) return opened;
   if (types.isUint8Array(value) || types.isAnyArrayBuffer(value)) return bytesOf(name, value);
   const spelling = isUrl(value) ? value.href : value;
   if (typeof spelling !== 'string' || spelling === '' || spelling.includes('\0')) {

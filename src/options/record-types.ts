@@ -2,18 +2,76 @@
 
 import type { NormalizeRecord } from './kinds.js';
 
-/** What both calls need. struct DecodeOptions of the addon. */
-export interface DecodeRecord {
-  readonly sequenceLength: number;
-  readonly decodeBackend: 'auto' | 'gpu' | 'cpu';
-  readonly processBackend: 'auto' | 'gpu' | 'cpu';
-  readonly decodeDeviceId: number;
-  readonly processDeviceId: number;
+export interface FpsCountRecord {
+  readonly fps: number;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly multipleOf: number;
+  readonly round: 'floor' | 'nearest';
+}
+
+export interface CountRowRecord {
+  readonly belowSeconds: number;
+  readonly frames: number;
+}
+
+export type CountRecord =
+  | { readonly kind: 'frames'; readonly value: number }
+  | { readonly kind: 'fps'; readonly value: FpsCountRecord }
+  | { readonly kind: 'table'; readonly value: readonly CountRowRecord[] };
+
+export interface SampleRangeRecord {
+  readonly fromSec: number | null;
+  readonly toSec: number | null;
+  readonly from: number | null;
+  readonly to: number | null;
+}
+
+export interface CountRuleRecord {
+  readonly count: CountRecord;
+  readonly place: 'ends' | 'ends-round' | 'linspace' | 'starts' | 'middles' | 'every' | 'times';
+  readonly only: 'key-frames' | null;
+  readonly range: SampleRangeRecord | null;
+  readonly trim: number | null;
+  readonly unique: boolean;
+  readonly short: 'repeat-ids' | 'all' | 'repeat-last' | 'error';
+}
+
+export type ClipStartRecord =
+  | { readonly kind: 'position'; readonly value: number }
+  | { readonly kind: 'place'; readonly value: 'centre' | 'random' };
+
+export interface ClipRuleRecord {
+  readonly clip: number;
+  readonly stride: number;
+  readonly start: ClipStartRecord;
+  readonly seed: number;
+  readonly only: 'key-frames' | null;
+  readonly range: SampleRangeRecord | null;
+  readonly trim: number | null;
+  readonly unique: boolean;
+  readonly short: 'repeat-ids' | 'all' | 'repeat-last' | 'error';
+}
+
+export interface IndicesRuleRecord {
+  readonly indices: readonly number[];
+}
+
+export interface TimesRuleRecord {
+  readonly timesSec: readonly number[];
+}
+
+export type SampleRuleRecord =
+  | { readonly kind: 'count'; readonly value: CountRuleRecord }
+  | { readonly kind: 'clip'; readonly value: ClipRuleRecord }
+  | { readonly kind: 'indices'; readonly value: IndicesRuleRecord }
+  | { readonly kind: 'timesSec'; readonly value: TimesRuleRecord };
+
+/** What opening and decoding a video needs. struct SourceOptions of the addon. */
+export interface SourceRecord {
   readonly decodeMode: 'throughput' | 'latency';
   readonly uniformStrategy: 'auto' | 'seek' | 'stream';
   readonly uniformAutoRatio: number | null;
-  readonly nvdecSessionPoolSize: number;
-  readonly nvdecReuseOpenDecoder: boolean;
   readonly decodeThreads: number;
   readonly decodeThreadType: 'auto' | 'frame' | 'slice';
   readonly readerCacheSize: number;
@@ -23,10 +81,29 @@ export interface DecodeRecord {
   readonly maxFramePixels: number;
   readonly maxFrames: number;
   readonly maxMemoryBytes: number;
+}
+
+/** Which frames are wanted. struct SamplingOptions of the addon. */
+export interface SamplingRecord {
+  readonly sample: SampleRuleRecord;
+}
+
+/** Where decoding and all after it run. struct DevicesOptions of the addon. */
+export interface DevicesRecord {
+  readonly decodeBackend: 'auto' | 'gpu' | 'cpu';
+  readonly processBackend: 'auto' | 'gpu' | 'cpu';
+  readonly decodeDeviceId: number;
+  readonly processDeviceId: number;
+  readonly nvdecSessionPoolSize: number;
+  readonly nvdecReuseOpenDecoder: boolean;
+}
+
+/** What holds for a call as a whole. struct CallOptions of the addon. */
+export interface CallRecord {
   readonly timeoutMs: number;
 }
 
-/** What patchStream needs. struct PatchOptions of the addon. */
+/** What becomes of the frames in patchStream. struct PatchOptions of the addon. */
 export interface PatchRecord {
   readonly energy: 'block' | 'reference';
   readonly minPixels: number;
@@ -44,8 +121,29 @@ export interface PatchRecord {
   readonly normalize: NormalizeRecord;
 }
 
-/** What decodeOnly needs. struct FrameOptions of the addon. */
+/** What becomes of the frames in decodeOnly. struct FrameOptions of the addon. */
 export interface FrameRecord {
   readonly width: number;
   readonly height: number;
 }
+
+export interface RecordTypes {
+  readonly source: SourceRecord;
+  readonly sampling: SamplingRecord;
+  readonly devices: DevicesRecord;
+  readonly call: CallRecord;
+  readonly patch: PatchRecord;
+  readonly frame: FrameRecord;
+}
+
+/** The records of a call of decodeOnly. */
+export type DecodeOnlyRecords = Pick<
+  RecordTypes,
+  'source' | 'sampling' | 'devices' | 'call' | 'frame'
+>;
+
+/** The records of a call of patchStream. */
+export type PatchStreamRecords = Pick<
+  RecordTypes,
+  'source' | 'sampling' | 'devices' | 'call' | 'patch'
+>;

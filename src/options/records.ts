@@ -4,6 +4,7 @@
  */
 import type { DecodeOnlyConfig, PatchStreamConfig } from './config.js';
 import type { ResultNote } from '../api/notes.js';
+import type { NativeInput } from '../native/video.js';
 import { invalid, nearestName, show } from '../support/is.js';
 import { CodecPatchStreamError } from '../support/errors.js';
 import { permitted } from '../support/paths.js';
@@ -14,6 +15,7 @@ import type {
   PatchRecord,
   PatchStreamRecords,
   RecordTypes,
+  SamplingRecord,
   SourceRecord,
 } from './record-types.js';
 import { OPTIONS, optionNames, specOf } from './schema.js';
@@ -22,12 +24,15 @@ import type { Api, NormalizeRecord, OptionSpec, RecordName, WithDefault } from '
 
 /** A checked call: the video, and what each level of the addon needs of the options. */
 interface ParsedCall<Records> {
-  readonly input: string | Uint8Array;
+  readonly input: NativeInput;
   readonly signal: AbortSignal | undefined;
   readonly records: Records;
   /** What the result is to say of the options. */
   readonly notes: readonly ResultNote[];
 }
+
+export type ParsedPatchCall = ParsedCall<PatchStreamRecords>;
+export type ParsedFrameCall = ParsedCall<DecodeOnlyRecords>;
 
 type ValueOf<S> = S extends { readonly per: infer P }
   ? ValueOf<P[keyof P]>
@@ -47,11 +52,16 @@ function parseValues(api: Api, config: unknown): Values {
   for (const key of Object.keys(config)) {
     if (!names.includes(key)) throw unknownOption(api, key, names);
   }
+  const given = config as { sample?: unknown; sequenceLength?: unknown };
+  if (given.sample !== undefined && given.sequenceLength !== undefined) {
+    const hint = ': write sample alone, { count: n } for n frames';
+    throw invalid('sequenceLength', 'no value beside sample', given.sequenceLength, hint);
+  }
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
     const spec = specOf(name, api);
-    const given = names.includes(name) ? (config as Record<string, unknown>)[name] : undefined;
-    values[name] = given === undefined ? spec.default : spec.parse(name, given);
+    const value = names.includes(name) ? (config as Record<string, unknown>)[name] : undefined;
+    values[name] = value === undefined ? spec.default : spec.parse(name, value);
   }
   return values as Values;
 }
@@ -137,7 +147,7 @@ function frameRecord(v: Values): FrameRecord {
   return recordOf('decodeOnly', 'frame', v);
 }
 
-function inputOf(v: Values): string | Uint8Array {
+function inputOf(v: Values): NativeInput {
   const { videoPath } = v;
   if (videoPath === undefined) throw invalid('videoPath', OPTIONS.videoPath.expected, undefined);
   if (typeof videoPath === 'string' && !permitted('fs.read', videoPath)) {
@@ -151,10 +161,20 @@ function inputOf(v: Values): string | Uint8Array {
   return videoPath;
 }
 
+/** sequenceLength is a count like any other; beside sample it would contradict it. */
+function samplingRecord(api: Api, v: Values): SamplingRecord {
+  const { sequenceLength } = v;
+  if (sequenceLength === undefined) return recordOf(api, 'sampling', v);
+  return recordOf(api, 'sampling', {
+    ...v,
+    sample: OPTIONS.sample.parse('sequenceLength', { count: sequenceLength }),
+  });
+}
+
 /** What every call needs. */
 const commonRecords = (api: Api, v: Values) => ({
   source: sourceRecord(api, v),
-  sampling: recordOf(api, 'sampling', v),
+  sampling: samplingRecord(api, v),
   devices: devicesRecord(api, v),
   call: recordOf(api, 'call', v),
 });
@@ -168,7 +188,7 @@ const decodeOnlyRecords = (v: Values): DecodeOnlyRecords =>
 /** The same values with a folder for indexes only where Node's permission model allows its use. */
 function withAllowedCache(
   v: Values,
-  input: string | Uint8Array,
+  input: NativeInput,
 ): { readonly values: Values; readonly notes: readonly ResultNote[] } {
   const { readerCacheDir } = v;
   if (readerCacheDir === '' || typeof input !== 'string') return { values: v, notes: [] };

@@ -15,8 +15,9 @@ import { DECODING } from './schema/decoding.js';
 import { LIMITS } from './schema/limits.js';
 import { PATCHES } from './schema/patches.js';
 import { PIXELS } from './schema/pixels.js';
+import { SAMPLING } from './schema/sampling.js';
 
-export const OPTIONS = { ...DECODING, ...PIXELS, ...PATCHES, ...LIMITS } as const;
+export const OPTIONS = { ...DECODING, ...SAMPLING, ...PIXELS, ...PATCHES, ...LIMITS } as const;
 
 export type OptionName = keyof typeof OPTIONS;
 
@@ -44,5 +45,7 @@ export const CALLS = {
 
 /** The options that `api` takes, in the order of the schema. */
 export function optionNames(api: Api): OptionName[] {
-  return (Object.keys(OPTIONS) as OptionName[]).filter((name) => specOf(name, api).apis.includes(api));
+  return (Object.keys(OPTIONS) as OptionName[]).filter((name) =>
+    specOf(name, api).apis.includes(api),
+  );
 }

@@ -62,6 +62,7 @@ export function fakePatchResult(
     targetHeight: grid.h * p,
     sampledFrameIds: [0, 70],
     timestampsSec: [0, 2.8],
+    secondsFromStart: new Float64Array([0, 2.8]),
     isKeyFrame: [true, false],
     fps: 25,
     durationSec: 2.84,

@@ -52,7 +52,7 @@ const Way kWays[] = {
 std::unique_ptr<Pipeline> makePipeline(const Way& way) {
   fake::control().pools = way.pools;
   auto pipeline = std::make_unique<Pipeline>(way.decode, way.process, "small.mp4");
-  pipeline->options.sampling.sequenceLength = way.frames;
+  pipeline->options.sampling.sample = sampleOf(way.frames);
   pipeline->options.devices.nvdecReuseOpenDecoder = way.pools;
   pipeline->options.patch.minPixels = pipeline->options.patch.maxPixels = 28 * 28;
   pipeline->options.patch.kKeep = 8;

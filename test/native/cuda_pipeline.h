@@ -9,6 +9,7 @@
 #include "media_common.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
+#include "sample_of.h"
 
 namespace cuda_test {
 
@@ -31,7 +32,7 @@ struct Outcome {
 struct Pipeline {
   Pipeline(cps::Backend decode, cps::Backend process, const char* clip = "h264_bpyramid.mp4") {
     context.setGpu(backend());
-    options.sampling.sequenceLength = 3;
+    options.sampling.sample = sampleOf(3);
     options.devices.nvdecReuseOpenDecoder = true;
     options.devices.decodeBackend = decode;
     options.devices.processBackend = process;
@@ -47,8 +48,8 @@ struct Pipeline {
   }
   cps::FramesResult frames() {
     cps::Profile profile;
-    return cps::runDecodeOnly(input, media_test::framesOf(options), context, std::make_shared<cps::CancelToken>(),
-                              profile);
+    return cps::runDecodeOnly(input, media_test::framesOf(options), context,
+                              std::make_shared<cps::CancelToken>(), profile);
   }
   Outcome run(bool decodeOnly = false) {
     Outcome outcome;

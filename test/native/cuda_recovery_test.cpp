@@ -39,7 +39,7 @@ TEST(CudaRecovery, DamageAndOtherSizesAreLeftToTheCpu) {
       Pipeline cpu(Backend::Cpu, Backend::Cpu, clip), own(Backend::Auto, Backend::Gpu, clip);
       Pipeline gpu(Backend::Gpu, Backend::Gpu, clip);
       for (Pipeline* p : {&cpu, &own, &gpu}) {
-        p->options.sampling.sequenceLength = 20;
+        p->options.sampling.sample = sampleOf(20);
         if (damage) p->options.source.damaged = Damaged::Nearest;
       }
       const PatchResult expected = cpu.patches(), got = own.patches();
@@ -142,7 +142,8 @@ TEST(CudaRecovery, DeviceThatStaysBrokenIsGivenUp) {
         EXPECT_TRUE(has(why, "restart the process")) << why;
       }
       EXPECT_EQ(fake::stats().resets, foreign ? 0 : 1) << "once, and never somebody else's";
-      pipeline.options.devices.decodeBackend = pipeline.options.devices.processBackend = Backend::Auto;
+      pipeline.options.devices.decodeBackend = pipeline.options.devices.processBackend =
+          Backend::Auto;
       const PatchResult result = pipeline.patches();
       EXPECT_EQ(result.sample.decodeBackend, "cpu");
       EXPECT_EQ(result.sample.processBackend, "cpu");

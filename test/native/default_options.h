@@ -6,17 +6,10 @@
 // What a call on the CPU gets that gives no option. Native tests start from it.
 namespace default_options {
 
-inline cps::DecodeOptions defaultOptions() {
-  cps::DecodeOptions o = {};
-  o.sequenceLength = 16;
-  o.decodeBackend = cps::Backend::Cpu;
-  o.processBackend = cps::Backend::Cpu;
-  o.decodeDeviceId = 0;
-  o.processDeviceId = 0;
+inline cps::SourceOptions defaultSource() {
+  cps::SourceOptions o = {};
   o.decodeMode = cps::DecodeMode::Throughput;
   o.uniformStrategy = cps::UniformStrategy::Auto;
-  o.nvdecSessionPoolSize = 2;
-  o.nvdecReuseOpenDecoder = true;
   o.decodeThreads = 0;
   o.decodeThreadType = cps::ThreadType::Auto;
   o.readerCacheSize = 8;
@@ -26,6 +19,32 @@ inline cps::DecodeOptions defaultOptions() {
   o.maxFramePixels = 268435456;
   o.maxFrames = 10000000;
   o.maxMemoryBytes = 4294967296;
+  return o;
+}
+
+inline cps::SamplingOptions defaultSampling() {
+  cps::SamplingOptions o = {};
+  o.sample = cps::SampleRule{decltype(cps::SampleRule::value)(
+      std::in_place_index<0>,
+      cps::CountRule{cps::Count{decltype(cps::Count::value)(std::in_place_index<0>, 16)},
+                     cps::SamplePlace::Ends, std::nullopt, std::nullopt, std::nullopt, false,
+                     cps::WhenShort::RepeatIds})};
+  return o;
+}
+
+inline cps::DevicesOptions defaultDevices() {
+  cps::DevicesOptions o = {};
+  o.decodeBackend = cps::Backend::Cpu;
+  o.processBackend = cps::Backend::Cpu;
+  o.decodeDeviceId = 0;
+  o.processDeviceId = 0;
+  o.nvdecSessionPoolSize = 2;
+  o.nvdecReuseOpenDecoder = true;
+  return o;
+}
+
+inline cps::CallOptions defaultCall() {
+  cps::CallOptions o = {};
   o.timeoutMs = 0;
   return o;
 }
@@ -53,6 +72,26 @@ inline cps::FrameOptions defaultFrame() {
   cps::FrameOptions o = {};
   o.width = 0;
   o.height = 0;
+  return o;
+}
+
+inline cps::DecodeOnlyOptions defaultDecodeOnly() {
+  cps::DecodeOnlyOptions o = {};
+  o.source = defaultSource();
+  o.sampling = defaultSampling();
+  o.devices = defaultDevices();
+  o.call = defaultCall();
+  o.frame = defaultFrame();
+  return o;
+}
+
+inline cps::PatchStreamOptions defaultPatchStream() {
+  cps::PatchStreamOptions o = {};
+  o.source = defaultSource();
+  o.sampling = defaultSampling();
+  o.devices = defaultDevices();
+  o.call = defaultCall();
+  o.patch = defaultPatch();
   return o;
 }
 

@@ -282,6 +282,25 @@ Value* word(const char* text) {
 }
 
 // A record that is right, so that the fuzzer's changes are seen one by one.
+Value* form(const char* kind, Value* value) {
+  Value* v = make(napi_object);
+  v->fields["kind"] = word(kind);
+  v->fields["value"] = value;
+  return v;
+}
+
+// { count: 3 }
+Value* goodSample() {
+  Value* rule = make(napi_object);
+  auto& f = rule->fields;
+  f["count"] = form("frames", number(3));
+  f["place"] = word("ends");
+  for (const char* name : {"only", "range", "trim"}) f[name] = make(napi_null);
+  f["unique"] = make(napi_boolean);
+  f["short"] = word("repeat-ids");
+  return form("count", rule);
+}
+
 Value* goodRecord() {
   Value* r = make(napi_object);
   auto& f = r->fields;
@@ -293,7 +312,7 @@ Value* goodRecord() {
   for (const char* name : {"decodeThreadType", "uniformStrategy", "colorMatrix"}) {
     f[name] = word("auto");
   }
-  f["sequenceLength"] = number(3);
+  f["sample"] = goodSample();
   f["decodeMode"] = word("throughput");
   f["uniformAutoRatio"] = make(napi_null);
   f["nvdecSessionPoolSize"] = number(2);
@@ -394,7 +413,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tryRead(cps::napi::readVideoInput, anyValue(in), input);
   if (havePatches) {
     const cps::PatchStreamOptions& o = patches;
-    sameNumber(*record, "sequenceLength", o.sampling.sequenceLength);
     sameNumber(*record, "decodeThreads", o.source.decodeThreads);
     sameNumber(*record, "maxMemoryBytes", static_cast<double>(o.source.maxMemoryBytes));
     sameNumber(*record, "kKeep", static_cast<double>(o.patch.kKeep));

@@ -11,6 +11,7 @@
 #include "media_common.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
+#include "sample_of.h"
 
 namespace cps {
 namespace {
@@ -70,8 +71,7 @@ void expectNearlyEqual(const FrameView& a, const FrameView& b) {
 
 // Empty when the clip was compared, else why the GPU does not decode it.
 std::string compareClip(const GpuBackend& gpu, const MediaServices& services,
-                        const Fixture& fixture, const SourceOptions& options,
-                        int64_t frames = 16) {
+                        const Fixture& fixture, const SourceOptions& options, int64_t frames = 16) {
   VideoInput input;
   input.path = fixture.path();
   Call call(options);
@@ -186,16 +186,14 @@ TEST(GpuPipeline, FourCombinationsGiveTheSamePatches) {
       PatchStreamOptions options = patchOptions(energy);
       options.devices.nvdecReuseOpenDecoder = true;
       Profile profile;
-      const PatchResult cpu =
-          runPatchStream(input, options, context, cancel, profile);
+      const PatchResult cpu = runPatchStream(input, options, context, cancel, profile);
       for (const auto& [decode, process] :
            {std::pair{Backend::Cpu, Backend::Gpu}, std::pair{Backend::Gpu, Backend::Cpu},
             std::pair{Backend::Gpu, Backend::Gpu}}) {
         options.devices.decodeBackend = decode;
         options.devices.processBackend = process;
         Profile times;
-        const PatchResult gpu =
-            runPatchStream(input, options, context, cancel, times);
+        const PatchResult gpu = runPatchStream(input, options, context, cancel, times);
         EXPECT_EQ(gpu.sample.decodeBackend, decode == Backend::Gpu ? "cuda:0" : "cpu");
         EXPECT_EQ(gpu.sample.processBackend, process == Backend::Gpu ? "cuda:0" : "cpu");
         EXPECT_EQ(gpu.patches.device().isCpu(), process == Backend::Cpu);
@@ -223,7 +221,7 @@ TEST(GpuPipeline, EveryFixtureProcessedAsOnTheCpu) {
       VideoInput input;
       input.path = fixture.path();
       PatchStreamOptions options = patchOptions(energy);
-      options.sampling.sequenceLength = kRealGpu ? 16 : 3;
+      options.sampling.sample = sampleOf(kRealGpu ? 16 : 3);
       if (!kRealGpu) options.patch.minPixels = options.patch.maxPixels = 56 * 56;
       Profile profile;
       const PatchResult cpu = runPatchStream(input, options, context, cancel, profile);
@@ -249,9 +247,11 @@ TEST(GpuPipeline, DecodeOnlyGivesTheSameFrames) {
   input.path = media_test::fixturePath("h264_bpyramid.mp4");
   PatchStreamOptions options = patchOptions(Energy::Block);
   Profile profile;
-  const FramesResult cpu = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
+  const FramesResult cpu =
+      runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
   options.devices.decodeBackend = options.devices.processBackend = Backend::Gpu;
-  const FramesResult gpu = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
+  const FramesResult gpu =
+      runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
   EXPECT_FALSE(gpu.frames.device().isCpu());
   EXPECT_EQ(bytesOf(context, cpu.frames), bytesOf(context, gpu.frames));
 }
@@ -267,8 +267,8 @@ TEST(GpuPipeline, OnlyWhatIsSelectedIsDownloaded) {
   PatchStreamOptions options = patchOptions(Energy::Block);
   options.devices.decodeBackend = options.devices.processBackend = Backend::Gpu;
   Profile profile;
-  const PatchResult result = runPatchStream(input, options, context,
-                                            std::make_shared<CancelToken>(), profile);
+  const PatchResult result =
+      runPatchStream(input, options, context, std::make_shared<CancelToken>(), profile);
   const auto selecting = static_cast<long>(result.frameScores.bytes());
   EXPECT_EQ(fake::stats().downloadedBytes, selecting);
   context.gpu()->downloadPinned(result.patches);
@@ -284,7 +284,7 @@ TEST(GpuPipeline, DevicesAreChosenPerStage) {
   VideoInput input;
   input.path = media_test::fixturePath("h264_bpyramid.mp4");
   PatchStreamOptions options = patchOptions(Energy::Block);
-  options.sampling.sequenceLength = 4;
+  options.sampling.sample = sampleOf(4);
   options.devices.decodeBackend = options.devices.processBackend = Backend::Cpu;
   const auto cancel = std::make_shared<CancelToken>();
   Profile profile;
@@ -329,12 +329,13 @@ TEST(GpuPipeline, AutoFallsBackWhereTheFirstPictureShowsWhy) {
         << result.sample.fallbackReason;
     EXPECT_EQ(bytesOf(context, cpu.patches), bytesOf(context, result.patches));
     arm();
-    const FramesResult frames = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
+    const FramesResult frames =
+        runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
     EXPECT_EQ(frames.sample.decodeBackend, "cpu");
     options.devices.decodeBackend = Backend::Gpu;
     arm();
-    const std::string error = media_test::errorOf(
-        [&] { runPatchStream(input, options, context, cancel, profile); });
+    const std::string error =
+        media_test::errorOf([&] { runPatchStream(input, options, context, cancel, profile); });
     EXPECT_NE(error.find("ERR_CPS_BACKEND_UNAVAILABLE"), std::string::npos) << error;
     EXPECT_NE(error.find("decodeBackend 'gpu' is not available"), std::string::npos) << error;
     EXPECT_EQ(fake::stats().misuses, 0) << fake::stats().misuse;
@@ -353,8 +354,7 @@ TEST(GpuPipeline, AutoFallsBackAndSaysWhy) {
   options.devices.decodeBackend = options.devices.processBackend = Backend::Auto;
   Profile profile;
   const auto cancel = std::make_shared<CancelToken>();
-  const PatchResult result =
-      runPatchStream(input, options, context, cancel, profile);
+  const PatchResult result = runPatchStream(input, options, context, cancel, profile);
   EXPECT_EQ(result.sample.decodeBackend, "cpu");
   EXPECT_EQ(result.sample.processBackend, "cuda:0");
   EXPECT_NE(result.sample.fallbackReason.find("NVDEC does not decode prores"), std::string::npos)

@@ -43,8 +43,8 @@ uint64_t hashOf(const cps::FrameView& view);
 // All samples, plane by plane.
 std::vector<uint16_t> samplesOf(const cps::FrameView& view);
 
-using default_options::defaultSource;
 using default_options::defaultPatch;
+using default_options::defaultSource;
 // The same call, for frames as large as the video's.
 inline cps::DecodeOnlyOptions framesOf(const cps::PatchStreamOptions& o) {
   return {o.source, o.sampling, o.devices, o.call, default_options::defaultFrame()};

@@ -40,8 +40,7 @@ class TempDir {
   fs::path path_;
 };
 
-std::string errorOfDecoding(const std::string& path,
-                            cps::SourceOptions options = defaultSource()) {
+std::string errorOfDecoding(const std::string& path, cps::SourceOptions options = defaultSource()) {
   Services services(2);
   return errorOf([&] {
     const int64_t total = probe(path, services).totalFrames;

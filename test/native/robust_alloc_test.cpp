@@ -16,6 +16,7 @@
 #include "hostile/fixture_input.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
+#include "sample_of.h"
 
 namespace {
 
@@ -79,7 +80,7 @@ PatchStreamOptions options(int threads) {
   PatchStreamOptions o = default_options::defaultPatchStream();
   o.source.decodeThreads = threads;
   o.source.uniformStrategy = UniformStrategy::Seek;
-  o.sampling.sequenceLength = 4;
+  o.sampling.sample = sampleOf(4);
   o.patch.minPixels = o.patch.maxPixels = 112 * 112;
   o.patch.kKeep = 32;
   o.patch.staticFallback = true;
@@ -110,7 +111,8 @@ Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t
       g_counting = false;
       out.scores.assign(r.scores.as<float>(), r.scores.as<float>() + r.count);
     } else {
-      runDecodeOnly(input, {o.source, o.sampling, o.devices, o.call, {64, 48}}, context, cancel, profile);
+      runDecodeOnly(input, {o.source, o.sampling, o.devices, o.call, {64, 48}}, context, cancel,
+                    profile);
     }
     out.worked = true;
   } catch (const Error& error) {

@@ -22,6 +22,7 @@
 #include "media/index/index_cache.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
+#include "sample_of.h"
 
 namespace cps {
 namespace {
@@ -40,7 +41,7 @@ SourceOptions options() { return default_options::defaultSource(); }
 
 DecodeOnlyOptions callOptions() {
   DecodeOnlyOptions o = default_options::defaultDecodeOnly();
-  o.sampling.sequenceLength = kSampled;
+  o.sampling.sample = sampleOf(kSampled);
   return o;
 }
 
@@ -268,7 +269,7 @@ TEST(Limits, RecordsOutOfRangeAreRefused) {
   for (const int64_t bad : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
                             std::numeric_limits<int64_t>::max()}) {
     DecodeOnlyOptions o = callOptions();
-    o.sampling.sequenceLength = static_cast<int>(bad);
+    o.sampling.sample = sampleOf(static_cast<int>(bad));
     EXPECT_TRUE(refused(o)) << bad;
     o = callOptions();
     o.source.maxFrames = bad;
@@ -412,7 +413,7 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
   const std::vector<std::string> clips = {"h264_bpyramid.mp4", "small.mp4", "h264_bpyramid.mp4",
                                           "bitrot.mp4",        "small.mp4", "text.mp4"};
   PatchStreamOptions usual = default_options::defaultPatchStream();
-  usual.sampling.sequenceLength = kSampled;
+  usual.sampling.sample = sampleOf(kSampled);
   usual.patch.minPixels = usual.patch.maxPixels = 112 * 112;
   usual.patch.kKeep = 64;
   std::mutex mutex;

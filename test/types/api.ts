@@ -1,6 +1,6 @@
 /** Types of the public API, checked by tsc (tsconfig.test.json); nothing here ever runs. */
 import * as api from '../../src/index.js';
-import { backendInfo, decodeOnly, patchStream, Tensor } from '../../src/index.js';
+import { backendInfo, decodeOnly, openVideo, patchStream, probe, Tensor } from '../../src/index.js';
 import type {
   CallReport,
   CodecPatchStreamError,
@@ -12,6 +12,9 @@ import type {
   PatchStream,
   PatchStreamConfig,
   ResultNote,
+  SampleRule,
+  Video,
+  VideoInfo,
 } from '../../src/index.js';
 import type { OptionName } from '../../src/options/schema.js';
 
@@ -64,7 +67,7 @@ export async function frames(): Promise<void> {
 
 expectType<boolean>()(backendInfo().gpu.decode);
 expectType<ErrorCode>()(type<CodecPatchStreamError>().code);
-expectType<'patchStream' | 'decodeOnly'>()(type<CallReport>().api);
+expectType<'patchStream' | 'decodeOnly' | 'openVideo'>()(type<CallReport>().api);
 
 // --- undefined is welcome where an option is optional ---------------------------------------------
 void patchStream({ videoPath: 'a', kKeep: undefined, signal: undefined });
@@ -93,4 +96,67 @@ export function readOnly(stream: PatchStream): void {
   stream.fps = 3;
   // @ts-expect-error nor their arrays
   stream.sampledFrameIds.push(1);
+}
+
+// --- sampling rules ----------------------------------------------------------------------------------
+export const rules: readonly SampleRule[] = [
+  { count: 8 },
+  { count: { fps: 2, min: 4, max: 768, multipleOf: 2 }, place: 'starts', short: 'all' },
+  { count: [[10, 8], [30, 16]], only: 'key-frames', trim: 1, unique: true }, // prettier-ignore
+  { count: 8, range: { fromSec: 1, toSec: 2 } },
+  { clip: 16, stride: 4, start: 'random', seed: 1, range: { from: -9 } },
+  { indices: [0, -1] },
+  { indices: new Int32Array() },
+  { timesSec: new Float64Array() },
+];
+// @ts-expect-error two forms
+export const countAndClip: SampleRule = { count: 8, clip: 16 };
+// @ts-expect-error two forms
+export const countAndIndices: SampleRule = { count: 8, indices: [0] };
+// @ts-expect-error two forms
+export const countAndTimes: SampleRule = { count: 8, timesSec: [0] };
+// @ts-expect-error two forms
+export const clipAndIndices: SampleRule = { clip: 8, indices: [0] };
+// @ts-expect-error two forms
+export const clipAndTimes: SampleRule = { clip: 8, timesSec: [0] };
+// @ts-expect-error two forms
+export const indicesAndTimes: SampleRule = { indices: [0], timesSec: [0] };
+// @ts-expect-error none
+export const noForm: SampleRule = {};
+// @ts-expect-error a place is of a count
+export const placedClip: SampleRule = { clip: 8, place: 'ends' };
+// @ts-expect-error a stride is of a clip
+export const countWithStride: SampleRule = { count: 8, stride: 2 };
+// @ts-expect-error a start is of a clip
+export const countWithStart: SampleRule = { count: 8, start: 0 };
+// @ts-expect-error a seed is of a clip
+export const countWithSeed: SampleRule = { count: 8, seed: 0 };
+// @ts-expect-error indices are complete
+export const indicesAmong: SampleRule = { indices: [0], only: 'key-frames' };
+// @ts-expect-error times are complete
+export const timesAmong: SampleRule = { timesSec: [0], range: { from: 1 } };
+// @ts-expect-error seconds or indices
+export const mixedRange: SampleRule = { count: 8, range: { fromSec: 1, to: 2 } };
+// @ts-expect-error not a place
+export const noPlace: SampleRule = { count: 8, place: 'end' };
+
+export async function videos(video: Video): Promise<void> {
+  expectType<Promise<Video>>()(openVideo('a.mp4'));
+  expectType<Promise<VideoInfo>>()(probe(new Uint8Array()));
+  expectType<Promise<DecodedFrames>>()(
+    video.frames({ sample: { indices: video.keyFrameIndices } }),
+  );
+  expectType<Promise<PatchStream>>()(patchStream({ videoPath: video, sample: { count: 4 } }));
+  for await (const frames of video.windows({ frames: 4 }, { of: 'frames' })) {
+    expectType<DecodedFrames>()(frames);
+  }
+  for await (const stream of video.windows({ seconds: 4, hop: 1 }, { of: 'patches', kKeep: 4 })) {
+    expectType<PatchStream>()(stream);
+  }
+  // @ts-expect-error one unit
+  video.windows({ frames: 4, seconds: 1 }, { of: 'frames' });
+  // @ts-expect-error of what
+  video.windows({ frames: 4 }, {});
+  // @ts-expect-error an option of patches
+  video.windows({ frames: 4 }, { of: 'frames', kKeep: 4 });
 }

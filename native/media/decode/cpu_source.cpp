@@ -9,6 +9,7 @@
 #include "media/codec/codec_rules.h"
 #include "media/decode/decoder_pool.h"
 #include "media/decode/frame_view_ffmpeg.h"
+#include "media/decode/held_video.h"
 #include "media/decode/indexed_video.h"
 #include "media/decode/next_step.h"
 #include "media/decode/segment_decoder.h"
@@ -20,9 +21,9 @@ namespace {
 
 class CpuSource final : public FrameSource {
  public:
-  CpuSource(std::shared_ptr<ByteSource> bytes, const CallContext& call,
-            const MediaServices& services)
-      : video_(std::move(bytes), call, services),
+  template <typename Input>
+  CpuSource(const Input& input, const CallContext& call, const MediaServices& services)
+      : video_(input, call, services),
         index_(video_.index()),
         rules_(rulesOf(index_.parameters->codec_id)),
         options_(call.options),
@@ -52,6 +53,13 @@ class CpuSource final : public FrameSource {
   bool runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, Targets& targets);
   bool runSegment(Worker& worker, const DecodeSegment& segment, bool jumps, Targets& targets);
 
+  // Note [Going on]. False: what is still wanted has to be decoded by the plan.
+  bool goOn(const DecodePlan& plan, Targets& targets);
+  bool isReachedBy(const OngoingRun& run, const DecodeSegment& segment,
+                   std::span<const int32_t> wanted) const;
+  std::unique_ptr<OngoingRun> beginRun(int32_t first, int threads) const;
+
+  DecoderConfig decoderConfig(int threads) const;
   bool prepareDecoder(Worker& worker, const DecodeSegment& segment, Attempt::Way way);
   SegmentOutcome attempt(Worker& worker, const DecodeSegment& packets, Attempt::Way way,
                          Targets& targets);
@@ -95,7 +103,9 @@ void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink)
     decodeInSequence(targets);
     return video_.checkUnchanged();
   }
+  bool goesOn = video_.held() && video_.held()->goesOn();
   video_.decodeByPlan(targets, [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
+    if (std::exchange(goesOn, false) && goOn(plan, targets)) return true;
     return runPlan(plan, std::move(reader), targets);
   });
   video_.checkUnchanged();
@@ -129,14 +139,7 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
 
   std::vector<Worker> workers(static_cast<size_t>(threads.decoders));
   workers[0].reader = std::move(reader);
-  for (Worker& worker : workers) {
-    worker.config.threads = threads.threads;
-    worker.config.threadType = options_.decodeThreadType;
-    worker.config.reorderDepth = index_.reorderDepth;
-    worker.config.maxPixels = options_.maxFramePixels;
-    worker.config.x264Build = index_.x264Build;
-    worker.config.strict = threads.threads > 1;
-  }
+  for (Worker& worker : workers) worker.config = decoderConfig(threads.threads);
   std::atomic<size_t> next{0};
   std::atomic<bool> allRan{true};
   services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
@@ -150,6 +153,68 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     finish(worker);
   });
   return allRan;
+}
+
+DecoderConfig CpuSource::decoderConfig(int threads) const {
+  DecoderConfig config;
+  config.threads = threads;
+  config.threadType = options_.decodeThreadType;
+  config.reorderDepth = index_.reorderDepth;
+  config.maxPixels = options_.maxFramePixels;
+  config.x264Build = index_.x264Build;
+  config.strict = threads > 1;
+  return config;
+}
+
+std::unique_ptr<OngoingRun> CpuSource::beginRun(int32_t first, int threads) const {
+  auto run = std::make_unique<OngoingRun>();
+  run->index = video_.indexRef();
+  run->cancel->actFor(cancel_);
+  run->config = decoderConfig(threads);
+  run->reader = video_.openReader(run->cancel);
+  run->decoder = std::make_unique<PacketDecoder>(*index_.parameters, run->config);
+  if (run->decoder->refused()) return nullptr;
+  run->segments = std::make_unique<SegmentDecoder>(index_, *run->reader, *run->decoder,
+                                                   run->config.strict, false, nullptr);
+  // As far as it can look ahead, and the threads that each hold a picture back.
+  run->segments->begin(first, kReadOn + run->decoder->threads());
+  return run;
+}
+
+// Going on gets there, and jumping would save nothing.
+bool CpuSource::isReachedBy(const OngoingRun& run, const DecodeSegment& segment,
+                            std::span<const int32_t> wanted) const {
+  if (run.index.get() != &index_ || run.segments->begun() > segment.first) return false;
+  if (segment.first > run.reader->next()) return false;
+  return std::all_of(wanted.begin(), wanted.end(),
+                     [&](int32_t ordinal) { return run.segments->isToCome(ordinal); });
+}
+
+bool CpuSource::goOn(const DecodePlan& plan, Targets& targets) {
+  const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
+  std::unique_ptr<OngoingRun> run = video_.held()->takeRun();
+  if (run) run->cancel->actFor(cancel_);
+  for (const DecodeSegment& segment : joinTouching(plan)) {
+    const std::vector<int32_t> wanted = targets.remaining(segment.targets);
+    if (!run || !isReachedBy(*run, segment, wanted)) {
+      run = beginRun(segment.first, rules_.frameThreads ? lease.count() : 1);
+    }
+    if (!run) return false;
+    run->segments->giveTo([&](int32_t ordinal, const AVFrame& frame) {
+      give(ordinal, index_.packets[static_cast<size_t>(ordinal)].displayIndex, frame, targets);
+    });
+    run->segments->takeAnySize(targets.takesAnySize());
+    const SegmentOutcome outcome = run->segments->goOn(segment.last, wanted);
+    totals_.decoded += run->segments->counters().packetsDecoded;
+    totals_.dropped += run->segments->counters().packetsDropped;
+    totals_.read += run->reader->packetsRead() - run->packetsRead;
+    totals_.seeks += run->reader->seeks() - run->seeks;
+    run->packetsRead = run->reader->packetsRead();
+    run->seeks = run->reader->seeks();
+    if (outcome.kind != SegmentOutcome::Kind::Done) return false;
+  }
+  video_.held()->giveBack(std::move(run));
+  return true;
 }
 
 void CpuSource::closeReader(Worker& worker) {
@@ -362,12 +427,12 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
 
 std::unique_ptr<FrameSource> openCpuSource(std::shared_ptr<ByteSource> bytes,
                                            const CallContext& call, const MediaServices& services) {
-  return std::make_unique<CpuSource>(std::move(bytes), call, services);
+  return std::make_unique<CpuSource>(bytes, call, services);
 }
 
 std::unique_ptr<FrameSource> openCpuSource(const VideoInput& input, const CallContext& call,
                                            const MediaServices& services) {
-  return openCpuSource(openByteSource(input), call, services);
+  return std::make_unique<CpuSource>(input, call, services);
 }
 
 }  // namespace cps

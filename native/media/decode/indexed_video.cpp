@@ -5,32 +5,44 @@
 #include "core/error.h"
 #include "media/decode/count_pass.h"
 #include "media/decode/frame_view_ffmpeg.h"
+#include "media/decode/held_video.h"
 #include "media/index/index_cache.h"
 #include "media/index/index_codec.h"
 #include "media/index/index_file.h"
 
 namespace cps {
 
+namespace {
+
+std::shared_ptr<const HeldVideo> heldBy(const VideoInput& input) {
+  return std::dynamic_pointer_cast<const HeldVideo>(input.opened);
+}
+
+}  // namespace
+
 IndexedVideo::IndexedVideo(const VideoInput& input, const CallContext& call,
                            const MediaServices& services)
-    : IndexedVideo(openByteSource(input), call, services) {}
+    : IndexedVideo(input.opened ? heldBy(input)->bytes() : openByteSource(input), heldBy(input),
+                   call, services) {}
 
-IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
-                           const MediaServices& services)
+IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, std::shared_ptr<const HeldVideo> held,
+                           const CallContext& call, const MediaServices& services)
     : options_(call.options),
       cancel_(call.cancel),
       profile_(call.profile),
       memory_(call.memory),
       indexes_(services.indexes),
-      bytes_(std::move(bytes)) {
+      bytes_(std::move(bytes)),
+      held_(std::move(held)) {
   const Profile::Scope scope(call.profile, "indexMs");
   if (call.cancel) call.cancel->check(Stage::Open);
-  index_ = getIndex(call, services);
+  index_ = held_ ? heldIndex(call, services) : getIndex(call, services);
   try {
     checkLimits();
   } catch (const Error&) {
     if (!forgetStoredIndex()) throw;
     index_ = buildFrameIndex(bytes_, call, services);
+    if (held_) held_->replaceIndex(index_);
     checkLimits();
   }
   call.notes->add(index_->notes);
@@ -66,6 +78,19 @@ FrameIndexPtr IndexedVideo::getIndex(const CallContext& call, const MediaService
   if (!file.unusable().empty()) {
     call.notes->add("index-not-kept", "readerCacheDir cannot be used, " + file.unusable() + ".");
   }
+  return index;
+}
+
+FrameIndexPtr IndexedVideo::heldIndex(const CallContext& call,
+                                      const MediaServices& services) const {
+  if (bytes_->changed()) {
+    throw Error(ErrorCode::Corrupt, Stage::Open,
+                "'" + bytes_->describe() + "' was written to since openVideo; open it again.");
+  }
+  FrameIndexPtr index = held_->index();
+  if (call.storedIndexes || !index->stored) return index;
+  index = buildFrameIndex(bytes_, call, services);
+  held_->replaceIndex(index);
   return index;
 }
 
@@ -116,15 +141,16 @@ void IndexedVideo::checkLimits() const {
 }
 
 Timeline IndexedVideo::timeline() const {
-  return {index_->info.totalFrames, index_->info.fps, index_->timestampsSec,
+  return {index_->info.totalFrames, index_->info.fps, index_->info.durationSec,
+          [index = index_](int64_t d) { return index->secondsFromStart(d); },
           [index = index_](int64_t d) {
             const auto ordinal = static_cast<size_t>(index->display[static_cast<size_t>(d)]);
             return index->packets[ordinal].key;
           }};
 }
 
-std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
-  return std::make_unique<PacketReader>(bytes_, cancel_, *index_);
+std::unique_ptr<PacketReader> IndexedVideo::openReader(CancelPtr cancel) const {
+  return std::make_unique<PacketReader>(bytes_, std::move(cancel), *index_);
 }
 
 std::string IndexedVideo::nameOf(int64_t displayIndex) const {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "media/decode/cpu_source.h"
 #include "media/decode/outcome.h"
@@ -13,6 +14,7 @@
 
 namespace cps {
 
+class HeldVideo;
 class IndexFile;
 
 // One opened video with its frame index: what the frame sources of all devices have in common. Like
@@ -22,13 +24,17 @@ class IndexedVideo {
   // Opens the video, gets its frame index (cached where allowed) and checks the limits.
   IndexedVideo(const VideoInput& input, const CallContext& call, const MediaServices& services);
   IndexedVideo(std::shared_ptr<ByteSource> bytes, const CallContext& call,
-               const MediaServices& services);
+               const MediaServices& services)
+      : IndexedVideo(std::move(bytes), nullptr, call, services) {}
 
   const FrameIndex& index() const { return *index_; }
   const FrameIndexPtr& indexRef() const { return index_; }
   const std::shared_ptr<ByteSource>& bytes() const { return bytes_; }
   Timeline timeline() const;
-  std::unique_ptr<PacketReader> openReader() const;
+  // The video as it is held for several calls; null: it is this call's alone.
+  const HeldVideo* held() const { return held_.get(); }
+  std::unique_ptr<PacketReader> openReader() const { return openReader(cancel_); }
+  std::unique_ptr<PacketReader> openReader(CancelPtr cancel) const;
   // "Frame 7 of 'clip.mp4'".
   std::string nameOf(int64_t displayIndex) const;
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
@@ -55,12 +61,15 @@ class IndexedVideo {
   void decodeByPlan(const Targets& targets, const Run& run) const;
 
  private:
+  IndexedVideo(std::shared_ptr<ByteSource> bytes, std::shared_ptr<const HeldVideo> held,
+               const CallContext& call, const MediaServices& services);
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
   enum class Starts : uint8_t { Good, SomeLie, Lost };
   Starts verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
                       int& lies) const;
   FrameIndexPtr getIndex(const CallContext& call, const MediaServices& services) const;
+  FrameIndexPtr heldIndex(const CallContext& call, const MediaServices& services) const;
   FrameIndexPtr loadIndex(const IndexFile& file, const CallContext& call) const;
   void checkLimits() const;
 
@@ -70,6 +79,7 @@ class IndexedVideo {
   std::shared_ptr<MemoryBudget> memory_;
   std::shared_ptr<IndexCache> indexes_;
   std::shared_ptr<ByteSource> bytes_;
+  std::shared_ptr<const HeldVideo> held_;
   FrameIndexPtr index_;
 };
 

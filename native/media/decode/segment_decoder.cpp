@@ -15,7 +15,7 @@ constexpr int32_t kLostAfter = 96;
 bool SegmentDecoder::mayDrop(const AVPacket& packet, int32_t ordinal) const {
   // Where pictures were counted, a packet without references may be half of a picture.
   if (everything_ || index_.trust != IndexTrust::Timestamps) return false;
-  if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
+  if (isTarget(ordinal) || isBeyond(ordinal)) return false;
   return isDroppable({packet.data, static_cast<size_t>(packet.size)}, bitstream_);
 }
 
@@ -26,21 +26,92 @@ bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags
   return index.bitstream.rules->isBroken(bytes);
 }
 
-SegmentOutcome SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
-  targets_ = targets;
+void SegmentDecoder::reset(int32_t first) {
   inside_.clear();
   damaged_.clear();
   lostBefore_.clear();
   h264Numbers_ = {};
   held_.clear();
-  done_ = 0;
-  cameOut_.assign(targets.size(), false);
   unreferenced_ = false;
   lastShown_ = -1;
   leading_ = false;
   first_ = first;
+  goesOn_ = false;
+}
+
+SegmentOutcome SegmentDecoder::run(int32_t first, int32_t last, std::span<const int32_t> targets) {
+  reset(first);
+  targets_ = targets;
+  done_ = 0;
+  cameOut_.assign(targets.size(), false);
   outcome_ = {};
-  if (feedAll(last) && done_ < targets_.size()) settleRest();
+  if (!reader_.moveTo(first_)) {
+    stop(Kind::Lost, first_);
+  } else if (feedAll(last) && done_ < targets_.size()) {
+    settleRest();
+  }
+  return outcome();
+}
+
+void SegmentDecoder::begin(int32_t first, int32_t fed) {
+  reset(first);
+  goesOn_ = true;
+  behind_ = fed;
+  outcome_ = {};
+  if (!reader_.moveTo(first_)) stop(Kind::Lost, first_);
+}
+
+SegmentOutcome SegmentDecoder::goOn(int32_t last, std::span<const int32_t> targets) {
+  if (outcome_.kind != Kind::Done) return outcome();
+  targets_ = targets;
+  done_ = 0;
+  cameOut_.assign(targets.size(), false);
+  counters_ = {};
+  newest_ = -1;
+  for (const int32_t target : targets) {
+    newest_ = std::max(newest_, index_.packets[static_cast<size_t>(target)].displayIndex);
+  }
+  dropPassed();
+  const auto count = static_cast<int32_t>(index_.packets.size());
+  const int32_t limit = std::min(count - 1, last + behind_);
+  if (!giveOutHeld() || done_ == targets_.size() || !feedAll(limit)) return outcome();
+  if (done_ < targets_.size() && reader_.next() < count) {
+    stop(Kind::Suspicious, targets_.back(), "it does not come out in time");
+  } else if (done_ < targets_.size()) {
+    settleRest();  // the end of the stream
+  }
+  return outcome();
+}
+
+// What the windows so far did not ask for, and damage that is too far back to matter.
+void SegmentDecoder::dropPassed() {
+  const int32_t start = index_.startFor(targets_.front());
+  std::erase_if(damaged_, [&](int32_t bad) { return bad < start; });
+  std::erase_if(lostBefore_, [&](int32_t entry) { return entry < start; });
+  std::erase_if(held_, [&](const Held& h) { return !isTarget(h.ordinal) && !isBeyond(h.ordinal); });
+  for (const Held& h : held_) {
+    const auto at = std::lower_bound(targets_.begin(), targets_.end(), h.ordinal);
+    if (at != targets_.end() && *at == h.ordinal) {
+      cameOut_[static_cast<size_t>(at - targets_.begin())] = true;
+    }
+  }
+}
+
+bool SegmentDecoder::isTarget(int32_t ordinal) const {
+  return std::binary_search(targets_.begin(), targets_.end(), ordinal);
+}
+
+bool SegmentDecoder::isBeyond(int32_t ordinal) const {
+  return goesOn_ && index_.packets[static_cast<size_t>(ordinal)].displayIndex > newest_;
+}
+
+bool SegmentDecoder::isToCome(int32_t ordinal) const {
+  return ordinal >= reader_.next() || inside_.contains(ordinal) ||
+         std::any_of(held_.begin(), held_.end(),
+                     [&](const Held& h) { return h.ordinal == ordinal; });
+}
+
+SegmentOutcome SegmentDecoder::outcome() {
   // HEVC lists of references may name pictures that nothing refers to.
   const bool mayLackDropped = unreferenced_ && counters_.packetsDropped > 0;
   if (outcome_.kind == Kind::Damaged && mayLackDropped) outcome_.kind = Kind::Suspicious;
@@ -60,7 +131,6 @@ bool SegmentDecoder::stopOtherSize(int32_t ordinal, int width, int height) {
 
 bool SegmentDecoder::feedAll(int32_t last) {
   UniqueAVPacket packet = makePacket(Stage::Decode);
-  if (!reader_.moveTo(first_)) return stop(Kind::Lost, first_);
   // FFmpeg's H.264 decoder does not show pictures that are shown before the entry point, and when
   // it is emptied, one that it does not show is the last: there it has to be fed on.
   while (reader_.next() <= last || (leading_ && reader_.next() <= last + kReadOn)) {
@@ -172,8 +242,9 @@ bool SegmentDecoder::takeOutput(AVFrame* frame) {
   }
   const auto target = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
   const auto at = static_cast<size_t>(target - targets_.begin());
-  if (target != targets_.end() && *target == ordinal && !cameOut_[at]) {
-    cameOut_[at] = true;
+  const bool wanted = target != targets_.end() && *target == ordinal && !cameOut_[at];
+  if (wanted || isBeyond(ordinal)) {
+    if (wanted) cameOut_[at] = true;
     UniqueAVFrame kept = makeFrame(Stage::Decode);
     if (av_frame_ref(kept.get(), frame) < 0) checkAlloc<void>(nullptr, Stage::Decode);
     held_.push_back({ordinal, std::move(kept)});
@@ -204,7 +275,8 @@ void SegmentDecoder::forgetLost(int32_t newest) {
 bool SegmentDecoder::giveOutHeld() {
   for (size_t i = 0; i < held_.size();) {
     const int32_t ordinal = held_[i].ordinal;
-    if (!inside_.empty() && *inside_.begin() < ordinal) {
+    const bool isEarly = !inside_.empty() && *inside_.begin() < ordinal;
+    if (isEarly || (goesOn_ && !isTarget(ordinal))) {
       ++i;
       continue;
     }

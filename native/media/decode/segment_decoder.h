@@ -35,6 +35,13 @@ constexpr int32_t kReadOn = 48;
 // and itself failed and no picture of those came out damaged. Because pictures come out in display
 // order, a picture is held until everything decoded before it has come out (the reorder depth at
 // most).
+//
+// Note [Going on]
+// A run over windows of a video (HeldVideo::reader) decodes each packet once: after the last target
+// of a window the decoder is not emptied but fed until that picture has come out, and what comes
+// out behind it is held for the windows to come. They ask for pictures that are shown later, so
+// only packets whose pictures are shown before a window's last target can be left out. Whatever is
+// not as it should be ends the run; the call then decodes its window by a plan like any other.
 class SegmentDecoder {
  public:
   using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
@@ -55,17 +62,34 @@ class SegmentDecoder {
 
   // Decodes packets [first, last] for these targets.
   SegmentOutcome run(int32_t first, int32_t last, std::span<const int32_t> targets);
+  // The same for runs that go on (Note [Going on]): begins one at packet `first`; `fed`: packets
+  // that may be fed behind the last target until it comes out.
+  void begin(int32_t first, int32_t fed);
+  // Decodes on for these targets, the last of them packet `last` at the latest: all shown after
+  // those before, and each still to come (isToCome).
+  SegmentOutcome goOn(int32_t last, std::span<const int32_t> targets);
+  bool isToCome(int32_t ordinal) const;
+  int32_t begun() const { return first_; }
+  void giveTo(Give give) { give_ = std::move(give); }
+
   const DecodeCounters& counters() const { return counters_; }
   // Damaged pictures are told of and decoding goes on. Not of a strict decoder.
   void tellOfDamage(Lose lose) { lose_ = std::move(lose); }
-  // Pictures need not have the video's size.
-  void takeAnySize() { anySize_ = true; }
+  // Whether pictures need not have the video's size.
+  void takeAnySize(bool any = true) { anySize_ = any; }
 
  private:
   struct Held {
     int32_t ordinal;
     UniqueAVFrame frame;
   };
+
+  void reset(int32_t first);
+  bool isTarget(int32_t ordinal) const;
+  // Of a run that goes on: whether the picture may be asked for by windows to come.
+  bool isBeyond(int32_t ordinal) const;
+  void dropPassed();
+  SegmentOutcome outcome();
 
   // Each of these is false where the run ends early, with outcome_.
   using Kind = SegmentOutcome::Kind;
@@ -110,6 +134,10 @@ class SegmentDecoder {
   std::vector<bool> cameOut_;  // of each target, whether it is or was held
   size_t done_ = 0;            // targets that were given out or told of
   int32_t lastShown_ = -1;
+
+  bool goesOn_ = false;
+  int32_t behind_ = 0;   // packets that may be fed behind the last target
+  int32_t newest_ = -1;  // display index of the last target
 };
 
 }  // namespace cps

@@ -1,6 +1,7 @@
 #include "media/index/frame_index.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/error.h"
 
@@ -151,12 +152,22 @@ bool staysInForce(AVPacketSideDataType type) {
   return type == AV_PKT_DATA_PALETTE || type == AV_PKT_DATA_NEW_EXTRADATA;
 }
 
+double FrameIndex::secondsFromStart(int64_t displayIndex) const {
+  const auto after =
+      std::upper_bound(restarts.begin(), restarts.end(), displayIndex,
+                       [](int64_t d, const ClockRestart& restart) { return d < restart.frame; });
+  const ClockRestart since = after == restarts.begin() ? ClockRestart() : *std::prev(after);
+  return since.seconds + (timestampsSec[static_cast<size_t>(displayIndex)] -
+                          timestampsSec[static_cast<size_t>(since.frame)]);
+}
+
 size_t FrameIndex::memoryBytes() const {
   size_t sideData = 0;
   for (const SideData& data : inForce) sideData += sizeof(data) + data.bytes.capacity();
   return sideData + sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
          (display.capacity() + keys.capacity()) * sizeof(int32_t) +
-         timestampsSec.capacity() * sizeof(double) + keys.size() + keys.size() / 2;
+         timestampsSec.capacity() * sizeof(double) + restarts.capacity() * sizeof(ClockRestart) +
+         keys.size() + keys.size() / 2;
 }
 
 }  // namespace cps

@@ -47,6 +47,13 @@ struct SideData {
   AVPacketSideDataType type = AV_PKT_DATA_PALETTE;
   std::vector<uint8_t> bytes;
 };
+// A frame whose timestamp is earlier than the one before it (joined captures, clock changes). From
+// there on frames are shown at `seconds` after the first one, and as much later as the timestamps
+// say.
+struct ClockRestart {
+  int64_t frame = 0;
+  double seconds = 0;
+};
 // Whether side data of this type stays in force.
 bool staysInForce(AVPacketSideDataType type);
 
@@ -84,9 +91,13 @@ class FrameIndex {
   std::vector<int32_t> display;       // [totalFrames] ordinal of each picture
   std::vector<int32_t> keys;          // ordinals of packets with the key flag
   std::vector<double> timestampsSec;  // [totalFrames]
-  Notes notes;                        // what building it found
-  bool stored = false;                // read from disk: Note [Index files] in index_file.h
-  std::vector<int64_t> shownAt;       // while building, where pictures were counted: their times
+  std::vector<ClockRestart> restarts;  // of timestampsSec, ascending; findRestarts fills it
+  Notes notes;                         // what building it found
+  bool stored = false;                 // read from disk: Note [Index files] in index_file.h
+  std::vector<int64_t> shownAt;        // while building, where pictures were counted: their times
+
+  // When a frame is shown, since the first one; ascending.
+  double secondsFromStart(int64_t displayIndex) const;
 
   // MP4, QuickTime and their kin.
   bool isMp4() const { return info.format.compare(0, 4, "mov,") == 0; }

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/index/index_times.h"
 
 extern "C" {
 #include <libavutil/crc.h>
@@ -438,6 +439,7 @@ FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& vi
     index->parameters.reset(checkAlloc(avcodec_parameters_alloc(), Stage::Index));
     contents(io, *index);
     require(io.left() == 0);
+    findRestarts(*index);
     index->seal();
     return index;
   } catch (const Malformed&) {

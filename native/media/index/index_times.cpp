@@ -34,13 +34,19 @@ void fillSeconds(FrameIndex& index, double tick, double rate) {
 }
 
 void noteRestarts(FrameIndex& index) {
-  const std::vector<double>& seconds = index.timestampsSec;
-  for (size_t d = 1; d < seconds.size(); ++d) {
-    if (seconds[d] >= seconds[d - 1]) continue;
+  for (const ClockRestart& restart : index.restarts) {
     std::string message = "Timestamps step back at frame ";
-    message.append(std::to_string(d)).append("; frames are in the order of the file.");
-    index.notes.add("restarted-clock", std::move(message), static_cast<int64_t>(d));
+    message.append(std::to_string(restart.frame)).append("; frames are in the order of the file.");
+    index.notes.add("restarted-clock", std::move(message), restart.frame);
   }
+}
+
+// For how long a picture is shown, as far as its packet or the rate tells.
+double durationOf(const FrameIndex& index, size_t d) {
+  const PacketEntry& entry = index.packets[static_cast<size_t>(index.display[d])];
+  const double seconds = static_cast<double>(entry.duration) * av_q2d(index.timeBase);
+  if (seconds > 0) return seconds;
+  return index.info.fps > 0 ? 1 / index.info.fps : 0;
 }
 
 // From the first picture to the last, by a clock that goes on where it restarts.
@@ -81,7 +87,6 @@ void fillTimes(FrameIndex& index, AVRational declared) {
   const bool hasRate = declared.num > 0 && declared.den > 0;
   const double rate = hasRate ? av_q2d(declared) : 25.0;
   fillSeconds(index, tick, rate);
-  noteRestarts(index);
   const double span = spanOf(index.timestampsSec, 1 / rate);
   // Where the container declares a rate it is what other tools report, unless the pictures say that
   // it is only a nominal one; transport streams and raw streams only have FFmpeg's guess.
@@ -95,11 +100,21 @@ void fillTimes(FrameIndex& index, AVRational declared) {
   } else {
     info.fps = hasRate ? rate : 0;
   }
-  const PacketEntry& lastEntry = index.packets[static_cast<size_t>(index.display.back())];
-  double lastDuration = static_cast<double>(lastEntry.duration) * tick;
-  if (lastDuration <= 0) lastDuration = info.fps > 0 ? 1 / info.fps : 0;
-  info.durationSec = span + lastDuration;
+  info.durationSec = span + durationOf(index, index.display.size() - 1);
   index.shownAt = {};
+  findRestarts(index);
+  noteRestarts(index);
+}
+
+void findRestarts(FrameIndex& index) {
+  const std::vector<double>& seconds = index.timestampsSec;
+  index.restarts.clear();
+  for (size_t d = 1; d < seconds.size(); ++d) {
+    if (seconds[d] >= seconds[d - 1]) continue;
+    const double end =
+        index.secondsFromStart(static_cast<int64_t>(d) - 1) + durationOf(index, d - 1);
+    index.restarts.push_back({static_cast<int64_t>(d), end});
+  }
 }
 
 }  // namespace cps

@@ -18,8 +18,11 @@ class BestTime {
   int64_t presentedFaults_ = 0, decodedFaults_ = 0;
 };
 
-// Fills what follows from the order of the pictures: timestampsSec and the times in `info`.
+// Fills what follows from the order of the pictures: timestampsSec, its restarts and the times in
+// `info`.
 // `declared`: the container's average rate, 0 where there is none.
 void fillTimes(FrameIndex& index, AVRational declared);
+// Fills `restarts` from timestampsSec and the packets' durations.
+void findRestarts(FrameIndex& index);
 
 }  // namespace cps

@@ -1,6 +1,5 @@
 #include "pipeline/energies/pairwise.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace cps {
@@ -14,15 +13,10 @@ PairwiseStage::PairwiseStage(const EnergyRequest& request)
   const size_t frames = distinct_.size();
   scores_ = Buffer::allocate(kernels_.memory(),
                              frames * static_cast<size_t>(grid_.perFrame()) * sizeof(float));
-  const auto count = static_cast<size_t>(distinct_.back()) + 1;
-  ready_.assign(count, false);
-  maps_.resize(count);
+  ready_.assign(ids_.size(), false);
+  maps_.resize(ids_.size());
   started_.assign(frames, false);
-  // Positions ascend with the pictures, each picture's in a row.
-  for (size_t t = 0; t < frames; ++t) {
-    if (static_cast<size_t>(distinct_[t]) == firstOf_.size()) firstOf_.push_back(t);
-  }
-  firstOf_.push_back(frames);
+  positions_ = PositionsOf(distinct_, ids_.size());
 }
 
 void PairwiseStage::addFrame(int32_t input, const FrameView& frame, const FrameView& luma) {
@@ -33,14 +27,18 @@ void PairwiseStage::addFrame(int32_t input, const FrameView& frame, const FrameV
     std::lock_guard lock(mutex_);
     maps_[d] = std::move(map);
     ready_[d] = true;
-    // Pairs that this picture is part of: its own positions, and the one behind them.
-    const size_t end = std::min(firstOf_[d + 1] + 1, distinct_.size());
-    for (size_t t = firstOf_[d]; t < end; ++t) {
+    const auto look = [&](size_t t) {
+      if (t == distinct_.size() || started_[t]) return;
       const auto cur = static_cast<size_t>(distinct_[t]);
       const size_t prev = t == 0 ? cur : static_cast<size_t>(distinct_[t - 1]);
-      if (started_[t] || !ready_[cur] || !ready_[prev]) continue;
+      if (!ready_[cur] || !ready_[prev]) return;
       started_[t] = true;
       complete.push_back(t);
+    };
+    // Pairs that this picture is part of: at its own positions, and at those behind them.
+    for (const int32_t position : positions_.frame(d)) {
+      look(static_cast<size_t>(position));
+      look(static_cast<size_t>(position) + 1);
     }
   }
   for (const size_t t : complete) score(t);

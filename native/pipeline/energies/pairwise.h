@@ -7,10 +7,12 @@
 
 #include "core/buffer.h"
 #include "pipeline/energies/energies.h"
+#include "pipeline/sampling/sampling.h"
 
 namespace cps {
 
-// An energy that compares each sampled picture with the sampled one before it. What a subclass
+// An energy that compares each sampled picture with the sampled one before it, in the sample's
+// order. What a subclass
 // says: what a picture is reduced to (cells, a luma map), how two of these are compared, and how
 // that becomes scores. The first picture has nothing to be compared with: its comparison is all
 // zero.
@@ -40,10 +42,10 @@ class PairwiseStage : public EnergyStage {
   std::mutex mutex_;
   std::vector<int64_t> ids_;
   std::vector<int32_t> distinct_;  // of each position
-  std::vector<size_t> firstOf_;    // first position of each distinct frame, then their number
-  std::vector<bool> ready_;        // per distinct frame
-  std::vector<bool> started_;      // per position
-  std::vector<Buffer> maps_;       // per distinct frame; written under the lock, read when ready
+  PositionsOf positions_;
+  std::vector<bool> ready_;    // per distinct frame
+  std::vector<bool> started_;  // per position
+  std::vector<Buffer> maps_;   // per distinct frame; written under the lock, read when ready
   std::vector<Buffer> freeScratch_;
   Buffer scores_;
 };

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "core/options.h"
@@ -10,16 +9,16 @@
 namespace cps {
 
 // Note [Sampling is a stage]
-// A rule turns what is known of a video into the display indices that a call delivers: ascending,
-// repeats allowed. Decoding is asked for display indices and knows no rule; how many frames there
-// are is ids.size() from here on. A new rule is a file of this folder and a line in
-// makeSamplingRule.
-class SamplingRule {
- public:
-  virtual ~SamplingRule() = default;
-  virtual std::vector<int64_t> pick(const Timeline& timeline) const = 0;
-};
+// A rule turns what is known of a video into the display indices that a call delivers: in any
+// order, repeats allowed. Decoding is asked for distinct display indices and knows no rule; how
+// many frames there are is ids.size() from here on. Arithmetic is that of Note [Exact places]. A
+// new rule is a place (places.h) or a form of option `sample`, and its case in rule.cpp.
 
-std::unique_ptr<SamplingRule> makeSamplingRule(const SamplingOptions& options);
+// Not empty. Throws Error(InvalidArgument) naming the part of `sample` and the limit where the
+// video does not have what is asked for.
+std::vector<int64_t> sampledFrames(const SampleRule& rule, const Timeline& timeline);
+
+// More frames than this no rule gives.
+inline constexpr int64_t kMostSampled = 1'000'000;
 
 }  // namespace cps

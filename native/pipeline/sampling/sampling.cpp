@@ -4,34 +4,28 @@
 
 namespace cps {
 
-std::vector<int64_t> sampleFrameIds(int64_t totalFrames, int64_t sequenceLength) {
-  std::vector<int64_t> ids(static_cast<size_t>(sequenceLength), 0);
-  if (sequenceLength == 1) return ids;
-  const int64_t steps = sequenceLength - 1;
-  // i * (N - 1) split so that no product overflows, whatever a container claims about N.
-  const int64_t whole = (totalFrames - 1) / steps;
-  const int64_t rest = (totalFrames - 1) % steps;
-  for (int64_t i = 0; i < sequenceLength; ++i) {
-    ids[static_cast<size_t>(i)] = i * whole + i * rest / steps;
+PositionsOf::PositionsOf(std::span<const int32_t> distinctOfPosition, size_t distinct)
+    : positions_(distinctOfPosition.size()), begin_(distinct + 1, 0) {
+  for (const int32_t d : distinctOfPosition) ++begin_[static_cast<size_t>(d) + 1];
+  for (size_t d = 0; d < distinct; ++d) begin_[d + 1] += begin_[d];
+  std::vector<size_t> next(begin_.begin(), begin_.end() - 1);
+  for (size_t t = 0; t < distinctOfPosition.size(); ++t) {
+    positions_[next[static_cast<size_t>(distinctOfPosition[t])]++] = static_cast<int32_t>(t);
   }
-  return ids;
 }
 
 DistinctFrames distinctFrames(std::span<const int64_t> sampledIds) {
   DistinctFrames out;
+  out.ids.assign(sampledIds.begin(), sampledIds.end());
+  std::sort(out.ids.begin(), out.ids.end());
+  out.ids.erase(std::unique(out.ids.begin(), out.ids.end()), out.ids.end());
   out.ofPosition.reserve(sampledIds.size());
   for (const int64_t id : sampledIds) {
-    if (out.ids.empty() || out.ids.back() != id) out.ids.push_back(id);
-    out.ofPosition.push_back(static_cast<int32_t>(out.ids.size()) - 1);
+    const auto at = std::lower_bound(out.ids.begin(), out.ids.end(), id);
+    out.ofPosition.push_back(static_cast<int32_t>(at - out.ids.begin()));
   }
+  out.positions = PositionsOf(out.ofPosition, out.ids.size());
   return out;
-}
-
-std::pair<size_t, size_t> DistinctFrames::positionsOf(size_t distinct) const {
-  const auto [begin, end] =
-      std::equal_range(ofPosition.begin(), ofPosition.end(), static_cast<int32_t>(distinct));
-  return {static_cast<size_t>(begin - ofPosition.begin()),
-          static_cast<size_t>(end - ofPosition.begin())};
 }
 
 std::vector<uint8_t> withFirstFrameRule(std::span<const uint8_t> isKeyFrame) {

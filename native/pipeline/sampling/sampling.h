@@ -2,21 +2,31 @@
 
 #include <cstdint>
 #include <span>
-#include <utility>
 #include <vector>
 
 namespace cps {
 
-// id_i = floor(i * (N - 1) / (L - 1)) in integers for L > 1, id_0 = 0 for L = 1 (DESIGN section
-// 4.1). Duplicates are kept. totalFrames > 0, sequenceLength > 0.
-std::vector<int64_t> sampleFrameIds(int64_t totalFrames, int64_t sequenceLength);
+// At which sampled positions each distinct frame stands, ascending.
+class PositionsOf {
+ public:
+  PositionsOf() = default;
+  // `distinctOfPosition`: [T], below `distinct`.
+  PositionsOf(std::span<const int32_t> distinctOfPosition, size_t distinct);
+  std::span<const int32_t> frame(size_t distinct) const {
+    return std::span(positions_).subspan(begin_[distinct], begin_[distinct + 1] - begin_[distinct]);
+  }
 
-// The distinct ids, ascending, and for every sampled position the index of its id among them.
+ private:
+  std::vector<int32_t> positions_;  // [T], those of a frame in a row
+  std::vector<size_t> begin_;       // of each frame's, then T
+};
+
+// The distinct ids, ascending, whatever the order of the sample, and for every sampled position
+// the index of its id among them.
 struct DistinctFrames {
   std::vector<int64_t> ids;
-  std::vector<int32_t> ofPosition;  // [T], ascending
-  // Positions [begin, end) are those of one distinct frame.
-  std::pair<size_t, size_t> positionsOf(size_t distinct) const;
+  std::vector<int32_t> ofPosition;  // [T]
+  PositionsOf positions;
 };
 DistinctFrames distinctFrames(std::span<const int64_t> sampledIds);
 

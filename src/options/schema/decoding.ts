@@ -11,6 +11,7 @@ import {
   parseVideo,
   VIDEO_EXPECTED,
 } from '../kinds.js';
+import type { NativeInput } from '../../native/video.js';
 import type { OptionSpec } from '../kinds.js';
 
 const BACKENDS = ['auto', 'gpu', 'cpu'] as const;
@@ -20,27 +21,16 @@ export const DECODING = {
   // --- what to decode ---------------------------------------------------------------------------
   videoPath: {
     apis: BOTH,
-    type: 'string | URL | Uint8Array | ArrayBuffer',
+    type: 'string | URL | Uint8Array | ArrayBuffer | OpenVideo',
     expected: VIDEO_EXPECTED,
     default: undefined,
     defaultText: 'required',
     doc:
       'The video: a local path (a relative one is of the working directory at the call), a file: ' +
-      'URL, or the bytes of the whole file (copied before the call returns). Nothing but local ' +
+      'URL, the bytes of the whole file (copied before the call returns), or an open Video. Nothing but local ' +
       'files and memory is ever opened.',
     parse: parseVideo,
-  } as OptionSpec<string | Uint8Array>,
-  sequenceLength: integer({
-    apis: BOTH,
-    record: 'sampling',
-    default: 16,
-    min: 1,
-    max: 1_000_000,
-    doc:
-      'Number T of uniformly sampled frames. Of N frames, sample i is the one with display index ' +
-      'floor(i·(N−1)/(T−1)); a video with fewer frames repeats some.',
-    impact: 'Decoding time and memory grow with it until nearly all frames are decoded.',
-  }),
+  } as OptionSpec<NativeInput>,
   signal: {
     apis: BOTH,
     type: 'AbortSignal',

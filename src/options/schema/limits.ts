@@ -1,9 +1,5 @@
 /** Options of what a call may take. */
-import {
-  BOTH,
-  INT32_MAX,
-  integer,
-} from '../kinds.js';
+import { BOTH, INT32_MAX, integer } from '../kinds.js';
 
 export const LIMITS = {
   maxFramePixels: integer({

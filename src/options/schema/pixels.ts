@@ -1,8 +1,5 @@
 /** Options of the pixels that decodeOnly gives. */
-import {
-  FRAMES_ONLY,
-  integer,
-} from '../kinds.js';
+import { FRAMES_ONLY, integer } from '../kinds.js';
 
 export const PIXELS = {
   width: integer({

@@ -18,6 +18,7 @@
 #include "default_options.h"
 #include "hostile/audit.h"
 #include "pipeline/pipeline.h"
+#include "sample_of.h"
 
 namespace hostile {
 namespace {
@@ -181,7 +182,7 @@ void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
                            const std::string& name) {
   cps::PatchStreamOptions options = default_options::defaultPatchStream();
   options.source = variantOptions(variant);
-  options.sampling.sequenceLength = kSampled;
+  options.sampling.sample = sampleOf(kSampled);
   cps::PatchOptions& patch = options.patch;
   patch.energy = variant % 5 == 0 ? cps::Energy::Reference : cps::Energy::Block;
   patch.minPixels = patch.maxPixels = 112 * 112;

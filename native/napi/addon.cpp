@@ -1,5 +1,6 @@
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "core/error.h"
@@ -48,6 +49,12 @@ CancelPtr readCancel(const Napi::Value& value) {
   return NativeCancel::Unwrap(value.As<Napi::Object>())->token;
 }
 
+// One that is held open, or one to open.
+VideoInput videoOf(const Napi::Value& value) {
+  std::optional<VideoInput> opened = NativeVideo::inputOf(value);
+  return opened ? std::move(*opened) : readVideoInput(value);
+}
+
 double millisSince(Profile::Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Profile::Clock::now() - start).count();
 }
@@ -86,7 +93,7 @@ Napi::Value patchStream(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[2]);
     const PatchStreamOptions options = readPatchStreamOptions(info[1]);
     Context& context = Environment::of(env).context();
-    const VideoInput input = readVideoInput(info[0]);
+    const VideoInput input = videoOf(info[0]);
     return runCall<PatchResult>(env, cancel, options.call, options.source.decodeMode,
                                 input.describe(),
                                 [input, options, &context, cancel](Profile& profile) {
@@ -101,7 +108,7 @@ Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[2]);
     const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
     Context& context = Environment::of(env).context();
-    const VideoInput input = readVideoInput(info[0]);
+    const VideoInput input = videoOf(info[0]);
     return runCall<FramesResult>(env, cancel, options.call, options.source.decodeMode,
                                  input.describe(),
                                  [input, options, &context, cancel](Profile& profile) {
@@ -116,7 +123,7 @@ Napi::Value openVideo(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[2]);
     const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
     Context& context = Environment::of(env).context();
-    const VideoInput input = readVideoInput(info[0]);
+    const VideoInput input = videoOf(info[0]);
     return runCall<OpenedVideo>(env, cancel, options.call, options.source.decodeMode,
                                 input.describe(),
                                 [input, options, &context, cancel](Profile& profile) {

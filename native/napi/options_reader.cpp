@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "napi/native_video.h"
 
 namespace cps::napi {
 namespace {
@@ -201,7 +200,6 @@ DecodeOnlyOptions readDecodeOnlyOptions(const Napi::Value& records) {
 }
 
 VideoInput readVideoInput(const Napi::Value& value) {
-  if (auto opened = NativeVideo::inputOf(value)) return std::move(*opened);
   VideoInput input;
   if (value.IsString()) {
     input.path = value.As<Napi::String>().Utf8Value();

@@ -108,6 +108,30 @@ describe('windows', () => {
     }
   });
 
+  test('damage is met as in any call', async () => {
+    const damaged = fs.readFileSync(BPYRAMID);
+    for (let at = damaged.length >> 1; at < damaged.length * 0.6; at += 97)
+      damaged[at] = 0x5a ^ (damaged[at] as number);
+    using video = await openVideo(damaged, { damaged: 'nearest' });
+    const replaced: number[] = [];
+    for await (const window of video.windows({ frames: 10 }, { of: 'frames' })) {
+      replaced.push(...window.replacedFrames.map(({ wantedId }) => wantedId));
+      const from = window.replacedFrames.find(({ seqPos }) => seqPos === 0)?.wantedId;
+      const first = from ?? (window.sampledFrameIds[0]);
+      const indices = Array.from({ length: window.length }, (_, i) => first + i);
+      using same = await video.frames({ sample: { indices } });
+      expect(window.sampledFrameIds).toEqual(same.sampledFrameIds);
+      expect(bytes(window).equals(bytes(same))).toBe(true);
+      window.close();
+    }
+    expect(replaced.length).toBeGreaterThan(0);
+    using strict = await openVideo(damaged);
+    const reading = (async () => {
+      for await (const window of strict.windows({ frames: 10 }, { of: 'frames' })) window.close();
+    })();
+    await expect(reading).rejects.toMatchObject({ code: 'ERR_CPS_CORRUPT' });
+  });
+
   test('random clips differ from window to window and are the same every time', async () => {
     using video = await openVideo(BPYRAMID);
     const run = async (): Promise<number[]> => {

@@ -117,7 +117,7 @@ describe('windows', () => {
     for await (const window of video.windows({ frames: 10 }, { of: 'frames' })) {
       replaced.push(...window.replacedFrames.map(({ wantedId }) => wantedId));
       const from = window.replacedFrames.find(({ seqPos }) => seqPos === 0)?.wantedId;
-      const first = from ?? (window.sampledFrameIds[0] as number);
+      const first = from ?? window.sampledFrameIds.at(0) ?? 0;
       const indices = Array.from({ length: window.length }, (_, i) => first + i);
       using same = await video.frames({ sample: { indices } });
       expect(window.sampledFrameIds).toEqual(same.sampledFrameIds);

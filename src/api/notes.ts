@@ -9,6 +9,10 @@ export const NOTE_CODES = {
     'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
     'taken.',
   'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
+  'missing-frames':
+    'Pictures of the file do not come out of the decoder, and are not counted as frames: they are ' +
+    'damaged, or refer to others that are damaged or not in the file. `frames` are those that come ' +
+    'after such pictures (at the end: before).',
   'replaced-frames':
     "Frames cannot be decoded, and the nearest that can stand in for them (option damaged 'nearest'; " +
     '`replacedFrames` says which).',

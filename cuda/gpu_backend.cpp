@@ -47,10 +47,10 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   backend.whyNotProcess = [registry](int id) { return registry->whyNotProcess(id); };
   backend.whyNotDecode = [registry](int id) { return registry->whyNotDecode(id); };
   backend.openSource = [registry](const VideoInput& input, const CallContext& call,
-                                  const MediaServices& services) {
-    const auto device = registry->device(call.options.decodeDeviceId);
+                                  const MediaServices& services, const DevicesOptions& devices) {
+    const auto device = registry->device(devices.decodeDeviceId);
     const std::shared_ptr<NvdecDevice> nvdec(device, device->nvdec.get());  // holds the lease
-    return openNvdecSource(input, call, services, nvdec);
+    return openNvdecSource(input, call, services, nvdec, devices);
   };
   backend.makeKernels = [registry](int id, const CancelPtr& cancel) {
     return makeCudaKernels(registry->device(id), cancel);

@@ -68,8 +68,8 @@ describe('the working directory', () => {
 
   test('readerCacheDir is of the call, too', () => {
     process.chdir(at('one'));
-    const { decode } = parseDecodeOnly({ videoPath: 'v.mp4', readerCacheDir: 'cache' });
-    expect(decode.readerCacheDir).toBe(at('one', 'cache'));
+    const { records } = parseDecodeOnly({ videoPath: 'v.mp4', readerCacheDir: 'cache' });
+    expect(records.source.readerCacheDir).toBe(at('one', 'cache'));
   });
 });
 
@@ -130,9 +130,8 @@ describe('paths and URLs that fs refuses', () => {
   });
 
   test('the addon itself takes no NUL', () => {
-    const { decode, frame } = parseDecodeOnly({ ...cheap, videoPath: video });
-    const call = () =>
-      native().decodeOnly(`${video}\0.png`, decode, frame, native().createCancel());
+    const { records } = parseDecodeOnly({ ...cheap, videoPath: video });
+    const call = () => native().decodeOnly(`${video}\0.png`, records, native().createCancel());
     expect(call).toThrow(/videoPath.*NUL/);
   });
 

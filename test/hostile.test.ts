@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
 import { native } from '../src/native/binding.js';
 import { OPTIONS } from '../src/options/schema.js';
+import type { RecordName } from '../src/options/kinds.js';
 import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 import { fixturePath } from './helpers/fixtures.js';
 
@@ -102,12 +103,14 @@ describe('options', () => {
         const all = withPath ? { videoPath: VIDEO, ...given } : given;
         for (const parse of [parsePatchStream, parseDecodeOnly]) {
           try {
-            const record = parse(all as never);
-            expect(Object.isFrozen(record)).toBe(true);
-            expect(Object.keys(record.decode).sort()).toEqual(
-              [...native().recordFields.decode].sort(),
-            );
-            expect(Object.values(record.decode)).not.toContain(undefined);
+            const { records } = parse(all as never);
+            expect(Object.isFrozen(records)).toBe(true);
+            for (const [name, record] of Object.entries(records)) {
+              const fields = native().recordFields[name as RecordName];
+              expect(Object.isFrozen(record)).toBe(true);
+              expect(Object.keys(record).sort()).toEqual([...fields].sort());
+              expect(Object.values(record)).not.toContain(undefined);
+            }
           } catch (error) {
             if (!(error instanceof CodecPatchStreamError)) throw error;
             expect(error.code).toBe('ERR_CPS_INVALID_ARGUMENT');
@@ -121,13 +124,14 @@ describe('options', () => {
 
   // What options.ts lets through or not: the addon itself must survive any record.
   test('the addon refuses any record with a field missing or of another type', async () => {
-    const { decode, patch } = parsePatchStream({
+    const { records } = parsePatchStream({
       videoPath: VIDEO,
       backend: 'cpu',
       sequenceLength: 2,
       kKeep: 8,
     });
-    const fields = [...Object.keys(decode), ...Object.keys(patch)];
+    const all: [string, object][] = Object.entries(records);
+    const fields = all.flatMap(([name, record]) => [name, ...Object.keys(record)]);
     const wrong = fc.oneof(
       fc.constantFrom(
         undefined,
@@ -150,14 +154,15 @@ describe('options', () => {
         // Some are names of folders, where indexes would be kept.
         const inFolder = field === 'readerCacheDir' && typeof value === 'string' && value !== '';
         const set = inFolder ? path.join(folder, 'indexes', value) : value;
-        const broken = (record: object): object =>
-          field in record ? { ...record, [field]: set } : record;
+        const broken = all.map(([name, record]) => {
+          if (name === field) return [name, set];
+          return [name, field in record ? { ...record, [field]: set } : record];
+        });
         const outcome = await Promise.resolve()
           .then(() =>
             native().patchStream(
               VIDEO,
-              broken(decode) as never,
-              broken(patch) as never,
+              Object.fromEntries(broken) as never,
               native().createCancel(),
             ),
           )
@@ -184,9 +189,9 @@ describe('options', () => {
       [1],
       [VIDEO],
       [VIDEO, {}],
-      [VIDEO, {}, {}, {}],
-      [null, null, null, null],
-      [{}, [], 'x', 1],
+      [VIDEO, {}, {}],
+      [null, null, null],
+      [{}, [], 'x'],
     ]) {
       expect(() => binding.patchStream?.(...args)).toThrow();
       expect(() => binding.decodeOnly?.(...args)).toThrow();

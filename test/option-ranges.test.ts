@@ -8,8 +8,8 @@ import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 // that the schema never made, for a video that does not exist: a value within its range leads to
 // that, a value beyond it is refused before.
 const common = { videoPath: '/none.mp4', backend: 'cpu' } as const;
-const { decode, patch } = parsePatchStream(common);
-const { frame } = parseDecodeOnly(common);
+const { records: patches } = parsePatchStream(common);
+const { records: frames } = parseDecodeOnly(common);
 
 /** Options that other fields are made of. */
 const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth'];
@@ -17,13 +17,18 @@ const NO_FIELD = ['deviceId', 'inputSize', 'prefetchDepth'];
 /** The code and the message with which the addon refuses a record with this field. */
 async function refusal(field: string, value: number): Promise<string> {
   const cancel = native().createCancel();
-  const set = <T extends object>(record: T): T =>
-    field in record ? { ...record, [field]: value } : record;
+  const set = <T extends object>(records: T): T =>
+    Object.fromEntries(
+      Object.entries(records).map(([name, record]: [string, object]) => [
+        name,
+        field in record ? { ...record, [field]: value } : record,
+      ]),
+    ) as T;
   const error = await Promise.resolve()
     .then<unknown>(() =>
-      field in frame
-        ? native().decodeOnly(common.videoPath, decode, set(frame), cancel)
-        : native().patchStream(common.videoPath, set(decode), set(patch), cancel),
+      field in frames.frame
+        ? native().decodeOnly(common.videoPath, set(frames), cancel)
+        : native().patchStream(common.videoPath, set(patches), cancel),
     )
     .then(
       () => ({ code: 'none', message: '' }),
@@ -88,12 +93,11 @@ test.each([
     `for normalize.${field} but received`,
   );
   const bad = field === 'scale' ? value : [value, value, value];
-  const normalize = { ...patch.normalize, [field]: bad };
+  const normalize = { ...patches.patch.normalize, [field]: bad };
   const call = async () =>
     native().patchStream(
       common.videoPath,
-      decode,
-      { ...patch, normalize },
+      { ...patches, patch: { ...patches.patch, normalize } },
       native().createCancel(),
     );
   await expect(call()).rejects.toMatchObject({

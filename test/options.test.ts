@@ -6,7 +6,7 @@ import { decodeOnly, patchStream } from '../src/index.js';
 import { native } from '../src/native/binding.js';
 import { CodecPatchStreamError } from '../src/support/errors.js';
 import { NORMALIZE_PRESETS } from '../src/options/kinds.js';
-import { OPTIONS, optionNames } from '../src/options/schema.js';
+import { OPTIONS, optionNames, specOf } from '../src/options/schema.js';
 import type { OptionName } from '../src/options/schema.js';
 import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
 import { repoRoot } from './helpers/fixtures.js';
@@ -14,9 +14,9 @@ import { repoRoot } from './helpers/fixtures.js';
 const VIDEO = '/videos/some.mp4';
 
 const patchCall = (options: Record<string, unknown>) =>
-  parsePatchStream({ videoPath: VIDEO, ...options });
+  parsePatchStream({ videoPath: VIDEO, ...options }).records;
 const frameCall = (options: Record<string, unknown>) =>
-  parseDecodeOnly({ videoPath: VIDEO, ...options });
+  parseDecodeOnly({ videoPath: VIDEO, ...options }).records;
 
 function refusal(run: () => unknown): CodecPatchStreamError {
   try {
@@ -94,13 +94,15 @@ const WRONG: Record<OptionName, unknown[]> = {
 
 describe('wrong values', () => {
   const cases = (Object.keys(OPTIONS) as OptionName[]).flatMap((name) =>
-    OPTIONS[name].apis.flatMap((api) => WRONG[name].map((value) => ({ name, api, value }))),
+    (['decodeOnly', 'patchStream'] as const)
+      .filter((api) => optionNames(api).includes(name))
+      .flatMap((api) => WRONG[name].map((value) => ({ name, api, value }))),
   );
 
   test.each(cases)('$api refuses $name = $value', ({ name, api, value }) => {
     const error = refusal(() => (api === 'patchStream' ? patchCall : frameCall)({ [name]: value }));
     expect(error.message).toContain(`for ${name} but received`);
-    expect(error.message).toContain(`Expected ${OPTIONS[name].expected}`);
+    expect(error.message).toContain(`Expected ${specOf(name, api).expected}`);
   });
 
   test('the message shows the value and its type', () => {
@@ -239,25 +241,29 @@ describe('combinations', () => {
 
 describe('records', () => {
   test('readerCacheDir is an absolute folder, or beside the video', () => {
-    expect(patchCall({ readerCacheDir: 'cache' }).decode.readerCacheDir).toBe(resolve('cache'));
-    expect(patchCall({ readerCacheDir: 'beside' }).decode.readerCacheDir).toBe('beside');
+    expect(patchCall({ readerCacheDir: 'cache' }).source.readerCacheDir).toBe(resolve('cache'));
+    expect(patchCall({ readerCacheDir: 'beside' }).source.readerCacheDir).toBe('beside');
   });
 
   test('defaults', () => {
-    const { input, signal, decode, patch } = patchCall({});
+    const { input, signal, records } = parsePatchStream({ videoPath: VIDEO });
+    const { source, sampling, devices, call, patch } = records;
     expect(input).toBe(VIDEO);
     expect(signal).toBeUndefined();
-    expect(decode).toEqual({
-      sequenceLength: 16,
+    expect(sampling).toEqual({ sequenceLength: 16 });
+    expect(devices).toEqual({
       decodeBackend: 'auto',
       processBackend: 'auto',
       decodeDeviceId: 0,
       processDeviceId: 0,
+      nvdecSessionPoolSize: 2,
+      nvdecReuseOpenDecoder: true,
+    });
+    expect(call).toEqual({ timeoutMs: 0 });
+    expect(source).toEqual({
       decodeMode: 'throughput',
       uniformStrategy: 'auto',
       uniformAutoRatio: null,
-      nvdecSessionPoolSize: 2,
-      nvdecReuseOpenDecoder: true,
       decodeThreads: 0,
       decodeThreadType: 'auto',
       readerCacheSize: 8,
@@ -267,7 +273,6 @@ describe('records', () => {
       maxFramePixels: 268435456,
       maxFrames: 10_000_000,
       maxMemoryBytes: 4 * 1024 ** 3,
-      timeoutMs: 0,
     });
     expect(patch).toEqual({
       energy: 'block',
@@ -289,8 +294,8 @@ describe('records', () => {
   });
 
   test('are frozen, normalize included', () => {
-    const { decode, patch } = patchCall({ normalize: { mean: 3 } });
-    expect(Object.isFrozen(decode) && Object.isFrozen(patch)).toBe(true);
+    const { patch, ...others } = patchCall({ normalize: { mean: 3 } });
+    expect([patch, ...Object.values(others)].every((r) => Object.isFrozen(r))).toBe(true);
     expect(Object.isFrozen(patch.normalize) && Object.isFrozen(patch.normalize.mean)).toBe(true);
     expect(Object.isFrozen(frameCall({}).frame)).toBe(true);
   });
@@ -301,38 +306,38 @@ describe('records', () => {
   });
 
   test('have the fields that the addon reads', () => {
-    const { decode, patch } = patchCall({});
-    const { frame } = frameCall({});
-    const sorted = (names: readonly string[]) => [...names].sort();
-    expect(sorted(Object.keys(decode))).toEqual(sorted(native().recordFields.decode));
-    expect(sorted(Object.keys(patch))).toEqual(sorted(native().recordFields.patch));
-    expect(sorted(Object.keys(frame))).toEqual(sorted(native().recordFields.frame));
+    const records = { ...patchCall({}), ...frameCall({}) };
+    expect(Object.keys(native().recordFields).sort()).toEqual(Object.keys(records).sort());
+    for (const [name, record] of Object.entries(records)) {
+      const fields = native().recordFields[name as keyof typeof records];
+      expect([...fields].sort()).toEqual(Object.keys(record).sort());
+    }
   });
 
   test('backend and deviceId reach both stages, an option of one stage wins', () => {
-    expect(patchCall({ backend: 'gpu', deviceId: 2 }).decode).toMatchObject({
+    expect(patchCall({ backend: 'gpu', deviceId: 2 }).devices).toMatchObject({
       decodeBackend: 'gpu',
       processBackend: 'gpu',
       decodeDeviceId: 2,
       processDeviceId: 2,
     });
     const mixed = { backend: 'cpu', processBackend: 'gpu', deviceId: 1, processDeviceId: 3 };
-    expect(patchCall(mixed).decode).toMatchObject({
+    expect(patchCall(mixed).devices).toMatchObject({
       decodeBackend: 'cpu',
       processBackend: 'gpu',
       decodeDeviceId: 1,
       processDeviceId: 3,
     });
-    expect(patchCall({ backend: 'cpu', decodeBackend: 'auto' }).decode.decodeBackend).toBe('auto');
+    expect(patchCall({ backend: 'cpu', decodeBackend: 'auto' }).devices.decodeBackend).toBe('auto');
   });
 
   test('decodeMode decides about nvdecReuseOpenDecoder unless that is given', () => {
-    const reuse = (options: object) => patchCall({ ...options }).decode.nvdecReuseOpenDecoder;
+    const reuse = (options: object) => patchCall({ ...options }).devices.nvdecReuseOpenDecoder;
     expect(reuse({ decodeMode: 'auto' })).toBe(true);
     expect(reuse({ decodeMode: 'latency' })).toBe(false);
     expect(reuse({ decodeMode: 'latency', nvdecReuseOpenDecoder: true })).toBe(true);
     expect(reuse({ nvdecReuseOpenDecoder: false })).toBe(false);
-    expect(patchCall({ decodeMode: 'auto' }).decode.decodeMode).toBe('throughput');
+    expect(patchCall({ decodeMode: 'auto' }).source.decodeMode).toBe('throughput');
   });
 
   test('energyPct is clamped', () => {
@@ -371,7 +376,7 @@ describe('records', () => {
 });
 
 describe('videoPath', () => {
-  const input = (videoPath: unknown) => frameCall({ videoPath }).input;
+  const input = (videoPath: unknown) => parseDecodeOnly({ videoPath: videoPath as string }).input;
 
   test('paths and file: URLs', () => {
     expect(input('a b/ü%d.mp4')).toBe(`${process.cwd()}/a b/ü%d.mp4`);

@@ -19,7 +19,7 @@ function fakeStream(k: number, options: Partial<PatchStreamConfig> = {}) {
   const result = fakePatchResult(k, 2);
   return {
     result,
-    stream: new PatchStream(result, parsePatchStream(config).patch),
+    stream: new PatchStream(result, parsePatchStream(config).records.patch),
   };
 }
 
@@ -197,9 +197,9 @@ describe('of a real video', () => {
   });
 
   test('native memory is 64-byte aligned and not copied', async () => {
-    const { decode, patch } = parsePatchStream({ videoPath: BPYRAMID, kKeep: 8 });
+    const { records } = parsePatchStream({ videoPath: BPYRAMID, kKeep: 8 });
     const binding = native();
-    const result = await binding.patchStream(BPYRAMID, decode, patch, binding.createCancel());
+    const result = await binding.patchStream(BPYRAMID, records, binding.createCancel());
     for (const name of ['patches', 'fields', 'scores', 'frameScores'] as const) {
       expect(result[name].address % 64n).toBe(0n);
       expect(result[name].arrayBuffer()).toBe(result[name].arrayBuffer());

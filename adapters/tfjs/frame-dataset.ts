@@ -209,7 +209,7 @@ export function frameDataset<E extends VideoEntry>(
   if (tables && dtype === 'int32')
     throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
   checkNames('frameDataset', config, checkDecodeOnlyOptions, OWN_NAMES);
-  if (checkDecodeOnlyOptions(config).decode.damaged === 'skip') {
+  if (checkDecodeOnlyOptions(config).source.damaged === 'skip') {
     throw invalid('damaged', "'error' or 'nearest' (all videos of a batch have one T)", 'skip');
   }
   const pixels = {

@@ -16,10 +16,8 @@
 namespace cps::bench {
 
 // The defaults of src/options.ts that concern decoding on the CPU, with every limit open.
-inline DecodeOptions decodeOptions(int64_t frames) {
-  DecodeOptions o{};
-  o.sequenceLength = frames;
-  o.decodeBackend = o.processBackend = Backend::Cpu;
+inline SourceOptions sourceOptions() {
+  SourceOptions o{};
   o.decodeMode = DecodeMode::Throughput;
   o.uniformStrategy = UniformStrategy::Auto;
   o.decodeThreadType = ThreadType::Auto;

@@ -59,7 +59,7 @@ class Floor {
   void run(AVCodecContext& codec, const Segment& segment, bool keep);
   void receive(AVCodecContext& codec, AVFrame& frame, bool keep);
 
-  DecodeOptions options_;
+  SourceOptions options_;
   Profile profile_;
   MediaServices services_;
   std::shared_ptr<ByteSource> source_;
@@ -75,7 +75,7 @@ class Floor {
 };
 
 Floor::Floor(const std::string& path, int64_t frames, int threads)
-    : options_(decodeOptions(frames)),
+    : options_(sourceOptions()),
       services_(makeMediaServices(std::make_shared<TaskPool>(threads),
                                   std::make_shared<ThreadBudget>(threads))),
       source_(openByteSource({path, nullptr})),

@@ -61,7 +61,7 @@ class Keep final : public FrameSink {
 class Stages {
  public:
   Stages(const std::string& path, int64_t frames, int threads, int64_t k)
-      : options_(decodeOptions(frames)),
+      : options_(sourceOptions()),
         pool_(std::make_shared<TaskPool>(threads)),
         services_(makeMediaServices(pool_, std::make_shared<ThreadBudget>(threads))),
         patch_(patchOptions(k)),
@@ -134,7 +134,7 @@ class Stages {
   }
 
  private:
-  DecodeOptions options_;
+  SourceOptions options_;
   CancelPtr cancel_ = std::make_shared<CancelToken>();
   Profile profile_;
   std::shared_ptr<TaskPool> pool_;

@@ -89,7 +89,8 @@ void benchDecoding(Json& json, GpuRegistry& registry, const std::string& clip, d
   const auto gpu = registry.device(0);
   const MediaServices services =
       makeMediaServices(std::make_shared<TaskPool>(2), std::make_shared<ThreadBudget>(2));
-  const DecodeOptions o = checkOptions(16);
+  const SourceOptions o = checkOptions();
+  const DevicesOptions devices = checkDevices();
   VideoInput input;
   input.path = clip;
   Profile profile;
@@ -116,7 +117,7 @@ void benchDecoding(Json& json, GpuRegistry& registry, const std::string& clip, d
     const auto ours = [&](int) {
       Profile own;
       const CallContext mine{o, call.cancel, own};
-      const auto source = openNvdecSource(input, mine, services, gpu->nvdec);
+      const auto source = openNvdecSource(input, mine, services, gpu->nvdec, devices);
       std::vector<int64_t> ids;
       const int64_t total = source->info().totalFrames;
       for (int64_t i = 0; i < 16; i++) {

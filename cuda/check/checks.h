@@ -17,13 +17,16 @@ inline double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-inline DecodeOptions checkOptions(int64_t frames) {
-  DecodeOptions o{};
-  o.sequenceLength = frames;
+inline DevicesOptions checkDevices(int sessions = 16) {
+  DevicesOptions o{};
   o.decodeBackend = o.processBackend = Backend::Gpu;
-  o.uniformStrategy = UniformStrategy::Stream;
-  o.nvdecSessionPoolSize = 16;
+  o.nvdecSessionPoolSize = sessions;
   o.nvdecReuseOpenDecoder = true;
+  return o;
+}
+inline SourceOptions checkOptions() {
+  SourceOptions o{};
+  o.uniformStrategy = UniformStrategy::Stream;
   o.decodeThreads = 1;
   o.readerCacheSize = 8;
   o.maxFramePixels = o.maxFrames = o.maxMemoryBytes = int64_t{1} << 40;

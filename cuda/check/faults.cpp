@@ -39,8 +39,8 @@ std::vector<uint8_t> cellsOnGpu(const std::shared_ptr<GpuDevice>& gpu) {
 int64_t usedAfter(GpuRegistry& registry, const std::string& clip, int rounds) {
   const MediaServices services =
       makeMediaServices(std::make_shared<TaskPool>(2), std::make_shared<ThreadBudget>(2));
-  DecodeOptions options = checkOptions(16);
-  options.nvdecSessionPoolSize = 2;
+  const SourceOptions options = checkOptions();
+  const DevicesOptions devices = checkDevices(2);
   struct Discard final : FrameSink {
     void onFrame(SourceFrame) override {}
   } sink;
@@ -50,7 +50,7 @@ int64_t usedAfter(GpuRegistry& registry, const std::string& clip, int rounds) {
   for (int i = 0; i < rounds; i++) {
     Profile profile;
     const CallContext call{options, std::make_shared<CancelToken>(), profile};
-    const auto source = openNvdecSource(input, call, services, gpu->nvdec);
+    const auto source = openNvdecSource(input, call, services, gpu->nvdec, devices);
     const int64_t total = source->info().totalFrames;
     const std::vector<int64_t> ids = {0, total / 2, total - 1};
     source->decode(ids, sink);

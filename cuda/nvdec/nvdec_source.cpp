@@ -14,10 +14,11 @@ constexpr unsigned kDisplayDelay = 4;
 class NvdecSource final : public FrameSource {
  public:
   NvdecSource(const VideoInput& input, const CallContext& call, const MediaServices& services,
-              std::shared_ptr<NvdecDevice> nvdec)
+              std::shared_ptr<NvdecDevice> nvdec, const DevicesOptions& devices)
       : video_(input, call, services),
         index_(video_.index()),
         options_(call.options),
+        devices_(devices),
         cancel_(call.cancel),
         profile_(call.profile),
         notes_(call.notes),
@@ -49,7 +50,7 @@ class NvdecSource final : public FrameSource {
   // False where the rest has to be planned anew (NextStep::Replan).
   bool runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> reader, Targets& targets) {
     const bool throughput = options_.decodeMode != DecodeMode::Latency;
-    const bool reuse = throughput && options_.nvdecReuseOpenDecoder;
+    const bool reuse = throughput && devices_.nvdecReuseOpenDecoder;
     const NvdecJob job{video_, clock_, format_, *nvdec_, reuse, throughput ? kDisplayDelay : 0,
                        color_, cancel_};
     if (!reader) reader = video_.openReader();
@@ -91,7 +92,7 @@ class NvdecSource final : public FrameSource {
     totals += run->counters();
     // Only here: after any error the decoder goes with the run.
     if (auto session = run->takeSession(); session && reuse) {
-      nvdec_->giveBack(std::move(session), options_.nvdecSessionPoolSize);
+      nvdec_->giveBack(std::move(session), devices_.nvdecSessionPoolSize);
     }
     profile_.set("segments", static_cast<double>(plan.segments.size()));
     profile_.set("packetsRead", static_cast<double>(reader->packetsRead()));
@@ -123,7 +124,8 @@ class NvdecSource final : public FrameSource {
 
   const IndexedVideo video_;
   const FrameIndex& index_;
-  const DecodeOptions& options_;
+  const SourceOptions& options_;
+  const DevicesOptions& devices_;
   CancelPtr cancel_;
   Profile& profile_;
   std::shared_ptr<Notes> notes_;
@@ -137,8 +139,9 @@ class NvdecSource final : public FrameSource {
 
 std::unique_ptr<FrameSource> openNvdecSource(const VideoInput& input, const CallContext& call,
                                              const MediaServices& services,
-                                             std::shared_ptr<NvdecDevice> nvdec) {
-  return std::make_unique<NvdecSource>(input, call, services, std::move(nvdec));
+                                             std::shared_ptr<NvdecDevice> nvdec,
+                                             const DevicesOptions& devices) {
+  return std::make_unique<NvdecSource>(input, call, services, std::move(nvdec), devices);
 }
 
 }  // namespace cps

@@ -12,6 +12,7 @@ namespace cps {
 // anything is decoded.
 std::unique_ptr<FrameSource> openNvdecSource(const VideoInput& input, const CallContext& call,
                                              const MediaServices& services,
-                                             std::shared_ptr<NvdecDevice> nvdec);
+                                             std::shared_ptr<NvdecDevice> nvdec,
+                                             const DevicesOptions& devices);
 
 }  // namespace cps

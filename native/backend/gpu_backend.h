@@ -19,9 +19,9 @@ struct GpuBackend {
   std::function<std::string(int id)> whyNotProcess;
   // Empty when device `id` can decode at all; the codec is judged by openSource.
   std::function<std::string(int id)> whyNotDecode;
-  // Throws Error(BackendUnavailable) when the device cannot decode this stream.
+  // On the decode device. Throws Error(BackendUnavailable) when it cannot decode this stream.
   std::function<std::unique_ptr<FrameSource>(const VideoInput&, const CallContext&,
-                                             const MediaServices&)>
+                                             const MediaServices&, const DevicesOptions&)>
       openSource;
   std::function<std::unique_ptr<Kernels>(int id, const CancelPtr&)> makeKernels;
   // Moves a decoded picture to the other kind of device (host <-> device id).

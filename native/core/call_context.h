@@ -10,9 +10,9 @@
 
 namespace cps {
 
-// What a call hands to everything that works for it.
+// What a call hands to everything that opens and decodes its video.
 struct CallContext {
-  const DecodeOptions& options;
+  const SourceOptions& options;
   CancelPtr cancel;
   Profile& profile;
   // False: indexes on disk are left alone, since one of them has misled the call.

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "core/dtype.h"
 #include "core/error.h"
@@ -10,33 +11,60 @@
 namespace cps {
 namespace {
 
-[[noreturn]] void outOfRange(const char* name, double value) {
+[[noreturn]] void bad(const std::string& field, const std::string& what) {
   throw Error(ErrorCode::InvalidArgument, Stage::Options,
-              std::string("Options record: field ") + name + " is out of range (" +
-                  std::to_string(value) + ")");
+              "Options record: field " + field + " " + what);
 }
 
 // Every number is finite and within its limits, every normalisation gives finite values.
-struct RangeCheck {
+class RangeCheck {
+ public:
+  explicit RangeCheck(std::string holder = "") : holder_(std::move(holder)) {}
+
+  template <typename T, typename... Bounds>
+  void operator()(const char* name, const T& value, Bounds... limits) const {
+    check(holder_.empty() ? name : holder_ + "." + name, value, limits...);
+  }
+
+ private:
   template <typename Number>
-  void operator()(const char* name, const Number& value, Limits limits) const {
-    if constexpr (std::is_same_v<Number, std::optional<double>>) {
-      if (value) (*this)(name, *value, limits);
-    } else {
-      const auto wide = static_cast<double>(value);
-      const bool inside = wide >= limits.least && wide <= limits.most;
-      if (!std::isfinite(wide) || !inside) outOfRange(name, wide);
+  requires std::is_arithmetic_v<Number>
+  static void check(const std::string& field, Number value, Limits limits) {
+    const auto wide = static_cast<double>(value);
+    const bool inside = wide >= limits.least && wide <= limits.most;
+    if (!std::isfinite(wide) || !inside) {
+      bad(field, "is out of range (" + std::to_string(wide) + ")");
     }
   }
-  void operator()(const char* name, const Normalize& value) const {
-    if (const char* field = value.notFinite()) {
-      throw Error(ErrorCode::InvalidArgument, Stage::Options,
-                  std::string("Options record: field ") + name + "." + field +
-                      " makes values that are not finite in float32");
-    }
+  static void check(const std::string& field, const Normalize& value) {
+    const char* part = value.notFinite();
+    if (part) bad(field + "." + part, "makes values that are not finite in float32");
   }
-  template <typename Other>
-  void operator()(const char* /*name*/, const Other& /*value*/) const {}
+  template <typename T, typename... Bounds>
+  static void check(const std::string& field, const std::optional<T>& value, Bounds... limits) {
+    if (value) check(field, *value, limits...);
+  }
+  template <typename T, typename... Bounds>
+  static void check(const std::string& field, const std::vector<T>& values, Bounds... limits) {
+    for (const T& value : values) check(field, value, limits...);
+  }
+  template <typename T>
+  requires kHasFields<T>
+  static void check(const std::string& field, const T& value) {
+    visitFields(RangeCheck(field), value);
+  }
+  template <typename T>
+  requires kIsUnion<T>
+  static void check(const std::string& field, const T& value) {
+    visitValue([&](const char* /*kind*/, const auto& held,
+                   auto... limits) { check(field, held, limits...); },
+               value);
+  }
+  template <typename T>
+  requires std::is_enum_v<T> || std::is_same_v<T, bool> || std::is_same_v<T, std::string>
+  static void check(const std::string& /*field*/, const T& /*value*/) {}
+
+  std::string holder_;
 };
 
 }  // namespace
@@ -77,9 +105,12 @@ const char* Normalize::notFinite() const {
   return nullptr;
 }
 
-void checkRanges(const DecodeOptions& options) { visitFields(RangeCheck(), options); }
-void checkRanges(const PatchOptions& options) { visitFields(RangeCheck(), options); }
-void checkRanges(const FrameOptions& options) { visitFields(RangeCheck(), options); }
+void checkRanges(const PatchStreamOptions& options) {
+  visitRecords([](const char* /*name*/, const auto& r) { visitFields(RangeCheck(), r); }, options);
+}
+void checkRanges(const DecodeOnlyOptions& options) {
+  visitRecords([](const char* /*name*/, const auto& r) { visitFields(RangeCheck(), r); }, options);
+}
 
 std::string VideoInput::describe() const {
   if (bytes) return "<memory, " + std::to_string(bytes->size()) + " bytes>";

@@ -9,6 +9,8 @@
 namespace cps {
 
 // Note [Complete options]
+// Each level gets the records that it needs, never all of them: media SourceOptions, a backend that
+// opens a source DevicesOptions, a rule SamplingOptions.
 // src/options/schema.ts is the only place that knows names, types, defaults, ranges and spellings;
 // core/option_records.h is generated from it. What arrives here is complete and checked; there are
 // no defaults on this side, and napi/options_reader.cpp refuses a record with a field missing.
@@ -16,9 +18,8 @@ namespace cps {
 // The same ranges were checked with better messages; this keeps a record that did not come from
 // there from doing harm. Throws Error(InvalidArgument) naming the field. test/option-ranges.test.ts
 // compares the two.
-void checkRanges(const DecodeOptions& options);
-void checkRanges(const PatchOptions& options);
-void checkRanges(const FrameOptions& options);
+void checkRanges(const PatchStreamOptions& options);
+void checkRanges(const DecodeOnlyOptions& options);
 
 // What to open. Exactly one of the two is set.
 struct VideoInput {

@@ -55,8 +55,8 @@ double millisSince(Profile::Clock::time_point start) {
 // the moment of the call, and turns its result into the promise's value. Calls in latency mode run
 // one at a time (Note [Modes] in media/decode/media_services.h).
 template <typename Result, typename Work>
-Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const DecodeOptions& options,
-                      const std::string& input, Work work) {
+Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const CallOptions& options,
+                      DecodeMode mode, const std::string& input, Work work) {
   struct State {
     Profile profile;
     Result result;
@@ -66,7 +66,7 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const DecodeOption
   if (options.timeoutMs > 0) {
     cancel->setDeadline(called + std::chrono::milliseconds(options.timeoutMs));
   }
-  const auto start = options.decodeMode == DecodeMode::Latency ? TaskPool::Start::OneAtATime
+  const auto start = mode == DecodeMode::Latency ? TaskPool::Start::OneAtATime
                                                                : TaskPool::Start::Freely;
   return Environment::of(env).run(
       env, {cancel,
@@ -82,30 +82,30 @@ Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const DecodeOption
 Napi::Value patchStream(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    const CancelPtr cancel = readCancel(info[3]);
-    const DecodeOptions decode = readDecodeOptions(info[1]);
+    const CancelPtr cancel = readCancel(info[2]);
+    const PatchStreamOptions options = readPatchStreamOptions(info[1]);
     Context& context = Environment::of(env).context();
     const VideoInput input = readVideoInput(info[0]);
-    return runCall<PatchResult>(
-        env, cancel, decode, input.describe(),
-        [input, decode, patch = readPatchOptions(info[2]), &context, cancel](Profile& profile) {
-          return runPatchStream(input, decode, patch, context, cancel, profile);
-        });
+    return runCall<PatchResult>(env, cancel, options.call, options.source.decodeMode,
+                                input.describe(),
+                                [input, options, &context, cancel](Profile& profile) {
+                                  return runPatchStream(input, options, context, cancel, profile);
+                                });
   });
 }
 
 Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    const CancelPtr cancel = readCancel(info[3]);
-    const DecodeOptions decode = readDecodeOptions(info[1]);
+    const CancelPtr cancel = readCancel(info[2]);
+    const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
     Context& context = Environment::of(env).context();
     const VideoInput input = readVideoInput(info[0]);
-    return runCall<FramesResult>(
-        env, cancel, decode, input.describe(),
-        [input, decode, frame = readFrameOptions(info[2]), &context, cancel](Profile& profile) {
-          return runDecodeOnly(input, decode, frame, context, cancel, profile);
-        });
+    return runCall<FramesResult>(env, cancel, options.call, options.source.decodeMode,
+                                 input.describe(),
+                                 [input, options, &context, cancel](Profile& profile) {
+                                   return runDecodeOnly(input, options, context, cancel, profile);
+                                 });
   });
 }
 
@@ -143,9 +143,7 @@ Napi::Array strings(Napi::Env env, const std::vector<std::string>& values) {
 
 Napi::Object recordFields(Napi::Env env) {
   Napi::Object out = Napi::Object::New(env);
-  out.Set("decode", strings(env, decodeFieldNames()));
-  out.Set("patch", strings(env, patchFieldNames()));
-  out.Set("frame", strings(env, frameFieldNames()));
+  for (const auto& [record, names] : recordFieldNames()) out.Set(record, strings(env, names));
   return out;
 }
 

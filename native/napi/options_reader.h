@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -8,18 +9,15 @@
 
 namespace cps::napi {
 
-// Records as src/options/schema.ts makes them: complete, checked. A missing or mistyped field is a
+// Records as src/options/records.ts makes them: complete, checked. A missing or mistyped field is a
 // bug of the TypeScript side and throws Error(InvalidArgument) naming it.
-DecodeOptions readDecodeOptions(const Napi::Value& record);
-PatchOptions readPatchOptions(const Napi::Value& record);
-FrameOptions readFrameOptions(const Napi::Value& record);
+PatchStreamOptions readPatchStreamOptions(const Napi::Value& records);
+DecodeOnlyOptions readDecodeOnlyOptions(const Napi::Value& records);
 
 // A path, or bytes (copied here: the caller may change them while the call runs).
 VideoInput readVideoInput(const Napi::Value& value);
 
-// Names of the fields each of the above reads.
-std::vector<std::string> decodeFieldNames();
-std::vector<std::string> patchFieldNames();
-std::vector<std::string> frameFieldNames();
+// Names of the fields that are read, by record.
+std::map<std::string, std::vector<std::string>> recordFieldNames();
 
 }  // namespace cps::napi

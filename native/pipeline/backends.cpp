@@ -16,15 +16,15 @@ namespace {
 std::string decodeFallback(const std::string& why) { return "decode on the CPU: " + why; }
 
 std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallContext& call,
-                                        Context& context, std::string& fallbackReason) {
-  const DecodeOptions& options = call.options;
-  if (options.decodeBackend != Backend::Cpu) {
-    const bool required = options.decodeBackend == Backend::Gpu;
+                                        const DevicesOptions& devices, Context& context,
+                                        std::string& fallbackReason) {
+  if (devices.decodeBackend != Backend::Cpu) {
+    const bool required = devices.decodeBackend == Backend::Gpu;
     const GpuBackend* gpu = context.gpu();
-    std::string why = gpu ? gpu->whyNotDecode(options.decodeDeviceId) : kNoCudaBuild;
+    std::string why = gpu ? gpu->whyNotDecode(devices.decodeDeviceId) : kNoCudaBuild;
     if (why.empty()) {
       try {
-        return gpu->openSource(input, call, context.media());
+        return gpu->openSource(input, call, context.media(), devices);
       } catch (const Error& error) {
         if (error.code() != ErrorCode::BackendUnavailable) throw;
         why = error.what();
@@ -36,18 +36,17 @@ std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallConte
   return openCpuSource(input, call, context.media());
 }
 
-std::unique_ptr<Kernels> makeKernels(const CallContext& call, Context& context,
-                                     std::string& fallbackReason) {
-  const DecodeOptions& options = call.options;
-  if (options.processBackend != Backend::Cpu) {
+std::unique_ptr<Kernels> makeKernels(const CancelPtr& cancel, const DevicesOptions& devices,
+                                     Context& context, std::string& fallbackReason) {
+  if (devices.processBackend != Backend::Cpu) {
     const GpuBackend* gpu = context.gpu();
-    const std::string why = gpu ? gpu->whyNotProcess(options.processDeviceId) : kNoCudaBuild;
-    if (why.empty()) return gpu->makeKernels(options.processDeviceId, call.cancel);
-    if (options.processBackend == Backend::Gpu) throwUnavailable("processBackend", why);
+    const std::string why = gpu ? gpu->whyNotProcess(devices.processDeviceId) : kNoCudaBuild;
+    if (why.empty()) return gpu->makeKernels(devices.processDeviceId, cancel);
+    if (devices.processBackend == Backend::Gpu) throwUnavailable("processBackend", why);
     if (!fallbackReason.empty()) fallbackReason += "; ";
     fallbackReason += "process on the CPU: " + why;
   }
-  return makeCpuKernels({context.media().pool.get(), context.media().pool->threads(), call.cancel});
+  return makeCpuKernels({context.media().pool.get(), context.media().pool->threads(), cancel});
 }
 
 void addFallback(Backends& backends, const std::string& reason) {
@@ -57,19 +56,20 @@ void addFallback(Backends& backends, const std::string& reason) {
 
 }  // namespace
 
-Backends openBackends(const VideoInput& input, const CallContext& call, Context& context) {
+Backends openBackends(const VideoInput& input, const CallContext& call,
+                      const DevicesOptions& devices, Context& context) {
   Backends backends;
   // Kernels first: an explicit device that is missing is said before a file is touched.
-  backends.kernels = makeKernels(call, context, backends.fallbackReason);
+  backends.kernels = makeKernels(call.cancel, devices, context, backends.fallbackReason);
   std::string decodeReason;
-  backends.source = openSource(input, call, context, decodeReason);
+  backends.source = openSource(input, call, devices, context, decodeReason);
   if (!decodeReason.empty()) addFallback(backends, decodeReason);
   return backends;
 }
 
 void fallBackToCpu(Backends& backends, const VideoInput& input, const CallContext& call,
-                   Context& context, const Error& why) {
-  if (call.options.decodeBackend == Backend::Gpu) throwUnavailable("decodeBackend", why.what());
+                   const DevicesOptions& devices, Context& context, const Error& why) {
+  if (devices.decodeBackend == Backend::Gpu) throwUnavailable("decodeBackend", why.what());
   backends.source = openCpuSource(input, call, context.media());
   addFallback(backends, decodeFallback(why.what()));
 }

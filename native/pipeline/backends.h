@@ -18,13 +18,14 @@ struct Backends {
 
 // 'auto' takes the GPU where it works for this stream, else the CPU and says why. An explicit 'gpu'
 // that is missing throws Error(BackendUnavailable) with what is missing.
-Backends openBackends(const VideoInput& input, const CallContext& call, Context& context);
+Backends openBackends(const VideoInput& input, const CallContext& call,
+                      const DevicesOptions& devices, Context& context);
 
 // Takes the CPU's source for one that threw Error(BackendUnavailable) from decode() before it gave
 // out a picture: what a stream asks for shows in full only when it is read. An explicit 'gpu'
 // throws as openBackends does.
 void fallBackToCpu(Backends& backends, const VideoInput& input, const CallContext& call,
-                   Context& context, const Error& why);
+                   const DevicesOptions& devices, Context& context, const Error& why);
 
 // The frame on `device`: itself, or a copy made by the GPU backend's transfer.
 SourceFrame onDevice(SourceFrame frame, const Device& device, Context& context);

@@ -20,6 +20,7 @@ namespace cps {
 struct Stages {
   const VideoInput& input;
   const CallContext& call;
+  const DevicesOptions& devices;
   Context& context;
   Backends& backends;
 };

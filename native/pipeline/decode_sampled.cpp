@@ -9,14 +9,14 @@ namespace {
 
 // Whether the CPU may do better at what another device's source threw.
 bool cpuMayDoBetter(const Error& error, const Stages& stages, const Collector& collector) {
-  const DecodeOptions& options = stages.call.options;
+  const bool required = stages.devices.decodeBackend == Backend::Gpu;
   switch (error.code()) {
     case ErrorCode::BackendUnavailable:
       return collector.empty();
     case ErrorCode::Corrupt:
-      return options.damaged != Damaged::Error && options.decodeBackend != Backend::Gpu;
+      return stages.call.options.damaged != Damaged::Error && !required;
     case ErrorCode::Unsupported:  // a change of size or format
-      return options.decodeBackend != Backend::Gpu;
+      return !required;
     default:
       return false;
   }
@@ -26,7 +26,7 @@ bool cpuMayDoBetter(const Error& error, const Stages& stages, const Collector& c
 
 std::unique_ptr<Collector> decodeSampled(const Stages& stages, std::span<const int64_t> wanted,
                                          const MakeCollector& make) {
-  const auto& [input, call, context, backends] = stages;
+  const auto& [input, call, devices, context, backends] = stages;
   std::optional<KnownFrames> known;
   SampledFrames frames{{wanted.begin(), wanted.end()}, {}, {}};
   for (;;) {
@@ -40,7 +40,7 @@ std::unique_ptr<Collector> decodeSampled(const Stages& stages, std::span<const i
       if (ofTheFile && backends.source->forgetStoredIndex()) return nullptr;
       if (backends.source->device().isCpu()) throw;
       if (!cpuMayDoBetter(error, stages, *collector)) throw;
-      fallBackToCpu(backends, input, call, context, error);
+      fallBackToCpu(backends, input, call, devices, context, error);
       frames = collector->sampled();
       continue;
     }

@@ -64,19 +64,18 @@ void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
 }
 
 std::optional<PatchResult> makePatches(const VideoInput& input, const CallContext& call,
-                                       const PatchOptions& patch, Context& context) {
-  checkRanges(call.options);
-  checkRanges(patch);
-  Backends backends = openBackends(input, call, context);
+                                       const PatchStreamOptions& options, Context& context) {
+  const PatchOptions& patch = options.patch;
+  Backends backends = openBackends(input, call, options.devices, context);
   Kernels& kernels = *backends.kernels;
-  const Stages stages{input, call, context, backends};
+  const Stages stages{input, call, options.devices, context, backends};
   const VideoInfo& info = backends.source->info();
 
   PatchResult result;
   result.grid =
       makePatchGrid(info.height, info.width, patch.minPixels, patch.maxPixels, patch.patchSize);
   const std::vector<int64_t> ids =
-      makeSamplingRule(call.options)->pick(backends.source->timeline());
+      makeSamplingRule(options.sampling)->pick(backends.source->timeline());
   int64_t allPatches = int64_t{result.grid.perFrame()} * std::ssize(ids);
   if (allPatches > std::numeric_limits<int32_t>::max()) {
     throw Error(ErrorCode::Unsupported, Stage::Options,
@@ -131,18 +130,17 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
 }
 
 std::optional<FramesResult> makeFrames(const VideoInput& input, const CallContext& call,
-                                       const FrameOptions& frame, Context& context) {
-  checkRanges(call.options);
-  checkRanges(frame);
-  Backends backends = openBackends(input, call, context);
-  const Stages stages{input, call, context, backends};
+                                       const DecodeOnlyOptions& options, Context& context) {
+  const FrameOptions& frame = options.frame;
+  Backends backends = openBackends(input, call, options.devices, context);
+  const Stages stages{input, call, options.devices, context, backends};
   const VideoInfo& info = backends.source->info();
 
   FramesResult result;
   result.width = frame.width > 0 ? frame.width : info.width;
   result.height = frame.height > 0 ? frame.height : info.height;
   const std::vector<int64_t> ids =
-      makeSamplingRule(call.options)->pick(backends.source->timeline());
+      makeSamplingRule(options.sampling)->pick(backends.source->timeline());
   reserveResult(3.0 * result.width * result.height * static_cast<double>(ids.size()), call, input);
 
   const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames) {
@@ -160,13 +158,14 @@ std::optional<FramesResult> makeFrames(const VideoInput& input, const CallContex
 }
 
 // Runs a call; once more without indexes from disk where one of them has misled it.
-template <typename Make>
-auto withTrueIndex(const VideoInput& input, const DecodeOptions& decode, const CancelPtr& cancel,
+template <typename Options, typename Make>
+auto withTrueIndex(const VideoInput& input, const Options& options, const CancelPtr& cancel,
                    Profile& profile, const Make& make) {
   return namingInput([&] { return input.describe(); },
                      [&] {
-                       auto result = make(CallContext{decode, cancel, profile});
-                       if (!result) result = make(CallContext{decode, cancel, profile, false});
+                       checkRanges(options);
+                       auto result = make(CallContext{options.source, cancel, profile});
+                       if (!result) result = make(CallContext{options.source, cancel, profile, false});
                        if (!result)
                          throw std::logic_error("a call without stored indexes was misled by one");
                        return std::move(*result);
@@ -175,19 +174,17 @@ auto withTrueIndex(const VideoInput& input, const DecodeOptions& decode, const C
 
 }  // namespace
 
-PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
-                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
-                           Profile& profile) {
-  return withTrueIndex(input, decode, cancel, profile, [&](const CallContext& call) {
-    return makePatches(input, call, patch, context);
+PatchResult runPatchStream(const VideoInput& input, const PatchStreamOptions& options,
+                           Context& context, const CancelPtr& cancel, Profile& profile) {
+  return withTrueIndex(input, options, cancel, profile, [&](const CallContext& call) {
+    return makePatches(input, call, options, context);
   });
 }
 
-FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
-                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
-                           Profile& profile) {
-  return withTrueIndex(input, decode, cancel, profile, [&](const CallContext& call) {
-    return makeFrames(input, call, frame, context);
+FramesResult runDecodeOnly(const VideoInput& input, const DecodeOnlyOptions& options,
+                           Context& context, const CancelPtr& cancel, Profile& profile) {
+  return withTrueIndex(input, options, cancel, profile, [&](const CallContext& call) {
+    return makeFrames(input, call, options, context);
   });
 }
 

@@ -47,11 +47,9 @@ struct FramesResult {
   Buffer frames;                  // uint8 [T, H, W, 3], on the process device
 };
 
-PatchResult runPatchStream(const VideoInput& input, const DecodeOptions& decode,
-                           const PatchOptions& patch, Context& context, const CancelPtr& cancel,
-                           Profile& profile);
-FramesResult runDecodeOnly(const VideoInput& input, const DecodeOptions& decode,
-                           const FrameOptions& frame, Context& context, const CancelPtr& cancel,
-                           Profile& profile);
+PatchResult runPatchStream(const VideoInput& input, const PatchStreamOptions& options,
+                           Context& context, const CancelPtr& cancel, Profile& profile);
+FramesResult runDecodeOnly(const VideoInput& input, const DecodeOnlyOptions& options,
+                           Context& context, const CancelPtr& cancel, Profile& profile);
 
 }  // namespace cps

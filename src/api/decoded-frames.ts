@@ -52,14 +52,14 @@ export class DecodedFrames extends SampledResult {
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function decodeOnly(config: DecodeOnlyConfig): Promise<DecodedFrames> {
-  const { input, signal, decode, notes, frame } = parseDecodeOnly(config);
+  const { input, signal, records, notes } = parseDecodeOnly(config);
   const result = await callNative<NativeFramesResult>({
     api: 'decodeOnly',
     input,
     signal,
-    timeoutMs: decode.timeoutMs,
+    timeoutMs: records.call.timeoutMs,
     notes,
-    start: (binding, cancel) => binding.decodeOnly(input, decode, frame, cancel),
+    start: (binding, cancel) => binding.decodeOnly(input, records, cancel),
     discard: (r) => r.frames.release(),
   });
   return new DecodedFrames(result);

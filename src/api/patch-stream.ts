@@ -281,15 +281,15 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
  * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
-  const { input, signal, decode, notes, patch } = parsePatchStream(config);
+  const { input, signal, records, notes } = parsePatchStream(config);
   const result = await callNative<NativePatchResult>({
     api: 'patchStream',
     input,
     signal,
-    timeoutMs: decode.timeoutMs,
+    timeoutMs: records.call.timeoutMs,
     notes,
-    start: (binding, cancel) => binding.patchStream(input, decode, patch, cancel),
+    start: (binding, cancel) => binding.patchStream(input, records, cancel),
     discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
   });
-  return new PatchStream(result, patch);
+  return new PatchStream(result, records.patch);
 }

@@ -3,7 +3,8 @@
  * package talks to the addon. Records are complete: src/options/schema.ts fills every field.
  */
 import type { ReplacedFrame, ResultNote } from '../api/notes.js';
-import type { DecodeRecord, FrameRecord, PatchRecord } from '../options/record-types.js';
+import type { RecordName } from '../options/kinds.js';
+import type { DecodeOnlyRecords, PatchStreamRecords } from '../options/record-types.js';
 
 /** Memory owned by the addon. An ArrayBuffer over it is made on first use and then lives by GC. */
 export interface NativeBuffer {
@@ -85,11 +86,7 @@ export type NativeInput = string | Uint8Array;
 
 export interface NativeBinding {
   /** Field names the addon reads of each record, for the test against src/options/schema.ts. */
-  readonly recordFields: {
-    readonly decode: readonly string[];
-    readonly patch: readonly string[];
-    readonly frame: readonly string[];
-  };
+  readonly recordFields: Readonly<Record<RecordName, readonly string[]>>;
   readonly errorCodes: readonly string[];
   readonly noteCodes: readonly string[];
   readonly build: {
@@ -108,14 +105,12 @@ export interface NativeBinding {
   createCancel(): NativeCancel;
   patchStream(
     input: NativeInput,
-    decode: DecodeRecord,
-    patch: PatchRecord,
+    records: PatchStreamRecords,
     cancel: NativeCancel,
   ): Promise<NativePatchResult>;
   decodeOnly(
     input: NativeInput,
-    decode: DecodeRecord,
-    frame: FrameRecord,
+    records: DecodeOnlyRecords,
     cancel: NativeCancel,
   ): Promise<NativeFramesResult>;
 }

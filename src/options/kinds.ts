@@ -1,9 +1,20 @@
-/** The kinds of option that the schema (src/options/schema.ts) is made of: each checks and describes itself. */
+/**
+ * The kinds of value that the schema (src/options/schema.ts) is made of: each checks and describes
+ * itself.
+ */
 import { types } from 'node:util';
 import { checkInteger, checkNumber, invalid, isDetached, rangeText } from '../support/is.js';
 import { absolutePath, isUrl, pathOfUrl } from '../support/paths.js';
 
 export type Api = 'decodeOnly' | 'patchStream';
+
+// Of an option's `apis`.
+export const BOTH: readonly Api[] = ['decodeOnly', 'patchStream'];
+export const PATCHES_ONLY: readonly Api[] = ['patchStream'];
+export const FRAMES_ONLY: readonly Api[] = ['decodeOnly'];
+
+/** The largest of what the addon counts in 32 bits. */
+export const INT32_MAX = 2 ** 31 - 1;
 
 /** What every entry of the schema says besides its kind. */
 export interface OptionText {
@@ -20,7 +31,8 @@ export interface OptionText {
   readonly field?: Field;
 }
 
-export type RecordName = 'decode' | 'patch' | 'frame';
+/** The addon's records: each level of it gets those that it needs (see RECORDS in schema.ts). */
+export type RecordName = 'source' | 'sampling' | 'devices' | 'call' | 'patch' | 'frame';
 
 /** How the field of a record differs from the option. */
 export interface Field {
@@ -28,39 +40,75 @@ export interface Field {
   readonly enum?: string;
   /** The values that are left once others are resolved. */
   readonly values?: readonly string[];
-  /** What stands for an option that was not given. */
+  /** What stands for a value that was not given. */
   readonly absent?: null | number;
-  /** Its type in TypeScript, where it is neither a number, a string, a boolean nor an enumeration. */
-  readonly type?: string;
+  /** A type that is written by hand: its name in TypeScript (of kinds.ts) and in C++. */
+  readonly type?: { readonly record: string; readonly native: string; readonly header: string };
 }
 
-export interface OptionSpec<T> extends OptionText {
+/** How a value is checked and described: what options and the members of structures are made of. */
+export interface Kind<T> {
+  readonly doc?: string;
   /** The type as TypeScript text, for the generated interfaces. */
   readonly type: string;
   /** What is accepted, as in "Expected X for NAME but received Y". */
   readonly expected: string;
   /** Of numbers: the least and the largest that is accepted; infinite where there is no bound. */
   readonly range?: readonly [min: number, max: number];
-  /** Undefined: required, or derived from other options (see defaultText). */
-  readonly default: T | undefined;
   /** Of oneOf: what a parsed value can be. */
   readonly values?: readonly string[];
   /** Other spellings of values, and what they stand for. */
   readonly aliases?: Readonly<Record<string, string>>;
+  /** Of values that consist of others (structures.ts). */
+  readonly shape?: Shape;
+  readonly field?: Field;
+  /** Undefined: required, derived from other options (see defaultText), or field.absent. */
+  readonly default?: T | undefined;
   /** Checks a given value (never undefined). */
   readonly parse: (name: string, value: unknown) => T;
 }
 
+/** What a value consists of. Names are those of its types in TypeScript and C++. */
+export type Shape =
+  | { readonly list: Kind<unknown> }
+  | { readonly structure: string; readonly members: Readonly<Record<string, Kind<unknown>>> }
+  | { readonly union: string; readonly alternatives: Readonly<Record<string, Kind<unknown>>> };
+
+export type OptionSpec<T> = OptionText & Kind<T> & { readonly default: T | undefined };
+
 /** A spec whose default is there, so that the parsed value always is. */
 export type WithDefault<T> = OptionSpec<T> & { readonly default: T };
 
+/**
+ * An option that both functions take, each in its own way: other values, another default, another
+ * record. `per[api]` is what holds for a call.
+ */
+export interface PerCall<D, P> {
+  readonly per: { readonly decodeOnly: OptionSpec<D>; readonly patchStream: OptionSpec<P> };
+}
+export const perCall = <D extends OptionSpec<unknown>, P extends OptionSpec<unknown>>(per: {
+  readonly decodeOnly: D;
+  readonly patchStream: P;
+}): { readonly per: { readonly decodeOnly: D; readonly patchStream: P } } => ({ per });
+
+/** What a member of a structure may say, where an option has an OptionText. */
+export interface MemberText<T> {
+  /** What it means. */
+  readonly doc?: string;
+  /** In place of a value that is not given; without it and without field.absent it is required. */
+  readonly default?: T;
+  readonly field?: Field;
+}
+
 type Text<T> = OptionText & { readonly default?: T };
 type TextWithDefault<T> = OptionText & { readonly default: T };
+type AnyText<T> = Text<T> | MemberText<T>;
 type Range = { readonly min?: number; readonly max?: number };
 
 export function integer(text: TextWithDefault<number> & Range): WithDefault<number>;
 export function integer(text: Text<number> & Range): OptionSpec<number>;
-export function integer(text: Text<number> & Range): OptionSpec<number> {
+export function integer(text: MemberText<number> & Range): Kind<number>;
+export function integer(text: AnyText<number> & Range): Kind<number> {
   const { min = -Infinity, max = Infinity, ...rest } = text;
   return {
     ...rest,
@@ -74,7 +122,8 @@ export function integer(text: Text<number> & Range): OptionSpec<number> {
 
 export function number(text: TextWithDefault<number> & Range): WithDefault<number>;
 export function number(text: Text<number> & Range): OptionSpec<number>;
-export function number(text: Text<number> & Range): OptionSpec<number> {
+export function number(text: MemberText<number> & Range): Kind<number>;
+export function number(text: AnyText<number> & Range): Kind<number> {
   const { min = -Infinity, max = Infinity, ...rest } = text;
   return {
     ...rest,
@@ -88,7 +137,8 @@ export function number(text: Text<number> & Range): OptionSpec<number> {
 
 export function boolean(text: TextWithDefault<boolean>): WithDefault<boolean>;
 export function boolean(text: Text<boolean>): OptionSpec<boolean>;
-export function boolean(text: Text<boolean>): OptionSpec<boolean> {
+export function boolean(text: MemberText<boolean>): Kind<boolean>;
+export function boolean(text: AnyText<boolean>): Kind<boolean> {
   return {
     ...text,
     type: 'boolean',
@@ -103,19 +153,25 @@ export function boolean(text: Text<boolean>): OptionSpec<boolean> {
 
 const quoted = (values: readonly string[]): string => values.map((v) => `'${v}'`).join(' | ');
 
+type Aliases<V extends string> = { readonly aliases?: Readonly<Record<string, V>> };
+
 /** One of `values`; `aliases` maps further spellings to one of them. */
 export function oneOf<const V extends string>(
   values: readonly V[],
-  text: TextWithDefault<NoInfer<V>> & { readonly aliases?: Readonly<Record<string, NoInfer<V>>> },
+  text: TextWithDefault<NoInfer<V>> & Aliases<NoInfer<V>>,
 ): WithDefault<V>;
 export function oneOf<const V extends string>(
   values: readonly V[],
-  text: Text<NoInfer<V>> & { readonly aliases?: Readonly<Record<string, NoInfer<V>>> },
+  text: Text<NoInfer<V>> & Aliases<NoInfer<V>>,
 ): OptionSpec<V>;
 export function oneOf<const V extends string>(
   values: readonly V[],
-  text: Text<V> & { readonly aliases?: Readonly<Record<string, V>> },
-): OptionSpec<V> {
+  text: MemberText<NoInfer<V>> & Aliases<NoInfer<V>>,
+): Kind<V>;
+export function oneOf<const V extends string>(
+  values: readonly V[],
+  text: AnyText<V> & Aliases<V>,
+): Kind<V> {
   const aliases = new Map(Object.entries(text.aliases ?? {}));
   const all = [...values, ...aliases.keys()];
   return {
@@ -244,6 +300,12 @@ export const NORMALIZE_PRESETS = {
 export const NORMALIZE_EXPECTED = `one of ${Object.keys(NORMALIZE_PRESETS)
   .map((name) => `'${name}'`)
   .join(', ')}, or {scale, mean, std}`;
+
+export const NORMALIZE_FIELD = {
+  record: 'NormalizeRecord',
+  native: 'Normalize',
+  header: 'core/normalize.h',
+} as const;
 
 export const NORMALIZE_TYPE = `${quoted(
   Object.keys(NORMALIZE_PRESETS),

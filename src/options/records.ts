@@ -7,29 +7,35 @@ import type { ResultNote } from '../api/notes.js';
 import { invalid, nearestName, show } from '../support/is.js';
 import { CodecPatchStreamError } from '../support/errors.js';
 import { permitted } from '../support/paths.js';
-import type { DecodeRecord, FrameRecord, PatchRecord } from './record-types.js';
-import { OPTIONS, optionNames } from './schema.js';
+import type {
+  DecodeOnlyRecords,
+  DevicesRecord,
+  FrameRecord,
+  PatchRecord,
+  PatchStreamRecords,
+  RecordTypes,
+  SourceRecord,
+} from './record-types.js';
+import { OPTIONS, optionNames, specOf } from './schema.js';
 import type { OptionName } from './schema.js';
 import type { Api, NormalizeRecord, OptionSpec, RecordName, WithDefault } from './kinds.js';
 
-interface ParsedCall {
+/** A checked call: the video, and what each level of the addon needs of the options. */
+interface ParsedCall<Records> {
   readonly input: string | Uint8Array;
   readonly signal: AbortSignal | undefined;
-  readonly decode: DecodeRecord;
+  readonly records: Records;
   /** What the result is to say of the options. */
   readonly notes: readonly ResultNote[];
 }
 
-export interface ParsedPatchCall extends ParsedCall {
-  readonly patch: PatchRecord;
-}
-
-export interface ParsedFrameCall extends ParsedCall {
-  readonly frame: FrameRecord;
-}
-
-type ValueOf<S> =
-  S extends WithDefault<infer T> ? T : S extends OptionSpec<infer T> ? T | undefined : never;
+type ValueOf<S> = S extends { readonly per: infer P }
+  ? ValueOf<P[keyof P]>
+  : S extends WithDefault<infer T>
+    ? T
+    : S extends OptionSpec<infer T>
+      ? T | undefined
+      : never;
 type Values = { readonly [K in OptionName]: ValueOf<(typeof OPTIONS)[K]> };
 
 /** Checks every given option of `api` and fills in the plain defaults. */
@@ -43,7 +49,7 @@ function parseValues(api: Api, config: unknown): Values {
   }
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
-    const spec = OPTIONS[name] as OptionSpec<unknown>;
+    const spec = specOf(name, api);
     const given = names.includes(name) ? (config as Record<string, unknown>)[name] : undefined;
     values[name] = given === undefined ? spec.default : spec.parse(name, given);
   }
@@ -66,37 +72,35 @@ function unknownOption(api: Api, key: string, names: readonly string[]): CodecPa
   );
 }
 
-interface Records {
-  readonly decode: DecodeRecord;
-  readonly patch: PatchRecord;
-  readonly frame: FrameRecord;
-}
-
 /** The fields of one record, out of values that have been resolved. */
 function recordOf<R extends RecordName>(
+  api: Api,
   record: R,
   values: { readonly [K in OptionName]: unknown },
-): Records[R] {
+): RecordTypes[R] {
   const fields: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
-    const { record: owner, field } = OPTIONS[name] as OptionSpec<unknown>;
+    const { record: owner, field } = specOf(name, api);
     if (owner === record) fields[name] = values[name] ?? field?.absent;
   }
-  return Object.freeze(fields) as unknown as Records[R];
+  return Object.freeze(fields) as unknown as RecordTypes[R];
 }
 
-function decodeRecord(v: Values): DecodeRecord {
-  const decodeMode = v.decodeMode === 'auto' ? 'throughput' : v.decodeMode;
-  return recordOf('decode', {
+const resolvedMode = ({ decodeMode }: Values): 'throughput' | 'latency' =>
+  decodeMode === 'auto' ? 'throughput' : decodeMode;
+
+const sourceRecord = (api: Api, v: Values): SourceRecord =>
+  recordOf(api, 'source', { ...v, decodeMode: resolvedMode(v) });
+
+const devicesRecord = (api: Api, v: Values): DevicesRecord =>
+  recordOf(api, 'devices', {
     ...v,
     decodeBackend: v.decodeBackend ?? v.backend,
     processBackend: v.processBackend ?? v.backend,
     decodeDeviceId: v.decodeDeviceId ?? v.deviceId,
     processDeviceId: v.processDeviceId ?? v.deviceId,
-    decodeMode,
-    nvdecReuseOpenDecoder: v.nvdecReuseOpenDecoder ?? decodeMode === 'throughput',
+    nvdecReuseOpenDecoder: v.nvdecReuseOpenDecoder ?? resolvedMode(v) === 'throughput',
   });
-}
 
 const isIdentity = ({ scale, mean, std }: NormalizeRecord): boolean =>
   scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
@@ -113,7 +117,7 @@ function patchRecord(v: Values): PatchRecord {
   if (v.outputDtype === 'uint8' && !isIdentity(v.normalize)) {
     throw invalid('normalize', "'none' (outputDtype is 'uint8')", v.normalize);
   }
-  return recordOf('patch', {
+  return recordOf('patchStream', 'patch', {
     ...v,
     minPixels: Math.min(v.minPixels ?? area, maxPixels),
     maxPixels,
@@ -126,11 +130,11 @@ function frameRecord(v: Values): FrameRecord {
     const missing = v.width === undefined ? 'width' : 'height';
     throw invalid(
       missing,
-      `${OPTIONS[missing].expected} (width and height, or neither)`,
+      `${specOf(missing, 'decodeOnly').expected} (width and height, or neither)`,
       undefined,
     );
   }
-  return recordOf('frame', v);
+  return recordOf('decodeOnly', 'frame', v);
 }
 
 function inputOf(v: Values): string | Uint8Array {
@@ -147,58 +151,67 @@ function inputOf(v: Values): string | Uint8Array {
   return videoPath;
 }
 
-/** A folder for indexes that Node's permission model denies is not used, like one that is full. */
-function allowedCache(
-  decode: DecodeRecord,
+/** What every call needs. */
+const commonRecords = (api: Api, v: Values) => ({
+  source: sourceRecord(api, v),
+  sampling: recordOf(api, 'sampling', v),
+  devices: devicesRecord(api, v),
+  call: recordOf(api, 'call', v),
+});
+
+const patchStreamRecords = (v: Values): PatchStreamRecords =>
+  Object.freeze({ ...commonRecords('patchStream', v), patch: patchRecord(v) });
+
+const decodeOnlyRecords = (v: Values): DecodeOnlyRecords =>
+  Object.freeze({ ...commonRecords('decodeOnly', v), frame: frameRecord(v) });
+
+/** The same values with a folder for indexes only where Node's permission model allows its use. */
+function withAllowedCache(
+  v: Values,
   input: string | Uint8Array,
-): Omit<ParsedCall, 'input' | 'signal'> {
-  const { readerCacheDir } = decode;
-  if (readerCacheDir === '' || typeof input !== 'string') return { decode, notes: [] };
+): { readonly values: Values; readonly notes: readonly ResultNote[] } {
+  const { readerCacheDir } = v;
+  if (readerCacheDir === '' || typeof input !== 'string') return { values: v, notes: [] };
   const place = readerCacheDir === 'beside' ? `${input}.cpsindex` : readerCacheDir;
   const denied = (['fs.read', 'fs.write'] as const).filter((access) => !permitted(access, place));
-  if (denied.length === 0) return { decode, notes: [] };
+  if (denied.length === 0) return { values: v, notes: [] };
   const flags = denied.map((access) => `--allow-${access.replace('.', '-')}`).join(' and ');
   const message =
     `readerCacheDir cannot be used, Node runs with --permission and does not have '${place}' ` +
     `among its ${flags}.`;
   return {
-    decode: Object.freeze({ ...decode, readerCacheDir: '' }),
+    values: { ...v, readerCacheDir: '' },
     notes: [{ code: 'index-not-kept', message }],
   };
 }
 
-function parsedCall(v: Values): ParsedCall {
+function parsedCall<Records>(
+  api: Api,
+  config: unknown,
+  recordsOf: (values: Values) => Records,
+): ParsedCall<Records> {
+  const v = parseValues(api, config);
   const input = inputOf(v);
-  return { input, signal: v.signal, ...allowedCache(decodeRecord(v), input) };
+  const { values, notes } = withAllowedCache(v, input);
+  return Object.freeze({ input, signal: v.signal, records: recordsOf(values), notes });
 }
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */
-export function parsePatchStream(config: PatchStreamConfig): ParsedPatchCall {
-  const v = parseValues('patchStream', config);
-  return Object.freeze({ ...parsedCall(v), patch: patchRecord(v) });
-}
+export const parsePatchStream = (config: PatchStreamConfig): ParsedCall<PatchStreamRecords> =>
+  parsedCall('patchStream', config, patchStreamRecords);
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */
-export function parseDecodeOnly(config: DecodeOnlyConfig): ParsedFrameCall {
-  const v = parseValues('decodeOnly', config);
-  return Object.freeze({ ...parsedCall(v), frame: frameRecord(v) });
-}
+export const parseDecodeOnly = (config: DecodeOnlyConfig): ParsedCall<DecodeOnlyRecords> =>
+  parsedCall('decodeOnly', config, decodeOnlyRecords);
 
 /** For datasets: checks options before any video is known, and says how far to decode ahead. */
-export function checkPatchStreamOptions(options: Partial<PatchStreamConfig>): {
-  readonly decode: DecodeRecord;
-  readonly patch: PatchRecord;
-  readonly prefetchDepth: number;
-} {
+export function checkPatchStreamOptions(
+  options: Partial<PatchStreamConfig>,
+): PatchStreamRecords & { readonly prefetchDepth: number } {
   const v = parseValues('patchStream', options);
-  return { decode: decodeRecord(v), patch: patchRecord(v), prefetchDepth: v.prefetchDepth };
+  return { ...patchStreamRecords(v), prefetchDepth: v.prefetchDepth };
 }
 
 /** The same for decodeOnly. */
-export function checkDecodeOnlyOptions(options: Partial<DecodeOnlyConfig>): {
-  readonly decode: DecodeRecord;
-  readonly frame: FrameRecord;
-} {
-  const v = parseValues('decodeOnly', options);
-  return { decode: decodeRecord(v), frame: frameRecord(v) };
-}
+export const checkDecodeOnlyOptions = (options: Partial<DecodeOnlyConfig>): DecodeOnlyRecords =>
+  decodeOnlyRecords(parseValues('decodeOnly', options));

@@ -19,7 +19,13 @@ struct DecodeRun {
   std::map<std::string, double> profile;
 };
 
-DecodeRun decode(const GpuBackend& gpu, const std::string& clip, const DecodeOptions& options,
+// What opening a source on the GPU needs.
+struct Options {
+  SourceOptions source = default_options::defaultSource();
+  DevicesOptions devices = default_options::defaultDevices();
+};
+
+DecodeRun decode(const GpuBackend& gpu, const std::string& clip, const Options& options,
                  const CancelPtr& cancel = std::make_shared<CancelToken>()) {
   static media_test::Services services(2);
   struct Keep final : FrameSink {
@@ -27,17 +33,17 @@ DecodeRun decode(const GpuBackend& gpu, const std::string& clip, const DecodeOpt
     std::vector<SourceFrame> frames;
   } sink;
   Profile profile;
-  const CallContext call{options, cancel, profile};
+  const CallContext call{options.source, cancel, profile};
   VideoInput input;
   input.path = media_test::fixturePath(clip);
-  const auto source = gpu.openSource(input, call, services.media);
-  source->decode(media_test::sampled(source->info().totalFrames, options.sequenceLength), sink);
+  const auto source = gpu.openSource(input, call, services.media, options.devices);
+  source->decode(media_test::sampled(source->info().totalFrames, 16), sink);
   return {sink.frames.size(), profile.values()};
 }
 
-DecodeOptions options(bool reuse = true) {
-  DecodeOptions o = media_test::defaultOptions();
-  o.nvdecReuseOpenDecoder = reuse;
+Options options(bool reuse = true) {
+  Options o;
+  o.devices.nvdecReuseOpenDecoder = reuse;
   return o;
 }
 
@@ -82,8 +88,8 @@ TEST(CudaDecode, NvdecSessionPoolSizeDecoders) {
     fake::reset();
     {
       const GpuBackend gpu = cuda_test::backend();
-      DecodeOptions o = options();
-      o.nvdecSessionPoolSize = size;
+      Options o = options();
+      o.devices.nvdecSessionPoolSize = size;
       for (const char* clip : {kClip, "hevc.mp4", "hevc10.mp4", "vp9.webm"}) decode(gpu, clip, o);
       EXPECT_EQ(fake::stats().decoders, size);
       decode(gpu, "vp9.webm", o);
@@ -98,8 +104,8 @@ TEST(CudaDecode, LatencyModeAndNoReuseKeepNothing) {
     fake::reset();
     {
       const GpuBackend gpu = cuda_test::backend();
-      DecodeOptions o = options(latency);
-      if (latency) o.decodeMode = DecodeMode::Latency;
+      Options o = options(latency);
+      if (latency) o.source.decodeMode = DecodeMode::Latency;
       decode(gpu, kClip, o);
       EXPECT_EQ(fake::stats().decoders, 0);
       decode(gpu, kClip, o);
@@ -138,11 +144,11 @@ TEST(CudaDecode, PicturesHeldBackByTheParserArriveToo) {
 // Note [Tags from headers]: what the headers say is what decoded pictures carry, without decoding.
 TEST(CudaDecode, TagsComeFromHeadersAndAreThoseOfThePictures) {
   media_test::Services services(1);
-  const DecodeOptions o = options();
+  const Options o = options();
   int compared = 0, decodedAnyway = 0;
   for (const media_test::Fixture& fixture : media_test::fixtures()) {
     Profile profile;
-    const CallContext call{o, std::make_shared<CancelToken>(), profile};
+    const CallContext call{o.source, std::make_shared<CancelToken>(), profile};
     VideoInput input;
     input.path = fixture.path();
     const IndexedVideo video(input, call, services.media);
@@ -223,9 +229,9 @@ TEST(CudaDecode, TimestampsThatTheParserMakesUpAreNobodys) {
 // NVENC writes AV1's sequence header into av1C alone.
 TEST(CudaDecode, Av1SequenceHeaderOfTheContainerGoesAhead) {
   media_test::Services services(1);
-  const DecodeOptions o = options();
+  const Options o = options();
   Profile profile;
-  const CallContext call{o, std::make_shared<CancelToken>(), profile};
+  const CallContext call{o.source, std::make_shared<CancelToken>(), profile};
   VideoInput input;
   input.path = media_test::fixturePath("av1.mp4");
   const IndexedVideo video(input, call, services.media);
@@ -316,11 +322,11 @@ TEST(CudaDecode, SinkThatThrowsLeavesNothingMapped) {
       int seen = 0;
     } sink;
     Profile profile;
-    const DecodeOptions o = options();
-    const CallContext call{o, std::make_shared<CancelToken>(), profile};
+    const Options o = options();
+    const CallContext call{o.source, std::make_shared<CancelToken>(), profile};
     VideoInput input;
     input.path = media_test::fixturePath(kClip);
-    const auto source = gpu.openSource(input, call, services.media);
+    const auto source = gpu.openSource(input, call, services.media, o.devices);
     const auto ids = media_test::sampled(source->info().totalFrames, 16);
     EXPECT_NE(media_test::errorOf([&] { source->decode(ids, sink); }).find("sink is full"),
               std::string::npos);

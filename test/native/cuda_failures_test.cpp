@@ -52,12 +52,12 @@ const Way kWays[] = {
 std::unique_ptr<Pipeline> makePipeline(const Way& way) {
   fake::control().pools = way.pools;
   auto pipeline = std::make_unique<Pipeline>(way.decode, way.process, "small.mp4");
-  pipeline->options.sequenceLength = way.frames;
-  pipeline->options.nvdecReuseOpenDecoder = way.pools;
-  pipeline->patch.minPixels = pipeline->patch.maxPixels = 28 * 28;
-  pipeline->patch.kKeep = 8;
-  pipeline->patch.energy = way.energy;
-  pipeline->patch.selectionUnit = way.unit;
+  pipeline->options.sampling.sequenceLength = way.frames;
+  pipeline->options.devices.nvdecReuseOpenDecoder = way.pools;
+  pipeline->options.patch.minPixels = pipeline->options.patch.maxPixels = 28 * 28;
+  pipeline->options.patch.kKeep = 8;
+  pipeline->options.patch.energy = way.energy;
+  pipeline->options.patch.selectionUnit = way.unit;
   return pipeline;
 }
 

@@ -31,23 +31,23 @@ struct Outcome {
 struct Pipeline {
   Pipeline(cps::Backend decode, cps::Backend process, const char* clip = "h264_bpyramid.mp4") {
     context.setGpu(backend());
-    options.sequenceLength = 3;
-    options.nvdecReuseOpenDecoder = true;
-    options.decodeBackend = decode;
-    options.processBackend = process;
-    patch.minPixels = patch.maxPixels = 56 * 56;
-    patch.kKeep = 24;
+    options.sampling.sequenceLength = 3;
+    options.devices.nvdecReuseOpenDecoder = true;
+    options.devices.decodeBackend = decode;
+    options.devices.processBackend = process;
+    options.patch.minPixels = options.patch.maxPixels = 56 * 56;
+    options.patch.kKeep = 24;
     input.path = media_test::fixturePath(clip);
   }
 
   cps::PatchResult patches() {
     cps::Profile profile;
-    return cps::runPatchStream(input, options, patch, context, std::make_shared<cps::CancelToken>(),
+    return cps::runPatchStream(input, options, context, std::make_shared<cps::CancelToken>(),
                                profile);
   }
   cps::FramesResult frames() {
     cps::Profile profile;
-    return cps::runDecodeOnly(input, options, {0, 0}, context, std::make_shared<cps::CancelToken>(),
+    return cps::runDecodeOnly(input, media_test::framesOf(options), context, std::make_shared<cps::CancelToken>(),
                               profile);
   }
   Outcome run(bool decodeOnly = false) {
@@ -60,8 +60,7 @@ struct Pipeline {
   }
 
   cps::Context context{1};
-  cps::DecodeOptions options = media_test::defaultOptions();
-  cps::PatchOptions patch = media_test::defaultPatch();
+  cps::PatchStreamOptions options = default_options::defaultPatchStream();
   cps::VideoInput input;
 };
 

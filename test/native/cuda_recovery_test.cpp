@@ -39,8 +39,8 @@ TEST(CudaRecovery, DamageAndOtherSizesAreLeftToTheCpu) {
       Pipeline cpu(Backend::Cpu, Backend::Cpu, clip), own(Backend::Auto, Backend::Gpu, clip);
       Pipeline gpu(Backend::Gpu, Backend::Gpu, clip);
       for (Pipeline* p : {&cpu, &own, &gpu}) {
-        p->options.sequenceLength = 20;
-        if (damage) p->options.damaged = Damaged::Nearest;
+        p->options.sampling.sequenceLength = 20;
+        if (damage) p->options.source.damaged = Damaged::Nearest;
       }
       const PatchResult expected = cpu.patches(), got = own.patches();
       EXPECT_EQ(got.sample.decodeBackend, "cpu") << clip;
@@ -142,7 +142,7 @@ TEST(CudaRecovery, DeviceThatStaysBrokenIsGivenUp) {
         EXPECT_TRUE(has(why, "restart the process")) << why;
       }
       EXPECT_EQ(fake::stats().resets, foreign ? 0 : 1) << "once, and never somebody else's";
-      pipeline.options.decodeBackend = pipeline.options.processBackend = Backend::Auto;
+      pipeline.options.devices.decodeBackend = pipeline.options.devices.processBackend = Backend::Auto;
       const PatchResult result = pipeline.patches();
       EXPECT_EQ(result.sample.decodeBackend, "cpu");
       EXPECT_EQ(result.sample.processBackend, "cpu");

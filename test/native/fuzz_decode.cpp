@@ -41,9 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static const cps::MediaServices services = cps::makeMediaServices(
       std::make_shared<cps::TaskPool>(2), std::make_shared<cps::ThreadBudget>(2));
   if (size < 2) return 0;
-  cps::DecodeOptions options = {};
-  options.sequenceLength = 3;
-  options.decodeBackend = options.processBackend = cps::Backend::Cpu;
+  cps::SourceOptions options = {};
   options.decodeMode = data[0] & 1 ? cps::DecodeMode::Latency : cps::DecodeMode::Throughput;
   options.uniformStrategy = static_cast<cps::UniformStrategy>((data[0] >> 1) % 3);
   options.decodeThreads = 1 + (data[0] >> 4 & 1);

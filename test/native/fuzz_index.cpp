@@ -55,7 +55,7 @@ class Sink final : public cps::FrameSink {
 bool decodeAll(const std::string& video, const std::string& place, Frames& frames) {
   const cps::MediaServices services = cps::makeMediaServices(
       std::make_shared<cps::TaskPool>(1), std::make_shared<cps::ThreadBudget>(1));
-  cps::DecodeOptions options = default_options::defaultOptions();
+  cps::SourceOptions options = default_options::defaultSource();
   options.readerCacheDir = place;
   options.uniformStrategy = cps::UniformStrategy::Stream;
   options.maxFrames = 2000;

@@ -302,6 +302,7 @@ Value* goodRecord() {
   f["maxFramePixels"] = number(1 << 20);
   f["maxFrames"] = number(1000);
   f["maxMemoryBytes"] = number(64 << 20);
+  f["damaged"] = word("error");
   f["energy"] = word("block");
   f["minPixels"] = f["maxPixels"] = number(56 * 56);
   f["patchSize"] = number(14);
@@ -369,8 +370,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Bytes in(data, size);
   Value* record = goodRecord();
   std::vector<std::string> names;
-  for (const auto& list : {cps::napi::decodeFieldNames(), cps::napi::patchFieldNames(),
-                           cps::napi::frameFieldNames()}) {
+  for (const auto& [record, list] : cps::napi::recordFieldNames()) {
     names.insert(names.end(), list.begin(), list.end());
   }
   for (int changes = in.byte() % 8; changes > 0; --changes) {
@@ -382,38 +382,41 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
   }
   if (in.byte() % 32 == 31) record = anyValue(in);
+  // One object with all fields stands for every record of the call.
+  Value* call = make(napi_object);
+  for (const auto& [name, list] : cps::napi::recordFieldNames()) call->fields[name] = record;
 
-  cps::DecodeOptions decode;
-  cps::PatchOptions patch;
-  cps::FrameOptions frame;
-  const bool haveDecode = tryRead(cps::napi::readDecodeOptions, record, decode);
-  const bool havePatch = tryRead(cps::napi::readPatchOptions, record, patch);
-  const bool haveFrame = tryRead(cps::napi::readFrameOptions, record, frame);
+  cps::PatchStreamOptions patches{};
+  cps::DecodeOnlyOptions frames{};
+  const bool havePatches = tryRead(cps::napi::readPatchStreamOptions, call, patches);
+  const bool haveFrames = tryRead(cps::napi::readDecodeOnlyOptions, call, frames);
   cps::VideoInput input;
   tryRead(cps::napi::readVideoInput, anyValue(in), input);
-  if (haveDecode) {
-    sameNumber(*record, "sequenceLength", static_cast<double>(decode.sequenceLength));
-    sameNumber(*record, "decodeThreads", decode.decodeThreads);
-    sameNumber(*record, "maxMemoryBytes", static_cast<double>(decode.maxMemoryBytes));
+  if (havePatches) {
+    const cps::PatchStreamOptions& o = patches;
+    sameNumber(*record, "sequenceLength", o.sampling.sequenceLength);
+    sameNumber(*record, "decodeThreads", o.source.decodeThreads);
+    sameNumber(*record, "maxMemoryBytes", static_cast<double>(o.source.maxMemoryBytes));
+    sameNumber(*record, "kKeep", static_cast<double>(o.patch.kKeep));
+    sameNumber(*record, "patchSize", o.patch.patchSize);
   }
-  if (havePatch) {
-    sameNumber(*record, "kKeep", static_cast<double>(patch.kKeep));
-    sameNumber(*record, "patchSize", patch.patchSize);
-  }
-  if (!haveDecode) return 0;
 
-  // src/options/schema.ts has checked ranges before; here only the machine is protected.
-  decode.maxMemoryBytes = std::min<int64_t>(decode.maxMemoryBytes, 64 << 20);
-  decode.readerCacheDir.clear();
   cps::Profile profile;
   const auto cancel = std::make_shared<cps::CancelToken>();
   cancel->setDeadline(std::chrono::steady_clock::now() + std::chrono::seconds(10));
+  // src/options/schema.ts has checked ranges before; here only the machine is protected.
+  const auto protect = [](cps::SourceOptions& source) {
+    source.maxMemoryBytes = std::min<int64_t>(source.maxMemoryBytes, 64 << 20);
+    source.readerCacheDir.clear();
+  };
   try {
-    if (havePatch) cps::runPatchStream(clip(), decode, patch, context, cancel, profile);
+    protect(patches.source);
+    if (havePatches) cps::runPatchStream(clip(), patches, context, cancel, profile);
   } catch (const cps::Error&) {
   }
   try {
-    if (haveFrame) cps::runDecodeOnly(clip(), decode, frame, context, cancel, profile);
+    protect(frames.source);
+    if (haveFrames) cps::runDecodeOnly(clip(), frames, context, cancel, profile);
   } catch (const cps::Error&) {
   }
   return 0;

@@ -42,8 +42,8 @@ class HostFrames final : public FrameSink {
 };
 
 struct Call {
-  explicit Call(const DecodeOptions& o) : options(o) {}
-  DecodeOptions options;
+  explicit Call(const SourceOptions& o) : options(o) {}
+  SourceOptions options;
   Profile profile;
   CallContext context{options, std::make_shared<CancelToken>(), profile};
 };
@@ -70,20 +70,23 @@ void expectNearlyEqual(const FrameView& a, const FrameView& b) {
 
 // Empty when the clip was compared, else why the GPU does not decode it.
 std::string compareClip(const GpuBackend& gpu, const MediaServices& services,
-                        const Fixture& fixture, const DecodeOptions& options) {
+                        const Fixture& fixture, const SourceOptions& options,
+                        int64_t frames = 16) {
   VideoInput input;
   input.path = fixture.path();
   Call call(options);
+  DevicesOptions devices = default_options::defaultDevices();
+  devices.nvdecReuseOpenDecoder = true;
   std::unique_ptr<FrameSource> onGpu;
   try {
-    onGpu = gpu.openSource(input, call.context, services);
+    onGpu = gpu.openSource(input, call.context, services, devices);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::BackendUnavailable) << error.what();
     return error.what();
   }
   const auto onCpu = openCpuSource(input, call.context, services);
   EXPECT_EQ(onGpu->device().name(), "cuda:0");
-  const auto ids = media_test::sampled(onCpu->info().totalFrames, options.sequenceLength);
+  const auto ids = media_test::sampled(onCpu->info().totalFrames, frames);
   HostFrames expected(gpu), got(gpu);
   onCpu->decode(ids, expected);
   try {
@@ -126,8 +129,7 @@ TEST(GpuDecode, EveryFixtureEqualsTheCpu) {
   size_t compared = 0;
   for (const Fixture& fixture : media_test::fixtures()) {
     SCOPED_TRACE(fixture.name);
-    DecodeOptions options = media_test::defaultOptions();
-    options.nvdecReuseOpenDecoder = true;
+    SourceOptions options = media_test::defaultSource();
     // Both strategies, in turn.
     options.uniformStrategy = compared % 2 == 0 ? UniformStrategy::Seek : UniformStrategy::Stream;
     const std::string why = compareClip(gpu, services.media, fixture, options);
@@ -148,18 +150,17 @@ TEST(GpuDecode, JumpsIntoOpenGroupsOfPictures) {
     if (!fixture.has("open-gop") || fixture.has("mid-gop")) continue;
     for (const int64_t frames : {2, 3, 4}) {
       SCOPED_TRACE(fixture.name + ", " + std::to_string(frames) + " frames");
-      DecodeOptions options = media_test::defaultOptions();
-      options.sequenceLength = frames;
+      SourceOptions options = media_test::defaultSource();
       options.uniformStrategy = UniformStrategy::Seek;
-      EXPECT_EQ(compareClip(gpu, services.media, fixture, options), "");
+      EXPECT_EQ(compareClip(gpu, services.media, fixture, options, frames), "");
     }
   }
 }
 
-PatchOptions patchOptions(Energy energy) {
-  PatchOptions o = media_test::defaultPatch();
-  o.energy = energy;
-  o.kKeep = 512;
+PatchStreamOptions patchOptions(Energy energy) {
+  PatchStreamOptions o = default_options::defaultPatchStream();
+  o.patch.energy = energy;
+  o.patch.kKeep = 512;
   return o;
 }
 
@@ -182,19 +183,19 @@ TEST(GpuPipeline, FourCombinationsGiveTheSamePatches) {
       SCOPED_TRACE(std::string(clip) + (energy == Energy::Block ? " block" : " reference"));
       VideoInput input;
       input.path = media_test::fixturePath(clip);
-      DecodeOptions options = media_test::defaultOptions();
-      options.nvdecReuseOpenDecoder = true;
+      PatchStreamOptions options = patchOptions(energy);
+      options.devices.nvdecReuseOpenDecoder = true;
       Profile profile;
       const PatchResult cpu =
-          runPatchStream(input, options, patchOptions(energy), context, cancel, profile);
+          runPatchStream(input, options, context, cancel, profile);
       for (const auto& [decode, process] :
            {std::pair{Backend::Cpu, Backend::Gpu}, std::pair{Backend::Gpu, Backend::Cpu},
             std::pair{Backend::Gpu, Backend::Gpu}}) {
-        options.decodeBackend = decode;
-        options.processBackend = process;
+        options.devices.decodeBackend = decode;
+        options.devices.processBackend = process;
         Profile times;
         const PatchResult gpu =
-            runPatchStream(input, options, patchOptions(energy), context, cancel, times);
+            runPatchStream(input, options, context, cancel, times);
         EXPECT_EQ(gpu.sample.decodeBackend, decode == Backend::Gpu ? "cuda:0" : "cpu");
         EXPECT_EQ(gpu.sample.processBackend, process == Backend::Gpu ? "cuda:0" : "cpu");
         EXPECT_EQ(gpu.patches.device().isCpu(), process == Backend::Cpu);
@@ -221,14 +222,13 @@ TEST(GpuPipeline, EveryFixtureProcessedAsOnTheCpu) {
       SCOPED_TRACE(fixture.name + (energy == Energy::Block ? " block" : " reference"));
       VideoInput input;
       input.path = fixture.path();
-      DecodeOptions options = media_test::defaultOptions();
-      options.sequenceLength = kRealGpu ? 16 : 3;
-      PatchOptions patch = patchOptions(energy);
-      if (!kRealGpu) patch.minPixels = patch.maxPixels = 56 * 56;
+      PatchStreamOptions options = patchOptions(energy);
+      options.sampling.sequenceLength = kRealGpu ? 16 : 3;
+      if (!kRealGpu) options.patch.minPixels = options.patch.maxPixels = 56 * 56;
       Profile profile;
-      const PatchResult cpu = runPatchStream(input, options, patch, context, cancel, profile);
-      options.processBackend = Backend::Gpu;
-      const PatchResult gpu = runPatchStream(input, options, patch, context, cancel, profile);
+      const PatchResult cpu = runPatchStream(input, options, context, cancel, profile);
+      options.devices.processBackend = Backend::Gpu;
+      const PatchResult gpu = runPatchStream(input, options, context, cancel, profile);
       EXPECT_EQ(gpu.sample.processBackend, "cuda:0");
       EXPECT_EQ(bytesOf(context, cpu.fields), bytesOf(context, gpu.fields));
       EXPECT_EQ(bytesOf(context, cpu.frameScores), bytesOf(context, gpu.frameScores));
@@ -247,11 +247,11 @@ TEST(GpuPipeline, DecodeOnlyGivesTheSameFrames) {
   const auto cancel = std::make_shared<CancelToken>();
   VideoInput input;
   input.path = media_test::fixturePath("h264_bpyramid.mp4");
-  DecodeOptions options = media_test::defaultOptions();
+  PatchStreamOptions options = patchOptions(Energy::Block);
   Profile profile;
-  const FramesResult cpu = runDecodeOnly(input, options, {0, 0}, context, cancel, profile);
-  options.decodeBackend = options.processBackend = Backend::Gpu;
-  const FramesResult gpu = runDecodeOnly(input, options, {0, 0}, context, cancel, profile);
+  const FramesResult cpu = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
+  options.devices.decodeBackend = options.devices.processBackend = Backend::Gpu;
+  const FramesResult gpu = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
   EXPECT_FALSE(gpu.frames.device().isCpu());
   EXPECT_EQ(bytesOf(context, cpu.frames), bytesOf(context, gpu.frames));
 }
@@ -264,10 +264,10 @@ TEST(GpuPipeline, OnlyWhatIsSelectedIsDownloaded) {
   context.setGpu(cuda_test::backend());
   VideoInput input;
   input.path = media_test::fixturePath("h264_bpyramid.mp4");
-  DecodeOptions options = media_test::defaultOptions();
-  options.decodeBackend = options.processBackend = Backend::Gpu;
+  PatchStreamOptions options = patchOptions(Energy::Block);
+  options.devices.decodeBackend = options.devices.processBackend = Backend::Gpu;
   Profile profile;
-  const PatchResult result = runPatchStream(input, options, patchOptions(Energy::Block), context,
+  const PatchResult result = runPatchStream(input, options, context,
                                             std::make_shared<CancelToken>(), profile);
   const auto selecting = static_cast<long>(result.frameScores.bytes());
   EXPECT_EQ(fake::stats().downloadedBytes, selecting);
@@ -283,18 +283,17 @@ TEST(GpuPipeline, DevicesAreChosenPerStage) {
   context.setGpu(cuda_test::backend());
   VideoInput input;
   input.path = media_test::fixturePath("h264_bpyramid.mp4");
-  DecodeOptions options = media_test::defaultOptions();
-  options.sequenceLength = 4;
-  options.decodeBackend = options.processBackend = Backend::Cpu;
+  PatchStreamOptions options = patchOptions(Energy::Block);
+  options.sampling.sequenceLength = 4;
+  options.devices.decodeBackend = options.devices.processBackend = Backend::Cpu;
   const auto cancel = std::make_shared<CancelToken>();
   Profile profile;
-  const PatchOptions patch = patchOptions(Energy::Block);
-  const PatchResult cpu = runPatchStream(input, options, patch, context, cancel, profile);
-  options.decodeBackend = options.processBackend = Backend::Gpu;
+  const PatchResult cpu = runPatchStream(input, options, context, cancel, profile);
+  options.devices.decodeBackend = options.devices.processBackend = Backend::Gpu;
   for (const auto& [decode, process] : {std::pair{0, 1}, std::pair{1, 0}, std::pair{1, 1}}) {
-    options.decodeDeviceId = decode;
-    options.processDeviceId = process;
-    const PatchResult gpu = runPatchStream(input, options, patch, context, cancel, profile);
+    options.devices.decodeDeviceId = decode;
+    options.devices.processDeviceId = process;
+    const PatchResult gpu = runPatchStream(input, options, context, cancel, profile);
     EXPECT_EQ(gpu.sample.decodeBackend, Device::cuda(decode).name());
     EXPECT_EQ(gpu.sample.processBackend, Device::cuda(process).name());
     EXPECT_EQ(gpu.patches.device().id, process);
@@ -318,25 +317,24 @@ TEST(GpuPipeline, AutoFallsBackWhereTheFirstPictureShowsWhy) {
     ASSERT_EQ(context.gpu()->whyNotDecode(0), "");
     VideoInput input;
     input.path = media_test::fixturePath("h264_bpyramid.mp4");
-    DecodeOptions options = media_test::defaultOptions();
+    PatchStreamOptions options = patchOptions(Energy::Block);
     const auto cancel = std::make_shared<CancelToken>();
     Profile profile;
-    const PatchOptions patch = patchOptions(Energy::Block);
-    const PatchResult cpu = runPatchStream(input, options, patch, context, cancel, profile);
-    options.decodeBackend = Backend::Auto;
+    const PatchResult cpu = runPatchStream(input, options, context, cancel, profile);
+    options.devices.decodeBackend = Backend::Auto;
     arm();
-    const PatchResult result = runPatchStream(input, options, patch, context, cancel, profile);
+    const PatchResult result = runPatchStream(input, options, context, cancel, profile);
     EXPECT_EQ(result.sample.decodeBackend, "cpu");
     EXPECT_NE(result.sample.fallbackReason.find(said), std::string::npos)
         << result.sample.fallbackReason;
     EXPECT_EQ(bytesOf(context, cpu.patches), bytesOf(context, result.patches));
     arm();
-    const FramesResult frames = runDecodeOnly(input, options, {0, 0}, context, cancel, profile);
+    const FramesResult frames = runDecodeOnly(input, media_test::framesOf(options), context, cancel, profile);
     EXPECT_EQ(frames.sample.decodeBackend, "cpu");
-    options.decodeBackend = Backend::Gpu;
+    options.devices.decodeBackend = Backend::Gpu;
     arm();
     const std::string error = media_test::errorOf(
-        [&] { runPatchStream(input, options, patch, context, cancel, profile); });
+        [&] { runPatchStream(input, options, context, cancel, profile); });
     EXPECT_NE(error.find("ERR_CPS_BACKEND_UNAVAILABLE"), std::string::npos) << error;
     EXPECT_NE(error.find("decodeBackend 'gpu' is not available"), std::string::npos) << error;
     EXPECT_EQ(fake::stats().misuses, 0) << fake::stats().misuse;
@@ -351,19 +349,19 @@ TEST(GpuPipeline, AutoFallsBackAndSaysWhy) {
   if (const std::string why = context.gpu()->whyNotDecode(0); !why.empty()) GTEST_SKIP() << why;
   VideoInput input;
   input.path = media_test::fixturePath("prores.mov");
-  DecodeOptions options = media_test::defaultOptions();
-  options.decodeBackend = options.processBackend = Backend::Auto;
+  PatchStreamOptions options = patchOptions(Energy::Block);
+  options.devices.decodeBackend = options.devices.processBackend = Backend::Auto;
   Profile profile;
   const auto cancel = std::make_shared<CancelToken>();
   const PatchResult result =
-      runPatchStream(input, options, patchOptions(Energy::Block), context, cancel, profile);
+      runPatchStream(input, options, context, cancel, profile);
   EXPECT_EQ(result.sample.decodeBackend, "cpu");
   EXPECT_EQ(result.sample.processBackend, "cuda:0");
   EXPECT_NE(result.sample.fallbackReason.find("NVDEC does not decode prores"), std::string::npos)
       << result.sample.fallbackReason;
-  options.decodeBackend = Backend::Gpu;
+  options.devices.decodeBackend = Backend::Gpu;
   try {
-    runPatchStream(input, options, patchOptions(Energy::Block), context, cancel, profile);
+    runPatchStream(input, options, context, cancel, profile);
     FAIL() << "no error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::BackendUnavailable) << error.what();

@@ -146,7 +146,7 @@ Services::Services(int threads)
     : media(cps::makeMediaServices(std::make_shared<cps::TaskPool>(threads),
                                    std::make_shared<cps::ThreadBudget>(threads))) {}
 
-void decodeWith(const std::string& path, const cps::DecodeOptions& options, Services& services,
+void decodeWith(const std::string& path, const cps::SourceOptions& options, Services& services,
                 const std::vector<int64_t>& indices, Decoded& out) {
   cps::Profile profile;
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
@@ -160,7 +160,7 @@ void decodeWith(const std::string& path, const cps::DecodeOptions& options, Serv
 
 cps::VideoInfo probe(const std::string& path, Services& services) {
   Decoded out;
-  decodeWith(path, defaultOptions(), services, {}, out);
+  decodeWith(path, defaultSource(), services, {}, out);
   return out.info;
 }
 

@@ -43,8 +43,12 @@ uint64_t hashOf(const cps::FrameView& view);
 // All samples, plane by plane.
 std::vector<uint16_t> samplesOf(const cps::FrameView& view);
 
-using default_options::defaultOptions;
+using default_options::defaultSource;
 using default_options::defaultPatch;
+// The same call, for frames as large as the video's.
+inline cps::DecodeOnlyOptions framesOf(const cps::PatchStreamOptions& o) {
+  return {o.source, o.sampling, o.devices, o.call, default_options::defaultFrame()};
+}
 
 class Collector final : public cps::FrameSink {
  public:
@@ -74,7 +78,7 @@ struct Decoded {
   std::map<std::string, double> profile;
 };
 // Opens and decodes these display indices; `indices` may depend on the number of frames.
-void decodeWith(const std::string& path, const cps::DecodeOptions& options, Services& services,
+void decodeWith(const std::string& path, const cps::SourceOptions& options, Services& services,
                 const std::vector<int64_t>& indices, Decoded& out);
 cps::VideoInfo probe(const std::string& path, Services& services);
 

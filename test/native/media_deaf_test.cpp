@@ -98,7 +98,7 @@ TEST(Deaf, EndlessFilesHearTimeouts) {
     SCOPED_TRACE(c.name);
     Services services(1);
     cps::Profile profile;
-    const cps::DecodeOptions options = defaultOptions();
+    const cps::SourceOptions options = defaultSource();
     const auto cancel = std::make_shared<cps::CancelToken>();
     const cps::CallContext call = {options, cancel, profile};
     const auto source = std::make_shared<Endless>(c.head, c.pattern, int64_t{1} << 40);
@@ -118,7 +118,7 @@ TEST(Deaf, AnIndexThatGrowsCountsAgainstMaxMemoryBytes) {
   const Bytes packet = {1, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0x10};
   Services services(1);
   cps::Profile profile;
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.maxMemoryBytes = 4 << 20;
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
   const auto source = std::make_shared<Endless>(head, packet, int64_t{1} << 40);

@@ -32,8 +32,7 @@ void checkClip(const Fixture& fixture) {
     for (const int64_t count :
          {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{16}, int64_t{64}, total}) {
       SCOPED_TRACE("sampling " + std::to_string(count));
-      cps::DecodeOptions options = defaultOptions();
-      options.sequenceLength = count;
+      cps::SourceOptions options = defaultSource();
       options.uniformStrategy = way.strategy;
       options.decodeMode = way.mode;
       const std::vector<int64_t> ids = sampled(total, count);

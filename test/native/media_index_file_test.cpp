@@ -52,7 +52,7 @@ struct Built {
 Built buildIndex(const std::string& path) {
   Services services(2);
   cps::Profile profile;
-  const cps::DecodeOptions options = defaultOptions();
+  const cps::SourceOptions options = defaultSource();
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
   const auto source = cps::openFileSource(path);
   return {cps::buildFrameIndex(source, call, services.media), *source->identity()};
@@ -134,7 +134,7 @@ TEST(IndexFile, ASecondProcessDecodesTheSameFramesFromIt) {
   const Folder folder;
   for (const Fixture& fixture : fixtures()) {
     SCOPED_TRACE(fixture.name);
-    cps::DecodeOptions options = defaultOptions();
+    cps::SourceOptions options = defaultSource();
     options.readerCacheDir = folder / "made/when missing";
     options.decodeThreads = 1;  // so that the same packets are read
     Decoded first, second;
@@ -165,7 +165,7 @@ TEST(IndexFile, AnotherStateOfTheFileIsAMiss) {
   fs::copy_file(fixtures().front().path(), video);
   const auto fromDisk = [&](const std::string& place) {
     Services services(1);
-    cps::DecodeOptions options = defaultOptions();
+    cps::SourceOptions options = defaultSource();
     options.readerCacheDir = place;
     Decoded out;
     decodeWith(video, options, services, {0}, out);
@@ -195,7 +195,7 @@ TEST(IndexFile, AFolderThatCannotBeUsedCostsNoCall) {
        {folder / "file/below", std::string("/proc/none/below"), std::string("/proc/self")}) {
     SCOPED_TRACE(place);
     Services services(1);
-    cps::DecodeOptions options = defaultOptions();
+    cps::SourceOptions options = defaultSource();
     options.readerCacheDir = place;
     for (int call = 0; call < 2; ++call) {
       cps::Profile profile;
@@ -220,8 +220,8 @@ TEST(IndexFile, AnIndexInMemoryIsWrittenWhenThereIsAFolder) {
   Services services(1);
   const std::string video = fixtures().front().path();
   Decoded out;
-  decodeWith(video, defaultOptions(), services, {0}, out);
-  cps::DecodeOptions options = defaultOptions();
+  decodeWith(video, defaultSource(), services, {0}, out);
+  cps::SourceOptions options = defaultSource();
   options.readerCacheDir = folder / "cache";
   decodeWith(video, options, services, {0}, out);
   Services other(1);
@@ -249,7 +249,7 @@ TEST(IndexFile, WhatAnEndedProcessLeftIsRemovedAndNothingElse) {
       make("f.cpsindex", 2),
   };
   Services services(1);
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.readerCacheDir = folder / "cache";
   Decoded out;
   decodeWith(fixtures().front().path(), options, services, {0}, out);
@@ -263,7 +263,7 @@ TEST(IndexFile, OnlyTheUsersRootsOrTheVideosOwnersFilesCount) {
   const Folder folder;
   const std::string video = folder / "a.mp4";
   fs::copy_file(fixtures().front().path(), video);
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.readerCacheDir = cps::IndexFile::kBesideVideo;
   const auto fromDisk = [&] {
     Services services(1);
@@ -306,7 +306,7 @@ struct Whole {
 void decodeWhole(const std::string& path, const std::string& place, Services& services,
                  Whole& out) {
   cps::Profile profile;
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.readerCacheDir = place;
   options.uniformStrategy = cps::UniformStrategy::Stream;
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
@@ -356,7 +356,7 @@ TEST(IndexFile, WhatOpeningTheVideoTellsMustBeTheSame) {
     writeFile(file.path(), cps::encodeIndex(index, stored));
     Services services(1);
     Decoded out;
-    cps::DecodeOptions options = defaultOptions();
+    cps::SourceOptions options = defaultSource();
     options.readerCacheDir = folder / "cache";
     decodeWith(video, options, services, {0, 20}, out);
     EXPECT_EQ(out.profile.at("indexFromDisk"), 0);

@@ -208,7 +208,7 @@ TEST(Clocks, ThatRestartAreNotedAndKeepTheirTimes) {
                                                                 {"joined_mpeg2.ts", 100},
                                                                 {"joined.webm", 50}}) {
     SCOPED_TRACE(name);
-    const cps::DecodeOptions options = defaultOptions();
+    const cps::SourceOptions options = defaultSource();
     cps::Profile profile;
     const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
     Services services(1);

@@ -322,7 +322,7 @@ TEST(ThreadPlan, OneLongSegmentGetsFrameThreadsManyGetOneThreadEach) {
 // Note [Modes] in cpu_source.h.
 TEST(DecoderThreads, AreSharedInThroughputAndAllForOneInLatency) {
   Services services(4);
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   const auto lease = [&](cps::DecodeMode mode) {
     options.decodeMode = mode;
     return cps::leaseDecoderThreads(options, services.media).count();

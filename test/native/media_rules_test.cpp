@@ -101,7 +101,7 @@ constexpr std::array kWays = {
 // `ids` empty: all.
 Result decodeBytes(const cps::VideoInput& input, Way way, Services& services,
                    std::vector<int64_t> ids = {}) {
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.uniformStrategy = way.strategy;
   options.decodeThreads = way.threads;
   options.readerCacheSize = 1000;

@@ -41,7 +41,7 @@ class TempDir {
 };
 
 std::string errorOfDecoding(const std::string& path,
-                            cps::DecodeOptions options = defaultOptions()) {
+                            cps::SourceOptions options = defaultSource()) {
   Services services(2);
   return errorOf([&] {
     const int64_t total = probe(path, services).totalFrames;
@@ -63,7 +63,7 @@ std::string contentOf(const std::string& path) {
 
 void expectWorks(Services& services) {
   Decoded out;
-  decodeWith(fixturePath("h264_bpyramid.mp4"), defaultOptions(), services, {0, 50, 99}, out);
+  decodeWith(fixturePath("h264_bpyramid.mp4"), defaultSource(), services, {0, 50, 99}, out);
   EXPECT_EQ(out.sink.frames.size(), 3u);
 }
 
@@ -124,7 +124,7 @@ TEST(MediaErrors, StrangeNamesOfGoodFilesWork) {
 TEST(MediaErrors, LimitsNameTheirOption) {
   const std::string path = fixturePath("h264_bpyramid.mp4");  // 320x240, 100 frames
   const auto errorWith = [&](auto set) {
-    cps::DecodeOptions options = defaultOptions();
+    cps::SourceOptions options = defaultSource();
     set(options);
     Services services(2);
     Decoded out;
@@ -164,7 +164,7 @@ TEST(MediaErrors, AFlippedBitIsAnErrorOrUnnoticeable) {
         cps::VideoInput input;
         input.bytes = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
         for (const int64_t id : {int64_t{0}, total / 4, total / 2, total * 3 / 4, total - 1}) {
-          const cps::DecodeOptions options = defaultOptions();
+          const cps::SourceOptions options = defaultSource();
           cps::Profile profile;
           const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
           Collector sink;
@@ -219,7 +219,7 @@ TEST(MediaErrors, PicturesWhoseReferencesAreMissingAreNotGivenOut) {
       cps::VideoInput input;
       input.bytes = std::make_shared<const std::vector<uint8_t>>(withoutReference(name, from));
       Services services(from == 3 ? 1 : 2);
-      const cps::DecodeOptions options = defaultOptions();
+      const cps::SourceOptions options = defaultSource();
       cps::Profile profile;
       const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
       const auto source = cps::openCpuSource(input, call, services.media);
@@ -246,7 +246,7 @@ TEST(MediaErrors, HeavyDamageIsNamedFrameByFrame) {
   for (int64_t id = 0; id < 100; id += 9) {
     Decoded out;
     const std::string error = errorOf(
-        [&] { decodeWith(fixturePath("bitrot.mp4"), defaultOptions(), services, {id}, out); });
+        [&] { decodeWith(fixturePath("bitrot.mp4"), defaultSource(), services, {id}, out); });
     EXPECT_EQ(error.substr(0, 15), "ERR_CPS_CORRUPT") << error;
     EXPECT_NE(error.find("Frame " + std::to_string(id) + " of"), std::string::npos) << error;
   }
@@ -267,7 +267,7 @@ TEST(MediaCancel, StopsBeforeAndDuring) {
    private:
     cps::CancelPtr token_;
   };
-  const cps::DecodeOptions options = defaultOptions();
+  const cps::SourceOptions options = defaultSource();
   cps::VideoInput input;
   input.path = fixturePath("h264_long_gop.mp4");
   for (const bool before : {true, false}) {
@@ -289,7 +289,7 @@ TEST(MediaCancel, StopsBeforeAndDuring) {
 
 TEST(MediaCancel, ATimeLimitEndsTheCall) {
   Services services(2);
-  const cps::DecodeOptions options = defaultOptions();
+  const cps::SourceOptions options = defaultSource();
   const auto token = std::make_shared<cps::CancelToken>();
   token->setDeadline(std::chrono::steady_clock::now());
   cps::Profile profile;
@@ -341,7 +341,7 @@ TEST(MediaFaults, AReadThatFailsAnywhereIsAnErrorAndNothingElse) {
       const auto source = std::make_shared<FaultySource>(fixturePath(name));
       source->kind = kind;
       source->after = after;
-      cps::DecodeOptions options = defaultOptions();
+      cps::SourceOptions options = defaultSource();
       cps::Profile profile;
       const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
       const std::string error = errorOf([&] {
@@ -378,10 +378,10 @@ TEST(MediaMemory, BytesInMemoryGiveTheSameFrames) {
   const std::string path = fixturePath("h264_bpyramid.mp4");
   const std::string content = contentOf(path);
   Decoded fromFile;
-  decodeWith(path, defaultOptions(), services, {0, 33, 99}, fromFile);
+  decodeWith(path, defaultSource(), services, {0, 33, 99}, fromFile);
   cps::VideoInput input;
   input.bytes = std::make_shared<const std::vector<uint8_t>>(content.begin(), content.end());
-  const cps::DecodeOptions options = defaultOptions();
+  const cps::SourceOptions options = defaultSource();
   cps::Profile profile;
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
   const auto source = cps::openCpuSource(input, call, services.media);
@@ -401,7 +401,7 @@ TEST(MediaIndex, DecodesOnlyWhatTheContainerDoesNotTell) {
       {"vp8_altref.webm", false},   {"raw.h264", true},  {"mjpeg.avi", false}};
   for (const auto& [name, decoded] : isDecoded) {
     Services services(2);
-    const cps::DecodeOptions options = defaultOptions();
+    const cps::SourceOptions options = defaultSource();
     cps::Profile profile;
     const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
     cps::VideoInput input;

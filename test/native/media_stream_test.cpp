@@ -275,7 +275,7 @@ TEST(DroppablePackets, AreLeftOutWhenDecoding) {
     Services services(1);
     const int64_t total = probe(fixturePath(name), services).totalFrames;
     Decoded out;
-    decodeWith(fixturePath(name), defaultOptions(), services, sampled(total, 3), out);
+    decodeWith(fixturePath(name), defaultSource(), services, sampled(total, 3), out);
     EXPECT_GT(out.profile.at("packetsDropped"), 0) << name;
     EXPECT_LT(out.profile.at("packetsDecoded"), static_cast<double>(total)) << name;
   }
@@ -283,7 +283,7 @@ TEST(DroppablePackets, AreLeftOutWhenDecoding) {
 
 TEST(EntryPoints, IntraRefreshIsReadFromTheStart) {
   Services services(2);
-  cps::DecodeOptions options = defaultOptions();
+  cps::SourceOptions options = defaultSource();
   options.uniformStrategy = cps::UniformStrategy::Seek;
   Decoded out;
   decodeWith(fixturePath("h264_intra_refresh.mp4"), options, services, {99}, out);

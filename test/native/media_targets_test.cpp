@@ -123,7 +123,7 @@ TEST(TargetsOfADecode, RemainWhereAnotherCallLearnsThatSeekingIsBroken) {
   const auto all = media_test::decodeSequentially(path);
   std::vector<int64_t> wanted;
   for (int64_t d = 0; d < std::ssize(all); d += 5) wanted.push_back(d);
-  DecodeOptions options = media_test::defaultOptions();
+  SourceOptions options = media_test::defaultSource();
   options.uniformStrategy = UniformStrategy::Seek;
   media_test::Services services(2);  // segments out of order, the costly ones first
   Profile profile;

@@ -75,22 +75,17 @@ void operator delete(void* p, const std::nothrow_t&) noexcept { release(p); }
 namespace cps {
 namespace {
 
-DecodeOptions options(int threads) {
-  DecodeOptions o = default_options::defaultOptions();
-  o.decodeThreads = threads;
-  o.sequenceLength = 4;
-  o.uniformStrategy = UniformStrategy::Seek;
+PatchStreamOptions options(int threads) {
+  PatchStreamOptions o = default_options::defaultPatchStream();
+  o.source.decodeThreads = threads;
+  o.source.uniformStrategy = UniformStrategy::Seek;
+  o.sampling.sequenceLength = 4;
+  o.patch.minPixels = o.patch.maxPixels = 112 * 112;
+  o.patch.kKeep = 32;
+  o.patch.staticFallback = true;
+  o.patch.staticUniformFrames = 2;
+  o.patch.outputDtype = DType::F32;
   return o;
-}
-
-PatchOptions patch() {
-  PatchOptions p = default_options::defaultPatch();
-  p.minPixels = p.maxPixels = 112 * 112;
-  p.kKeep = 32;
-  p.staticFallback = true;
-  p.staticUniformFrames = 2;
-  p.outputDtype = DType::F32;
-  return p;
 }
 
 struct Outcome {
@@ -102,7 +97,7 @@ struct Outcome {
 
 // Allocation `failing` of the call fails (negative: none does); counts them in g_seen.
 Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t failing = -1) {
-  const DecodeOptions decode = options(context.media().pool->threads());
+  const PatchStreamOptions o = options(context.media().pool->threads());
   Outcome out;
   Profile profile;
   const auto cancel = std::make_shared<CancelToken>();
@@ -111,11 +106,11 @@ Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t
   try {
     g_counting = true;
     if (patches) {
-      const PatchResult r = runPatchStream(input, decode, patch(), context, cancel, profile);
+      const PatchResult r = runPatchStream(input, o, context, cancel, profile);
       g_counting = false;
       out.scores.assign(r.scores.as<float>(), r.scores.as<float>() + r.count);
     } else {
-      runDecodeOnly(input, decode, {64, 48}, context, cancel, profile);
+      runDecodeOnly(input, {o.source, o.sampling, o.devices, o.call, {64, 48}}, context, cancel, profile);
     }
     out.worked = true;
   } catch (const Error& error) {

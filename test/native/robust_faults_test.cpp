@@ -34,9 +34,13 @@ std::string fixture(const std::string& name) {
   return std::string(folder) + "/" + name;
 }
 
-DecodeOptions options() {
-  DecodeOptions o = default_options::defaultOptions();
-  o.sequenceLength = 6;
+constexpr int kSampled = 6;
+
+SourceOptions options() { return default_options::defaultSource(); }
+
+DecodeOnlyOptions callOptions() {
+  DecodeOnlyOptions o = default_options::defaultDecodeOnly();
+  o.sampling.sequenceLength = kSampled;
   return o;
 }
 
@@ -48,7 +52,7 @@ struct Result {
 
 using Between = std::function<void()>;
 
-Result decodeFile(const VideoInput& input, const MediaServices& services, const DecodeOptions& o,
+Result decodeFile(const VideoInput& input, const MediaServices& services, const SourceOptions& o,
                   const Between& between = {}) {
   Result r;
   Profile profile;
@@ -59,8 +63,8 @@ Result decodeFile(const VideoInput& input, const MediaServices& services, const 
     if (between) between();
     const int64_t n = source->info().totalFrames;
     std::vector<int64_t> ids;
-    for (int64_t i = 0; i < o.sequenceLength; ++i) {
-      const int64_t id = i * (n - 1) / (o.sequenceLength - 1);
+    for (int64_t i = 0; i < kSampled; ++i) {
+      const int64_t id = i * (n - 1) / (kSampled - 1);
       if (ids.empty() || ids.back() != id) ids.push_back(id);
     }
     source->decode(ids, sink);
@@ -240,7 +244,7 @@ TEST(Limits, TablesThatLieTakeNoMemory) {
 TEST(Limits, TablesCountTowardsTheMemory) {
   VideoInput input;
   input.path = fixture("h264_bpyramid.mp4");
-  DecodeOptions o = options();
+  SourceOptions o = options();
   o.maxMemoryBytes = 512;
   const Result r = decodeFile(input, services(), o);
   EXPECT_EQ(r.code, ErrorCode::OutOfMemory) << r.error;
@@ -252,10 +256,10 @@ TEST(Limits, RecordsOutOfRangeAreRefused) {
   Context context(1);
   VideoInput input;
   input.path = fixture("small.mp4");
-  const auto refused = [&](const DecodeOptions& o, const FrameOptions& f) {
+  const auto refused = [&](const DecodeOnlyOptions& o) {
     Profile profile;
     try {
-      runDecodeOnly(input, o, f, context, std::make_shared<CancelToken>(), profile);
+      runDecodeOnly(input, o, context, std::make_shared<CancelToken>(), profile);
     } catch (const Error& error) {
       return error.code() == ErrorCode::InvalidArgument;
     }
@@ -263,16 +267,21 @@ TEST(Limits, RecordsOutOfRangeAreRefused) {
   };
   for (const int64_t bad : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min(),
                             std::numeric_limits<int64_t>::max()}) {
-    DecodeOptions o = options();
-    o.sequenceLength = bad;
-    EXPECT_TRUE(refused(o, {0, 0})) << bad;
-    o = options();
-    o.maxFrames = bad;
-    EXPECT_TRUE(refused(o, {0, 0})) << bad;
+    DecodeOnlyOptions o = callOptions();
+    o.sampling.sequenceLength = static_cast<int>(bad);
+    EXPECT_TRUE(refused(o)) << bad;
+    o = callOptions();
+    o.source.maxFrames = bad;
+    EXPECT_TRUE(refused(o)) << bad;
   }
-  EXPECT_TRUE(refused(options(), {-1, 0}));
-  EXPECT_TRUE(refused(options(), {16, 1 << 30}));
-  EXPECT_FALSE(refused(options(), {16, 16}));
+  const auto sized = [](FrameOptions frame) {
+    DecodeOnlyOptions o = callOptions();
+    o.frame = frame;
+    return o;
+  };
+  EXPECT_TRUE(refused(sized({-1, 0})));
+  EXPECT_TRUE(refused(sized({16, 1 << 30})));
+  EXPECT_FALSE(refused(sized({16, 16})));
 }
 
 // A disk that fails, stutters or lies from the n-th read on.
@@ -314,7 +323,7 @@ TEST(Faults, IndexOfAFailingSource) {
     for (const auto kind : {FailingSource::Throw, FailingSource::End, FailingSource::Zeros,
                             FailingSource::Noise, FailingSource::OneByte}) {
       for (const int after : {0, 1, 2, 3, 5, 8}) {
-        const DecodeOptions o = options();
+        const SourceOptions o = options();
         Profile profile;
         const CallContext call{o, std::make_shared<CancelToken>(), profile};
         try {
@@ -340,7 +349,7 @@ TEST(Faults, DecoderThatMetDamageIsNotKept) {
   for (size_t packet = 40; packet < 60; ++packet) {
     for (size_t i = 60; i < 120; ++i) damaged[packet * 188 + i] ^= 0x5a;  // payload only
   }
-  DecodeOptions o = options();
+  SourceOptions o = options();
   o.uniformStrategy = UniformStrategy::Stream;
   o.decodeThreads = 1;
   const auto lastFrame = [&](const hostile::Bytes& bytes, const MediaServices& media) {
@@ -402,9 +411,10 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
   Context context(2);
   const std::vector<std::string> clips = {"h264_bpyramid.mp4", "small.mp4", "h264_bpyramid.mp4",
                                           "bitrot.mp4",        "small.mp4", "text.mp4"};
-  PatchOptions p = default_options::defaultPatch();
-  p.minPixels = p.maxPixels = 112 * 112;
-  p.kKeep = 64;
+  PatchStreamOptions usual = default_options::defaultPatchStream();
+  usual.sampling.sequenceLength = kSampled;
+  usual.patch.minPixels = usual.patch.maxPixels = 112 * 112;
+  usual.patch.kKeep = 64;
   std::mutex mutex;
   std::map<std::string, std::string> results;
   std::atomic<int> different{0}, aborted{0};
@@ -414,8 +424,8 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
       const std::string& clip = clips[static_cast<size_t>(call) % clips.size()];
       VideoInput input;
       input.path = fixture(clip);
-      DecodeOptions o = options();
-      o.readerCacheSize = call % 3;
+      PatchStreamOptions o = usual;
+      o.source.readerCacheSize = call % 3;
       Profile profile;
       const auto cancel = std::make_shared<CancelToken>();
       std::thread stopper;
@@ -427,7 +437,7 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
       }
       std::string text;
       try {
-        const PatchResult r = runPatchStream(input, o, p, context, cancel, profile);
+        const PatchResult r = runPatchStream(input, o, context, cancel, profile);
         text.assign(r.patches.as<char>(), r.patches.bytes());
       } catch (const Error& error) {
         text = error.code() == ErrorCode::Aborted ? "" : errorCodeName(error.code());

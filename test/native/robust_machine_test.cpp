@@ -93,8 +93,7 @@ struct Outcome {
 Outcome decode(const VideoInput& input, Context& context, int threads) {
   Outcome out;
   Profile profile;
-  DecodeOptions options = default_options::defaultOptions();
-  options.sequenceLength = 6;
+  SourceOptions options = default_options::defaultSource();
   options.decodeThreads = threads;
   const CallContext call{options, std::make_shared<CancelToken>(), profile};
   hostile::HashSink sink;

@@ -50,7 +50,7 @@ struct Decoded {
 Decoded decode(const Bytes& bytes, UniformStrategy strategy, int threads,
                const MediaServices& services, std::vector<int64_t> wanted = {}) {
   Decoded out;
-  DecodeOptions options = default_options::defaultOptions();
+  SourceOptions options = default_options::defaultSource();
   options.uniformStrategy = strategy;
   options.decodeThreads = threads;
   Profile profile;

@@ -76,7 +76,7 @@ class CpuSource final : public FrameSource {
   const IndexedVideo video_;
   const FrameIndex& index_;
   const CodecRules& rules_;
-  const DecodeOptions& options_;
+  const SourceOptions& options_;
   Profile& profile_;
   CancelPtr cancel_;
   std::shared_ptr<Notes> notes_;

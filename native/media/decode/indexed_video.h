@@ -64,7 +64,7 @@ class IndexedVideo {
   FrameIndexPtr loadIndex(const IndexFile& file, const CallContext& call) const;
   void checkLimits() const;
 
-  const DecodeOptions& options_;
+  const SourceOptions& options_;
   CancelPtr cancel_;
   Profile& profile_;
   std::shared_ptr<MemoryBudget> memory_;

@@ -22,7 +22,7 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
   return services;
 }
 
-ThreadBudget::Lease leaseDecoderThreads(const DecodeOptions& options,
+ThreadBudget::Lease leaseDecoderThreads(const SourceOptions& options,
                                         const MediaServices& services) {
   const int total = services.budget->total();
   int wanted = total;

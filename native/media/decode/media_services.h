@@ -28,7 +28,7 @@ MediaServices makeMediaServices(std::shared_ptr<TaskPool> pool,
 // thread each waste nothing. Latency: they run one after the other (TaskPool::Start::OneAtATime),
 // each with all threads, so that each is over as soon as can be. A call that is alone gets all of
 // it either way.
-ThreadBudget::Lease leaseDecoderThreads(const DecodeOptions& options,
+ThreadBudget::Lease leaseDecoderThreads(const SourceOptions& options,
                                         const MediaServices& services);
 
 }  // namespace cps

@@ -19,7 +19,7 @@ class Ends final : public SamplingRule {
 
 }  // namespace
 
-std::unique_ptr<SamplingRule> makeSamplingRule(const DecodeOptions& options) {
+std::unique_ptr<SamplingRule> makeSamplingRule(const SamplingOptions& options) {
   return std::make_unique<Ends>(options.sequenceLength);
 }
 

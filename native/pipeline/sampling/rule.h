@@ -20,6 +20,6 @@ class SamplingRule {
   virtual std::vector<int64_t> pick(const Timeline& timeline) const = 0;
 };
 
-std::unique_ptr<SamplingRule> makeSamplingRule(const DecodeOptions& options);
+std::unique_ptr<SamplingRule> makeSamplingRule(const SamplingOptions& options);
 
 }  // namespace cps

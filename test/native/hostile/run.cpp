@@ -67,13 +67,11 @@ int openDescriptors() {
 
 const char* currentCase() { return g_case; }
 
-cps::DecodeOptions defaultOptions() {
-  cps::DecodeOptions o = default_options::defaultOptions();
-  o.sequenceLength = kSampled;
+cps::SourceOptions defaultOptions() {
+  cps::SourceOptions o = default_options::defaultSource();
   o.maxFramePixels = int64_t{1} << 26;
   o.maxFrames = 1'000'000;
   o.maxMemoryBytes = kMemoryLimit;
-  o.timeoutMs = kTimeoutMs;
   return o;
 }
 
@@ -121,8 +119,8 @@ std::vector<int64_t> sampledIds(int64_t total) {
 
 uint64_t variantOf(const std::string& name) { return mix(std::hash<std::string>{}(name)); }
 
-cps::DecodeOptions variantOptions(uint64_t variant) {
-  cps::DecodeOptions o = defaultOptions();
+cps::SourceOptions variantOptions(uint64_t variant) {
+  cps::SourceOptions o = defaultOptions();
   constexpr std::array<cps::UniformStrategy, 3> kStrategies = {
       cps::UniformStrategy::Auto, cps::UniformStrategy::Seek, cps::UniformStrategy::Stream};
   o.uniformStrategy = kStrategies[variant % 3];
@@ -152,10 +150,10 @@ Runner::Outcome Runner::call(const cps::VideoInput& input, uint64_t variant) {
 Runner::Outcome Runner::callOnce(const cps::VideoInput& input, uint64_t variant) {
   Outcome out;
   const auto started = Clock::now();
-  const cps::DecodeOptions options = variantOptions(variant);
+  const cps::SourceOptions options = variantOptions(variant);
   cps::Profile profile;
   const auto cancel = std::make_shared<cps::CancelToken>();
-  cancel->setDeadline(started + std::chrono::milliseconds(options.timeoutMs));
+  cancel->setDeadline(started + std::chrono::milliseconds(kTimeoutMs));
   const cps::CallContext context{options, cancel, profile};
   HashSink sink(out.frames);
   try {
@@ -181,8 +179,10 @@ Runner::Outcome Runner::callOnce(const cps::VideoInput& input, uint64_t variant)
 // The whole chain, for its sanitizer's eyes; only that it ends in a result or an Error is checked.
 void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
                            const std::string& name) {
-  const cps::DecodeOptions options = variantOptions(variant);
-  cps::PatchOptions patch = {};
+  cps::PatchStreamOptions options = default_options::defaultPatchStream();
+  options.source = variantOptions(variant);
+  options.sampling.sequenceLength = kSampled;
+  cps::PatchOptions& patch = options.patch;
   patch.energy = variant % 5 == 0 ? cps::Energy::Reference : cps::Energy::Block;
   patch.minPixels = patch.maxPixels = 112 * 112;
   patch.patchSize = 14;
@@ -197,7 +197,7 @@ void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
   const auto guard = [&](const auto& run) {
     cps::Profile profile;
     const auto cancel = std::make_shared<cps::CancelToken>();
-    cancel->setDeadline(Clock::now() + std::chrono::milliseconds(options.timeoutMs));
+    cancel->setDeadline(Clock::now() + std::chrono::milliseconds(kTimeoutMs));
     try {
       run(cancel, profile);
     } catch (const cps::Error& error) {
@@ -209,11 +209,13 @@ void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
     }
   };
   guard([&](const cps::CancelPtr& cancel, cps::Profile& profile) {
-    cps::runPatchStream(input, options, patch, *context_, cancel, profile);
+    cps::runPatchStream(input, options, *context_, cancel, profile);
   });
   if (variant % 3 != 0) return;
   guard([&](const cps::CancelPtr& cancel, cps::Profile& profile) {
-    cps::runDecodeOnly(input, options, {64, 48}, *context_, cancel, profile);
+    const cps::DecodeOnlyOptions frames{
+        options.source, options.sampling, options.devices, options.call, {64, 48}};
+    cps::runDecodeOnly(input, frames, *context_, cancel, profile);
   });
 }
 

@@ -56,7 +56,7 @@ class Runner {
   Tally tally_;
 };
 
-cps::DecodeOptions defaultOptions();
+cps::SourceOptions defaultOptions();
 // The case that is running now, for whoever reports a crash or a hang.
 const char* currentCase();
 

@@ -1,0 +1,162 @@
+/** Options of patchStream alone: which patches, and how they are given. */
+import {
+  boolean,
+  INT32_MAX,
+  integer,
+  NORMALIZE_EXPECTED,
+  NORMALIZE_FIELD,
+  NORMALIZE_PRESETS,
+  NORMALIZE_TYPE,
+  number,
+  oneOf,
+  parseNormalize,
+  PATCHES_ONLY,
+} from '../kinds.js';
+import type { NormalizeRecord, WithDefault } from '../kinds.js';
+
+/** Pixels on one side of the square whose area is the default of minPixels and maxPixels. */
+const DEFAULT_INPUT_SIZE = 224;
+
+export const PATCHES = {
+  energy: oneOf(['block', 'reference'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'Energy' },
+    default: 'block',
+    doc:
+      "How motion and residual are measured. 'block': block matching as codecs do it; " +
+      "'reference': the arithmetic of the Python original, for models prepared with it.",
+    impact: "'reference' is several times slower and noisier in flat areas.",
+  }),
+  inputSize: integer({
+    apis: PATCHES_ONLY,
+    default: DEFAULT_INPUT_SIZE,
+    min: 1,
+    max: 16384,
+    doc: 'Side in pixels of the square whose area frames are scaled to, keeping their shape.',
+    impact: 'Patches per frame grow with its square.',
+  }),
+  minPixels: integer({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    min: 1,
+    max: INT32_MAX,
+    defaultText: 'inputSize²',
+    doc:
+      'Frames with fewer pixels are scaled up to this area. An error above a given maxPixels; ' +
+      'above the default of maxPixels, maxPixels wins.',
+  }),
+  maxPixels: integer({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    min: 1,
+    max: INT32_MAX,
+    defaultText: 'inputSize²',
+    doc:
+      'Frames with more pixels are scaled down to this area. Below the default of minPixels, ' +
+      'maxPixels wins.',
+  }),
+  patchSize: integer({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 14,
+    min: 1,
+    max: 1024,
+    doc: 'Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P.',
+  }),
+  kKeep: integer({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 2048,
+    min: 1,
+    max: INT32_MAX,
+    doc:
+      'Number of patches kept; all of them when there are fewer. A multiple of 4 with ' +
+      "selectionUnit 'block2x2'.",
+    impact: 'Size of the result; only selected patches are ever converted to RGB.',
+  }),
+  selectionUnit: oneOf(['patch', 'block2x2'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'SelectionUnit' },
+    default: 'patch',
+    doc: 'Whether patches compete one by one or as blocks of 2×2.',
+  }),
+  staticFallback: boolean({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: false,
+    doc: 'Spreads the selection over a few whole frames when hardly anything moves.',
+  }),
+  staticAbsThresh: number({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 2,
+    doc:
+      'The video is static when the 95th percentile of mean scores is below this (divided by 255 ' +
+      'above 1, then clamped to [0, 1]).',
+  }),
+  staticRelThresh: number({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 0.15,
+    doc: 'Or below twice that, with a spread (p95 − p50) / p95 below this.',
+  }),
+  staticUniformFrames: integer({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 4,
+    min: 0,
+    max: 1_000_000,
+    doc: 'Number of frames that a static video is spread over; 0 switches the fallback off.',
+  }),
+  energyPct: number({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: 95,
+    doc: 'Percentile that motion and residual are divided by; clamped to [1, 100].',
+    impact: 'Lower values saturate more patches.',
+  }),
+  outputDtype: oneOf(['bfloat16', 'float16', 'float32', 'uint8'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'DType' },
+    default: 'bfloat16',
+    defaultText: "'bf16'",
+    aliases: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
+    doc:
+      "Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with " +
+      "normalize 'none'.",
+    impact: 'float32 doubles the memory of the result, uint8 halves it.',
+  }),
+  layout: oneOf(['nchw', 'nhwc'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'Layout' },
+    default: 'nchw',
+    doc: "Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3].",
+  }),
+  normalize: {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { type: NORMALIZE_FIELD },
+    type: NORMALIZE_TYPE,
+    expected: NORMALIZE_EXPECTED,
+    default: NORMALIZE_PRESETS.none,
+    defaultText: "'none'",
+    doc:
+      'value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. ' +
+      "'unit': 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults " +
+      'to 1, mean to 0, std to 1; every value must be finite in float32.',
+    impact: 'Done natively with the cutting of patches; costs nothing measurable.',
+    parse: parseNormalize,
+  } as WithDefault<NormalizeRecord>,
+  prefetchDepth: integer({
+    apis: PATCHES_ONLY,
+    default: 3,
+    min: 1,
+    max: 64,
+    doc: 'Videos that the datasets of the adapters decode ahead. No effect on a single call.',
+    impact: 'More overlap of decoding and training; at most that many results live at once.',
+  }),
+} as const;

@@ -41,8 +41,9 @@ struct Channels {
   int c[3];
 };
 
-// Along the rows of a picture.
-inline Map<Channels> resampledAcross(const Map<Channels>& in, int size, const ResampleKernel& k) {
+// Along the rows of a picture. `bits` of the weights: 0 takes as many as fit int16.
+inline Map<Channels> resampledAcross(const Map<Channels>& in, int size, const ResampleKernel& k,
+                                     int bits = 0) {
   if (in.width == size) return in;
   const double ratio = static_cast<double>(in.width) / size, stretch = std::max(ratio, 1.0);
   std::vector<int> first(static_cast<size_t>(size));
@@ -59,8 +60,10 @@ inline Map<Channels> resampledAcross(const Map<Channels>& in, int size, const Re
     for (double& v : w) greatest = std::max(greatest, v /= sum);
     first[static_cast<size_t>(i)] = lo;
   }
-  int bits = 22;
-  while (std::floor(greatest * std::pow(2, bits) + 0.5) >= 32768) bits--;
+  if (bits == 0) {
+    bits = 22;
+    while (std::floor(greatest * std::pow(2, bits) + 0.5) >= 32768) bits--;
+  }
   Map<Channels> out(in.height, size);
   for (int y = 0; y < in.height; y++) {
     for (int i = 0; i < size; i++) {
@@ -83,6 +86,19 @@ inline Map<Channels> resampledAcross(const Map<Channels>& in, int size, const Re
 inline Map<Channels> resampled(const Map<Channels>& in, int height, int width,
                                const ResampleKernel& k) {
   return transposed(resampledAcross(transposed(resampledAcross(in, width, k)), height, k));
+}
+
+// As Pillow does it: weights of 22 bits, and from Pillow 13 on the height first where the width
+// grows and the height shrinks.
+inline Map<Channels> resampledAsPillow(const Map<Channels>& in, int height, int width,
+                                       const ResampleKernel& k) {
+  constexpr int kBits = 22;
+  if (width > in.width && height < in.height) {
+    return resampledAcross(transposed(resampledAcross(transposed(in), height, k, kBits)), width, k,
+                           kBits);
+  }
+  return transposed(
+      resampledAcross(transposed(resampledAcross(in, width, k, kBits)), height, k, kBits));
 }
 
 template <typename T>

@@ -45,7 +45,7 @@ PictureSize shortSize(int32_t side, PictureSize source) {
 
 // The longer side becomes `side`, the other one is cut down to an integer, in double precision by
 // the ratio as SmolVLM's processor does it; at least 1.
-PictureSize longSize(const SizeRule& rule, PictureSize source) {
+PictureSize longSize(const SizeStepRule& rule, PictureSize source) {
   const double ratio = static_cast<double>(source.width) / source.height;
   const bool wide = source.width >= source.height;
   auto other = static_cast<int32_t>(wide ? rule.side / ratio : rule.side * ratio);
@@ -58,7 +58,7 @@ PictureSize longSize(const SizeRule& rule, PictureSize source) {
 // MODEL-INPUTS' "smart resize": sides are multiples of F, their product lies in [least, most]. What
 // is compared with the bounds is the product of the rounded sides (times the frames, rounded to
 // whole steps, where the bounds are of the video), or the picture's own area ('original').
-PictureSize areaSize(const SizeRule& rule, PictureSize source, int64_t frames) {
+PictureSize areaSize(const SizeStepRule& rule, PictureSize source, int64_t frames) {
   const double f = rule.multipleOf, pair = rule.framesPerStep;
   const auto count = static_cast<double>(frames);
   double h = source.height, w = source.width;
@@ -112,7 +112,7 @@ PictureSize areaSize(const SizeRule& rule, PictureSize source, int64_t frames) {
 }
 
 // The largest scale with which the patches of both sides are few enough (SigLIP 2).
-PictureSize patchesSize(const SizeRule& rule, PictureSize source) {
+PictureSize patchesSize(const SizeStepRule& rule, PictureSize source) {
   constexpr double kNear = 1e-5;
   const double p = rule.patchSize;
   const auto side = [&](double scale, double length) {
@@ -180,7 +180,7 @@ ChosenPart choosePart(const Augment& a, PictureSize source) {
   return {(source.height - ch) / 2, (source.width - cw) / 2, ch, cw};
 }
 
-PictureStep stepOf(const SizeRule& rule, const Augment& augment, PictureSize source,
+PictureStep stepOf(const SizeStepRule& rule, const Augment& augment, PictureSize source,
                    int64_t frames) {
   const PictureSize resized = resizedBy(rule, source, frames);
   if (rule.kind == SizeKind::Long && rule.pad) {
@@ -208,7 +208,7 @@ PictureStep stepOf(const SizeRule& rule, const Augment& augment, PictureSize sou
 
 }  // namespace
 
-PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames) {
+PictureSize resizedBy(const SizeStepRule& rule, PictureSize source, int64_t frames) {
   switch (rule.kind) {
     case SizeKind::Exact:
       return checked(rule.height, rule.width, source);
@@ -224,14 +224,14 @@ PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames) 
   return source;
 }
 
-PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& augment,
+PictureSteps makePictureSteps(std::span<const SizeStepRule> rules, const Augment& augment,
                               PictureSize source, int64_t frames) {
   PictureSteps out;
   out.source = source;
   out.part = {0, 0, source.height, source.width};
   if (augment.resizedCrop) out.part = choosePart(augment, source);
   PictureSize size{out.part.height, out.part.width};
-  for (const SizeRule& rule : rules) {
+  for (const SizeStepRule& rule : rules) {
     out.steps.push_back(stepOf(rule, augment, size, frames));
     size = out.steps.back().result;
   }

@@ -44,10 +44,10 @@ struct PictureSteps {
 
 // What a rule resizes to, before it crops or pads. Throws Error(InvalidArgument), naming the rule,
 // where there is no such size.
-PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames);
+PictureSize resizedBy(const SizeStepRule& rule, PictureSize source, int64_t frames);
 
 // `frames`: T of the call. No rule at all: the source's own size.
-PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& augment,
+PictureSteps makePictureSteps(std::span<const SizeStepRule> rules, const Augment& augment,
                               PictureSize source, int64_t frames);
 
 // Patches of the result, whose sides must be multiples of patchSize (and of twice that where

@@ -10,6 +10,7 @@
 #include "core/profile.h"
 #include "media/decode/frame_source.h"
 #include "pipeline/damage.h"
+#include "pipeline/picture_steps.h"
 
 namespace cps {
 
@@ -34,6 +35,7 @@ struct PatchResult {
   SampleInfo sample;
   std::vector<uint8_t> isI;  // [T], after the first-frame rule of DESIGN section 4.2
   PatchGrid grid;
+  PictureSteps steps;  // what was made of each frame
   Buffer patches;  // [count, 3, P, P] (or [count, P, P, 3]) of outputDtype, on the process device
   int64_t count = 0;   // K
   Buffer fields;       // int32 [count, 6]: seqPos, frameId, isI, linear, h, w; host
@@ -44,7 +46,8 @@ struct PatchResult {
 struct FramesResult {
   SampleInfo sample;
   int32_t width = 0, height = 0;  // of the frames tensor
-  Buffer frames;                  // uint8 [T, H, W, 3], on the process device
+  Buffer frames;  // [T, H, W, 3] or as options.layout says, of outputDtype, on the process device
+  PictureSteps steps;  // what was made of each frame (crop and flip of `augment`)
 };
 
 PatchResult runPatchStream(const VideoInput& input, const PatchStreamOptions& options,

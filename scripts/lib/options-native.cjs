@@ -48,13 +48,17 @@ function limitsOf(kind) {
   return `, Limits{${nativeLimit(Math.min(min, absent))}, ${nativeLimit(max)}}`;
 }
 
+/** Members whose names are words of C++ get an underscore. */
+const WORDS = new Set(['short', 'long', 'int', 'float', 'double', 'default', 'class']);
+const memberName = (key) => (WORDS.has(key) ? `${key}_` : key);
+
 const struct = (name, fields) => {
   const members = fields.map(([key, kind]) => {
     const absent = kind.field?.absent;
     const note = absent === undefined || absent === null ? '' : `  // ${absent}: not given`;
-    return `  ${nativeType(kind)} ${key};${note}`;
+    return `  ${nativeType(kind)} ${memberName(key)};${note}`;
   });
-  const visits = fields.map(([key, kind]) => `  v("${key}", o.${key}${limitsOf(kind)});`);
+  const visits = fields.map(([key, kind]) => `  v("${key}", o.${memberName(key)}${limitsOf(kind)});`);
   return `struct ${name} {\n${members.join('\n')}\n};
 template <typename Visitor, RecordLike<${name}> Record>
 void visitFields(Visitor&& v, Record& o) {\n${visits.join('\n')}\n}
@@ -199,7 +203,7 @@ function nativeValue(kind, value) {
   }
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'object')
-    return `{${value.scale}, {${value.mean.join(', ')}}, {${value.std.join(', ')}}}`;
+    return `{${value.scale}, {${value.mean.join(', ')}}, {${value.std.join(', ')}}, std::nullopt}`;
   return String(value);
 }
 

@@ -65,6 +65,7 @@ const checks = {
   types: () => run(bin('tsc'), ['-p', 'tsconfig.test.json']),
   layers: () => node('check-layers.mjs'),
   'file sizes': () => node('check-file-size.mjs'),
+  packages: () => node('check-package.mjs'),
   'generated files': () => node('gen-options.cjs', '--check'),
   'clang-format': () => clangFormat(['--dry-run', '-Werror']),
   'clang-tidy': clangTidy,

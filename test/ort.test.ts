@@ -93,6 +93,21 @@ describe('toOrtTensor', () => {
     stream.close();
   });
 
+  test('int64 and bool stay what they are, and become other whole numbers', async () => {
+    const ids = BigInt64Array.of(7n, -1n);
+    const tensor = Tensor.over(jsMemory(ids.buffer), 'int64', [2]);
+    const same = await toOrtTensor(ort, tensor);
+    expect([same.type, (same.data as BigInt64Array).buffer]).toEqual(['int64', ids.buffer]);
+    const narrow = await toOrtTensor(ort, tensor, { dtype: 'int32' });
+    expect(narrow.data).toEqual(Int32Array.of(7, -1));
+    const flags = Tensor.over(jsMemory(Uint8Array.of(1, 0).buffer), 'bool', [2]);
+    expect((await toOrtTensor(ort, flags)).type).toBe('bool');
+    const wide = await toOrtTensor(ort, flags, { dtype: 'int64' });
+    expect(wide.data).toEqual(BigInt64Array.of(1n, 0n));
+    ids[0] = 2n ** 40n;
+    await expect(toOrtTensor(ort, tensor, { dtype: 'int32' })).rejects.toThrow(/fit into int32/);
+  });
+
   test('float32 to float16 against every half float and its neighbourhood', async () => {
     const bits = Uint16Array.from({ length: 65536 }, (_, i) => i);
     const halves = await Tensor.over(jsMemory(bits.buffer), 'float16', [65536]).toFloat32();

@@ -10,7 +10,9 @@ const ramp = (n: number) => new FakeBuffer(new Int32Array(n).map((_, i) => i).bu
 describe('shape and data', () => {
   test.each([
     ['uint8', Uint8Array, 1],
+    ['bool', Uint8Array, 1],
     ['int32', Int32Array, 4],
+    ['int64', BigInt64Array, 8],
     ['float16', Uint16Array, 2],
     ['bfloat16', Uint16Array, 2],
     ['float32', Float32Array, 4],
@@ -58,6 +60,35 @@ describe('shape and data', () => {
     const call = () =>
       (tensor as never as Record<string, (...a: unknown[]) => unknown>)[method]?.(...args);
     expect(call).toThrow(/^Expected integer between 0 and \d for (start|count|index) but received/);
+  });
+});
+
+describe('reshape', () => {
+  test('the same elements in another shape, as a view of its own', () => {
+    const memory = ramp(12);
+    const tensor = Tensor.over(memory, 'int32', [3, 2, 2]);
+    const flat = tensor.view(1, 2).reshape([8]);
+    expect(flat.shape).toEqual([8]);
+    expect([...(flat.data ?? [])]).toEqual([4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(flat.data?.buffer).toBe(tensor.data?.buffer);
+    expect(tensor.reshape([-1, 6]).shape).toEqual([2, 6]);
+    expect(tensor.reshape([1, 3, -1]).shape).toEqual([1, 3, 4]);
+    expect(tensor.view(0, 0).reshape([0, 5]).shape).toEqual([0, 5]);
+    expect(tensor.at(0).at(0).at(0).reshape([1, 1]).data).toEqual(new Int32Array([0]));
+    expect(tensor.at(0).at(0).at(0).reshape([]).shape).toEqual([]);
+    tensor.close();
+    expect([...(flat.data ?? [])]).toHaveLength(8);
+    expect(() => tensor.reshape([12])).toThrow(CLOSED as Error);
+  });
+
+  test('another number of elements is refused', () => {
+    const tensor = Tensor.over(ramp(12), 'int32', [12]);
+    const wrong = [[5], [-1, 5], [-1, -1], [0, -1], [12, 0], [-2, -6], [1.5, 8], [NaN], 12, null];
+    for (const shape of [...wrong, ['12']]) {
+      expect(() => tensor.reshape(shape as number[])).toThrow(
+        /^Expected a shape of 12 elements, with at most one -1 for shape but received/,
+      );
+    }
   });
 });
 
@@ -168,6 +199,15 @@ describe('toFloat32', () => {
     const tensor = Tensor.over(jsMemory(new Float32Array([1, 2]).buffer), 'float32', [2]);
     expect(await tensor.toHost()).toBe(tensor.data);
     expect(await tensor.toFloat32()).toBe(tensor.data);
+  });
+
+  test('int64 and bool', async () => {
+    const values = BigInt64Array.of(-5n, 0n, 2n ** 40n);
+    const tensor = Tensor.over(jsMemory(values.buffer), 'int64', [3]);
+    expect(tensor.data).toEqual(values);
+    expect([...(await tensor.toFloat32())]).toEqual([-5, 0, 2 ** 40]);
+    const flags = Tensor.over(jsMemory(Uint8Array.of(1, 0).buffer), 'bool', [2]);
+    expect([...(await flags.toFloat32())]).toEqual([1, 0]);
   });
 
   test('uint8 and int32', async () => {

@@ -44,6 +44,21 @@ async function collect<T extends tf.TensorContainer>(dataset: tf.data.Dataset<T>
 }
 
 describe('toTensor', () => {
+  test('int64 becomes int32, bool stays bool, and what fits into neither is refused', async () => {
+    const over = (data: BigInt64Array | Uint8Array, dtype: 'int64' | 'bool'): Tensor =>
+      Tensor.over(jsMemory(data.buffer as ArrayBuffer), dtype, [data.length]);
+    const ids = await toTensor(tf, over(BigInt64Array.of(-3n, 2n ** 31n - 1n), 'int64'));
+    expect([ids.dtype, ...ids.dataSync()]).toEqual(['int32', -3, 2 ** 31 - 1]);
+    const mask = await toTensor(tf, over(Uint8Array.of(1, 0), 'bool'));
+    expect([mask.dtype, ...mask.dataSync()]).toEqual(['bool', 1, 0]);
+    const weights = await toTensor(tf, over(Uint8Array.of(1, 0), 'bool'), { dtype: 'float32' });
+    expect([weights.dtype, ...weights.dataSync()]).toEqual(['float32', 1, 0]);
+    await expect(toTensor(tf, over(BigInt64Array.of(2n ** 31n), 'int64'))).rejects.toThrow(
+      /int64 values that fit into int32.*2147483648n/,
+    );
+    tf.dispose([ids, mask, weights]);
+  });
+
   test('float32 on the cpu backend shares the memory and survives close()', async () => {
     const stream = await patchStream({ videoPath: videoOf(0), ...options, outputDtype: 'fp32' });
     const data = stream.patches.data as Float32Array;

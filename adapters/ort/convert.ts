@@ -1,6 +1,7 @@
 /** Element types to element types, where the native side did not make the wanted one already. */
 import type { Tensor } from 'codec-patch-stream';
 import { invalid } from '../common/errors.js';
+import { int32Of } from '../common/ints.js';
 import { ARRAYS } from './ort.js';
 import type { InputArray, InputType } from './ort.js';
 
@@ -50,9 +51,7 @@ export async function convert(tensor: Tensor, type: InputType): Promise<InputArr
       return toUint8(await tensor.toFloat32());
     case 'int32':
     case 'int64': {
-      if (tensor.dtype === 'uint8' || tensor.dtype === 'int32') {
-        return convertInts((await tensor.toHost()) as Uint8Array | Int32Array, type);
-      }
+      if (isWhole(tensor)) return convertInts(await tensor.toHost(), type);
       throw invalid('dtype', `${tensor.dtype} or a float type`, type);
     }
     default:
@@ -60,8 +59,17 @@ export async function convert(tensor: Tensor, type: InputType): Promise<InputArr
   }
 }
 
+const isWhole = (tensor: Tensor): tensor is Tensor<'uint8' | 'bool' | 'int32' | 'int64'> =>
+  ['uint8', 'bool', 'int32', 'int64'].includes(tensor.dtype);
+
 /** Whole numbers (positions, indices, masks) in the type of an input. */
-export function convertInts(values: Uint8Array | Int32Array, type: InputType): InputArray {
+export function convertInts(
+  values: Uint8Array | Int32Array | BigInt64Array,
+  type: InputType,
+): InputArray {
+  if (values instanceof BigInt64Array) {
+    return type === 'int64' ? values : convertInts(int32Of(values), type);
+  }
   if (type === 'int64') return BigInt64Array.from(values, BigInt);
   if (type === 'float16') return toFloat16(Float32Array.from(values));
   const array = ARRAYS[type];

@@ -23,7 +23,7 @@ export async function toOrtTensor(
 ): Promise<OrtTensor> {
   const { dtype = tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype, dims = tensor.shape } =
     options;
-  if (!isInputType(dtype) || (dtype as string) === 'bool') {
+  if (!isInputType(dtype) || (dtype === 'bool' && tensor.dtype !== 'bool')) {
     throw invalid('dtype', "'float32', 'float16', 'uint8', 'int32' or 'int64'", dtype);
   }
   if (dims.reduce((product, side) => product * side, 1) !== tensor.length) {

@@ -1,7 +1,14 @@
 /** One tensor or stream of the package as one tensor of TensorFlow.js. */
 import { checkPatchStreamOptions } from 'codec-patch-stream';
-import type { DecodedFrames, PatchStream, PatchStreamConfig, Tensor } from 'codec-patch-stream';
+import type {
+  DecodedFrames,
+  DType,
+  PatchStream,
+  PatchStreamConfig,
+  Tensor,
+} from 'codec-patch-stream';
 import { invalid } from '../common/errors.js';
+import { int32Of } from '../common/ints.js';
 import type { Tf, TfTensor } from './tf.js';
 
 type Layout = 'nchw' | 'nhwc';
@@ -16,8 +23,8 @@ export interface ToTensorOptions {
   readonly from?: Layout | undefined;
   /** (value · scale − mean) / std, as the option of patchStream does it natively. Default: 'none'. */
   readonly normalize?: PatchStreamConfig['normalize'];
-  /** Default: 'int32' for int32, else 'float32'. */
-  readonly dtype?: 'float32' | 'int32' | undefined;
+  /** Default: 'int32' for int32 and int64, 'bool' for bool, else 'float32'. */
+  readonly dtype?: 'float32' | 'int32' | 'bool' | undefined;
 }
 
 /** What can be turned into a tensor: a tensor, the patches of a stream, the frames of a video. */
@@ -28,6 +35,34 @@ function tensorOf(source: ToTensorSource): Tensor {
   if ('frames' in source) return source.frames;
   return source;
 }
+
+type Values =
+  | { readonly data: Float32Array; readonly dtype: 'float32' }
+  | { readonly data: Int32Array; readonly dtype: 'int32' }
+  | { readonly data: Uint8Array; readonly dtype: 'bool' };
+
+/** The values in the type of TensorFlow.js that is nearest to theirs; uint8 as int32 on request. */
+async function valuesOf(tensor: Tensor, bytesAsInt32: boolean): Promise<Values> {
+  switch (tensor.dtype) {
+    case 'int32':
+      return { data: (await tensor.toHost()) as Int32Array, dtype: 'int32' };
+    case 'int64':
+      return { data: int32Of((await tensor.toHost()) as BigInt64Array), dtype: 'int32' };
+    case 'bool':
+      return { data: (await tensor.toHost()) as Uint8Array, dtype: 'bool' };
+    default: {
+      const exact = tensor.dtype === 'uint8' && bytesAsInt32;
+      if (!exact) return { data: await tensor.toFloat32(), dtype: 'float32' };
+      return { data: Int32Array.from((await tensor.toHost()) as Uint8Array), dtype: 'int32' };
+    }
+  }
+}
+
+const NATURAL: Partial<Record<DType, 'int32' | 'bool'>> = {
+  int32: 'int32',
+  int64: 'int32',
+  bool: 'bool',
+};
 
 function layoutOf(shape: readonly number[], given: Layout | undefined): Layout {
   if (given !== undefined) return given;
@@ -42,11 +77,13 @@ function layoutOf(shape: readonly number[], given: Layout | undefined): Layout {
 }
 
 /**
- * A tensor of TensorFlow.js with the values of `source`: float32 (or int32), shape as it is.
+ * A tensor of TensorFlow.js with the values of `source`: float32 (int32 for int32 and int64, bool for
+ * bool), shape as it is.
  *
  * Where dtype and layout stay as they are the memory is shared, not copied, as far as the backend
  * allows ('cpu' does; others copy to their own memory): the result stays valid after the source is
- * closed. float16, bfloat16 and uint8 are widened. Layout and normalisation are done by `tf` here;
+ * closed. float16, bfloat16 and uint8 are widened; an int64 value that is no int32 is
+ * ERR_CPS_INVALID_ARGUMENT. Layout and normalisation are done by `tf` here;
  * as options of patchStream they cost nothing.
  */
 export async function toTensor(
@@ -55,30 +92,24 @@ export async function toTensor(
   options: ToTensorOptions = {},
 ): Promise<TfTensor> {
   const tensor = tensorOf(source);
-  const {
-    layout,
-    normalize = 'none',
-    dtype = tensor.dtype === 'int32' ? 'int32' : 'float32',
-  } = options;
+  const { layout, normalize = 'none', dtype = NATURAL[tensor.dtype] ?? 'float32' } = options;
   const layouts: Record<string, unknown> = { layout, from: options.from };
   for (const [name, value] of Object.entries(layouts)) {
     if (value !== undefined && value !== 'nchw' && value !== 'nhwc') {
       throw invalid(name, "'nchw' or 'nhwc'", value);
     }
   }
-  if ((dtype as string) !== 'float32' && (dtype as string) !== 'int32') {
-    throw invalid('dtype', "'float32' or 'int32'", dtype);
+  if (
+    !['float32', 'int32', 'bool'].includes(dtype) ||
+    (dtype === 'bool' && tensor.dtype !== 'bool')
+  ) {
+    throw invalid('dtype', "'float32', 'int32' or, of a bool tensor, 'bool'", dtype);
   }
   const { scale, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
   const identity = scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
   const shape = [...tensor.shape];
   const source3 = layout === undefined && identity ? undefined : layoutOf(shape, options.from);
-  const values =
-    tensor.dtype === 'int32'
-      ? { data: (await tensor.toHost()) as Int32Array, dtype: 'int32' as const }
-      : tensor.dtype === 'uint8' && dtype === 'int32' && identity
-        ? { data: Int32Array.from(await tensor.toHost()), dtype: 'int32' as const }
-        : { data: await tensor.toFloat32(), dtype: 'float32' as const };
+  const values = await valuesOf(tensor, dtype === 'int32' && identity);
   return tf.tidy(() => {
     let result: TfTensor = tf.tensor(values.data, shape, values.dtype);
     if (!identity) {

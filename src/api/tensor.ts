@@ -1,12 +1,15 @@
 import { inspect } from 'node:util';
 import type { NativeBuffer } from '../native/binding.js';
 import { closedError, CodecPatchStreamError } from '../support/errors.js';
+import { fromBfloat16, fromFloat16 } from '../support/floats.js';
 import { checkInteger, invalid, isDetached } from '../support/is.js';
 
-/** Element types and the typed array that holds each; half floats are raw bits. */
+/** Element types and the typed array that holds each; half floats are raw bits, bool is 0 or 1. */
 export interface TensorDataMap {
   uint8: Uint8Array;
+  bool: Uint8Array;
   int32: Int32Array;
+  int64: BigInt64Array;
   float16: Uint16Array;
   bfloat16: Uint16Array;
   float32: Float32Array;
@@ -22,7 +25,9 @@ const ARRAYS: {
   };
 } = {
   uint8: Uint8Array,
+  bool: Uint8Array,
   int32: Int32Array,
+  int64: BigInt64Array,
   float16: Uint16Array,
   bfloat16: Uint16Array,
   float32: Float32Array,
@@ -216,7 +221,7 @@ export class Tensor<D extends DType = DType> {
 
   /**
    * The values as float32, in memory of its own (float32 on the CPU: `data` itself). Exact for
-   * every dtype but int32 values beyond ±2^24.
+   * every dtype but int32 and int64 values beyond ±2^24.
    */
   async toFloat32(): Promise<Float32Array> {
     const data = await this.toHost();
@@ -227,8 +232,10 @@ export class Tensor<D extends DType = DType> {
         return fromBfloat16(data as Uint16Array);
       case 'float16':
         return fromFloat16(data as Uint16Array);
+      case 'int64':
+        return Float32Array.from(data as BigInt64Array, Number);
       default:
-        return Float32Array.from(data);
+        return Float32Array.from(data as Uint8Array | Int32Array);
     }
   }
 
@@ -246,6 +253,16 @@ export class Tensor<D extends DType = DType> {
     this.#memory();
     checkInteger('index', index, 0, (this.#shape[0] ?? 0) - 1);
     return this.#sub(index, this.#shape.slice(1));
+  }
+
+  /**
+   * The same elements, in the same order, in another shape, sharing the memory; close it like any
+   * tensor. One side may be -1: what the others leave. Throws ERR_CPS_INVALID_ARGUMENT for a shape of
+   * another number of elements.
+   */
+  reshape(shape: readonly number[]): Tensor<D> {
+    this.#memory();
+    return new Tensor(this.#memory(), this.#dtype, resolved(shape, this.#length), this.#offset);
   }
 
   /** Drops the hold on the memory. Every access but `closed` then throws ERR_CPS_CLOSED. */
@@ -290,6 +307,21 @@ export class Tensor<D extends DType = DType> {
   }
 }
 
+/** A shape of `length` elements with its -1 filled in. */
+function resolved(shape: unknown, length: number): readonly number[] {
+  const isSide = (side: unknown): boolean => Number.isSafeInteger(side) && Number(side) >= -1;
+  if (Array.isArray(shape) && shape.every(isSide)) {
+    const sides = [...(shape as number[])];
+    const open = sides.indexOf(-1);
+    const rest = sides.reduce((product, side, i) => (i === open ? product : product * side), 1);
+    if (open >= 0 && rest > 0) sides[open] = length / rest;
+    if (sides.every((side) => side >= 0 && Number.isInteger(side))) {
+      if (sides.reduce((product, side) => product * side, 1) === length) return sides;
+    }
+  }
+  throw invalid('shape', `a shape of ${length} elements, with at most one -1`, shape);
+}
+
 /** Use of elements whose ArrayBuffer was given away. */
 const transferredError = (): CodecPatchStreamError =>
   new CodecPatchStreamError(
@@ -298,43 +330,3 @@ const transferredError = (): CodecPatchStreamError =>
     "The memory of the tensor was transferred: 'data.buffer' is detached. To send the elements " +
       'elsewhere and keep the tensor, transfer a copy: data.slice().buffer',
   );
-
-function fromBfloat16(bits: Uint16Array): Float32Array {
-  // A bfloat16 is the upper half of a float32.
-  const out = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(out.buffer);
-}
-
-let halfTable: Float32Array | undefined;
-
-/** IEEE 754 binary16 -> binary32, for all 65536 patterns. */
-function halfToFloat32(): Float32Array {
-  if (halfTable) return halfTable;
-  const table = new Uint32Array(65536);
-  for (let h = 0; h < 65536; h++) {
-    const sign = (h & 0x8000) << 16;
-    const exponent = (h >> 10) & 0x1f;
-    const fraction = h & 0x3ff;
-    if (exponent === 31) {
-      table[h] = sign | 0x7f800000 | (fraction << 13);
-    } else if (exponent !== 0) {
-      table[h] = sign | ((exponent + 112) << 23) | (fraction << 13);
-    } else if (fraction === 0) {
-      table[h] = sign;
-    } else {
-      // Subnormal: shift the leading one up to the implicit place.
-      const shift = Math.clz32(fraction) - 21;
-      table[h] = sign | ((113 - shift) << 23) | (((fraction << shift) & 0x3ff) << 13);
-    }
-  }
-  halfTable = new Float32Array(table.buffer);
-  return halfTable;
-}
-
-function fromFloat16(bits: Uint16Array): Float32Array {
-  const table = halfToFloat32();
-  const out = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i] ?? 0] ?? 0;
-  return out;
-}

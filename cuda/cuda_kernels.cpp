@@ -11,6 +11,7 @@
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/resample_cuda.h"
+#include "cuda/ops/values_cuda.h"
 
 namespace cps {
 namespace {
@@ -100,9 +101,9 @@ class CudaKernels final : public Kernels {
     program.grid = spec.grid;
     program.dtype = spec.dtype;
     program.nchw = spec.layout == Layout::Nchw;
-    program.scale = spec.normalize.scale;
+    program.scale = static_cast<float>(spec.normalize.scale);
     for (int c = 0; c < 3; c++) {
-      program.mean[c] = spec.normalize.mean[c];
+      program.mean[c] = spec.normalize.offset.value_or(0.0f) + spec.normalize.mean[c];
       program.std[c] = spec.normalize.std[c];
     }
     program.out = out;
@@ -129,6 +130,32 @@ class CudaKernels final : public Kernels {
     enqueue(ResampleAcross{frame, makeColorCoeffs(frame), plan->orientation.swapXY, resampleX_.view,
                            first, rows, narrow.as<uint8_t>()});
     enqueue(ResampleDown{narrow.as<uint8_t>(), first, rowBytes, resampleY_.view, out, outStride});
+  }
+
+  void cutPatches(std::span<const uint8_t* const> pictures, std::span<const int32_t> indices,
+                  const GatherSpec& spec, const ValueTable& table, void* out) override {
+    const Call call(*this);
+    if (indices.empty()) return;
+    const Buffer addresses = upload(pictures.data(), pictures.size_bytes());
+    const Buffer list = upload(indices.data(), indices.size_bytes());
+    const Buffer values = upload(table.bits.data(), sizeof table.bits);
+    enqueue(CutPatches{addresses.as<const uint8_t*>(), list.as<int32_t>(),
+                       static_cast<int64_t>(indices.size()), spec.grid, values.as<uint32_t>(),
+                       static_cast<int32_t>(dtypeSize(table.dtype)), spec.layout == Layout::Nchw,
+                       out});
+  }
+
+  void lookUp(const uint8_t* rgb, int64_t inStride, int32_t height, int32_t width,
+              const std::shared_ptr<const ValueTable>& table, const PixelStrides& strides,
+              void* out) override {
+    const Call call(*this);
+    if (table_ != table) {
+      table_ = table;
+      tableBits_ = upload(table->bits.data(), sizeof table->bits);
+    }
+    enqueue(LookUpPicture{rgb, inStride, height, width, tableBits_.as<uint32_t>(),
+                          static_cast<int32_t>(dtypeSize(table->dtype)), strides.channel,
+                          strides.row, strides.column, out});
   }
 
   void fillZero(void* data, size_t bytes) override {
@@ -217,6 +244,8 @@ class CudaKernels final : public Kernels {
   Buffer counts_;
   std::shared_ptr<const ResamplePlan> resamplePlan_;  // whose taps are on the device
   UploadedTaps resampleX_, resampleY_;
+  std::shared_ptr<const ValueTable> table_;  // which is on the device
+  Buffer tableBits_;
   std::vector<Buffer>
       staged_;  // tables that copies may still read; until the stream was waited for
 };

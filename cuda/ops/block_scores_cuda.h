@@ -108,8 +108,8 @@ struct BlockScores {
         shared.residualTable[i] = residualEnergy(i, shared.residualPercentile);
       }
     });
-    const CellSpan ys = patchCells(row, grid.rows, cells.frameHeight, cells.cell);
-    const CellSpan xs = patchCells(col, grid.cols, cells.frameWidth, cells.cell);
+    const CellSpan ys = patchCells(row, grid.y, cells.cell);
+    const CellSpan xs = patchCells(col, grid.x, cells.cell);
     for (int32_t first = ys.first; first <= ys.last; first += kThreads) {
       block.forEach([&](int thread) {
         const int32_t y = first + thread;
@@ -119,8 +119,8 @@ struct BlockScores {
         if (thread != 0) return;
         const int32_t end = minInt(first + kThreads - 1, ys.last);
         for (int32_t y = first; y <= end; y++) {
-          shared.total += areaWeight(y, row, grid.rows, cells.frameHeight, cells.cell) *
-                          shared.rowSum[y - first];
+          shared.total +=
+              areaWeight(y, row, grid.y, cells.frameHeight, cells.cell) * shared.rowSum[y - first];
         }
       });
     }
@@ -137,7 +137,7 @@ struct BlockScores {
     for (int32_t x = xs.first; x <= xs.last; x++) {
       const float energy = mixEnergy(shared.motionTable[motionRow[x / kMatchBlock]],
                                      shared.residualTable[residualRow[x]]);
-      sum += areaWeight(x, col, grid.cols, cells.frameWidth, cells.cell) * energy;
+      sum += areaWeight(x, col, grid.x, cells.frameWidth, cells.cell) * energy;
     }
     return sum;
   }

@@ -110,6 +110,34 @@ class CpuKernels final : public Kernels {
         [this](int32_t n, int32_t chunk, const auto& body) { parallelRows(n, chunk, body); });
   }
 
+  void cutPatches(std::span<const uint8_t* const> pictures, std::span<const int32_t> indices,
+                  const GatherSpec& spec, const ValueTable& table, void* out) override {
+    const PatchGrid& grid = spec.grid;
+    const int64_t p = grid.patchSize, rowBytes = int64_t{grid.targetWidth} * 3;
+    const auto patchBytes = static_cast<int64_t>(dtypeSize(table.dtype)) * 3 * p * p;
+    const PixelStrides strides =
+        spec.layout == Layout::Nchw ? PixelStrides{p * p, p, 1} : PixelStrides{1, 3 * p, 3};
+    parallelRows(static_cast<int32_t>(indices.size()), 64, [&](int32_t begin, int32_t end) {
+      for (int32_t i = begin; i < end; i++) {
+        const int32_t t = indices[i] / grid.perFrame(), inFrame = indices[i] % grid.perFrame();
+        const uint8_t* from =
+            pictures[t] + inFrame / grid.cols * p * rowBytes + inFrame % grid.cols * p * 3;
+        lookUpCpu(table, from, rowBytes, grid.patchSize, grid.patchSize, strides,
+                  static_cast<uint8_t*>(out) + i * patchBytes);
+      }
+    });
+  }
+
+  void lookUp(const uint8_t* rgb, int64_t inStride, int32_t height, int32_t width,
+              const std::shared_ptr<const ValueTable>& table, const PixelStrides& strides,
+              void* out) override {
+    const auto rowBytes = static_cast<int64_t>(dtypeSize(table->dtype)) * strides.row;
+    parallelRows(height, 64, [&](int32_t begin, int32_t end) {
+      lookUpCpu(*table, rgb + begin * inStride, inStride, end - begin, width, strides,
+                static_cast<uint8_t*>(out) + begin * rowBytes);
+    });
+  }
+
   void fillZero(void* data, size_t bytes) override { std::memset(data, 0, bytes); }
   void download(void* host, const void* device, size_t bytes) override {
     std::memcpy(host, device, bytes);

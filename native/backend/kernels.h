@@ -12,6 +12,7 @@
 #include "ops/pixels/gather.h"
 #include "ops/pixels/kept_rows.h"
 #include "ops/pixels/resample.h"
+#include "ops/pixels/values.h"
 
 namespace cps {
 
@@ -87,6 +88,12 @@ class GatherKernels {
   // array of views indexed by sampled position) into out [count, 3, P, P] or [count, P, P, 3].
   virtual void gatherPatches(std::span<const FrameView> frames, std::span<const int32_t> indices,
                              const GatherSpec& spec, void* out) = 0;
+  // The same of pictures that have been made already: interleaved 8-bit RGB of the grid's target
+  // size, rows without gaps (host array of addresses, by sampled position). Values come from the
+  // table, whose type is spec.dtype (Note [Value tables]).
+  virtual void cutPatches(std::span<const uint8_t* const> pictures,
+                          std::span<const int32_t> indices, const GatherSpec& spec,
+                          const ValueTable& table, void* out) = 0;
 };
 
 // Whole pictures.
@@ -100,6 +107,10 @@ class FrameKernels {
   // interleaved 8-bit RGB: out [plan.y.count, plan.x.count, 3], rows outStride bytes apart.
   virtual void resample(const FrameView& frame, const std::shared_ptr<const ResamplePlan>& plan,
                         uint8_t* out, int64_t outStride) = 0;
+  // Interleaved 8-bit RGB, rows inStride bytes apart, into a tensor of the table's type.
+  virtual void lookUp(const uint8_t* rgb, int64_t inStride, int32_t height, int32_t width,
+                      const std::shared_ptr<const ValueTable>& table, const PixelStrides& strides,
+                      void* out) = 0;
 };
 
 class Kernels : public DeviceMemory,

@@ -86,7 +86,7 @@ const char* dtypeName(DType t) noexcept {
 }
 
 bool Normalize::isIdentity() const {
-  if (scale != 1.0f) return false;
+  if (scale != 1.0 || offset.value_or(0.0f) != 0.0f) return false;
   for (int c = 0; c < 3; ++c) {
     if (mean[c] != 0.0f || std[c] != 1.0f) return false;
   }
@@ -94,10 +94,12 @@ bool Normalize::isIdentity() const {
 }
 
 const char* Normalize::notFinite() const {
-  if (!std::isfinite(255.0f * scale)) return "scale";
+  const auto factor = static_cast<float>(scale);
+  if (!std::isfinite(255.0f * factor)) return "scale";
+  if (!std::isfinite(offset.value_or(0.0f))) return "offset";
   for (int c = 0; c < 3; ++c) {
     for (const float rgb : {0.0f, 255.0f}) {
-      const float v = rgb * scale - mean[c];
+      const float v = rgb * factor - offset.value_or(0.0f) - mean[c];
       if (!std::isfinite(v)) return "mean";
       if (std[c] == 0.0f || !std::isfinite(std[c]) || !std::isfinite(v / std[c])) return "std";
     }

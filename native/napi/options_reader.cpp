@@ -97,9 +97,7 @@ void convertOne(const Napi::Value& value, const Place& place, Normalize& out) {
       three[c] = static_cast<float>(numberOf(v.As<Napi::Array>().Get(c), at, "three numbers"));
     }
   };
-  double scale = 0;
-  FieldReader(object, &place)("scale", scale);
-  out.scale = static_cast<float>(scale);
+  FieldReader(object, &place)("scale", out.scale);
   floats("mean", out.mean);
   floats("std", out.std);
 }

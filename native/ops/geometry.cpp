@@ -75,6 +75,8 @@ PatchGrid makePatchGrid(int32_t frameHeight, int32_t frameWidth, int64_t minPixe
   grid.patchSize = patchSize;
   grid.rows = grid.targetHeight / patchSize;
   grid.cols = grid.targetWidth / patchSize;
+  grid.y = PatchAxis::whole(frameHeight, grid.rows);
+  grid.x = PatchAxis::whole(frameWidth, grid.cols);
   return grid;
 }
 

@@ -6,12 +6,28 @@ namespace cps {
 
 // Sizes every operation agrees on. All in display space (after orientation).
 
+// What patches show of one axis of the video's frames: patch i spans
+// [i * span + offset, (i + 1) * span + offset) / unit samples, of which those in [begin, end) /
+// unit are there (the rest is padding). `reversed`: the last patch is i = 0 (columns
+// alone: pictures are mirrored left to right).
+struct PatchAxis {
+  int64_t span = 0, unit = 1, offset = 0, begin = 0, end = 0;
+  int32_t patches = 0;
+  bool reversed = false;
+
+  // All of `size` samples.
+  static PatchAxis whole(int32_t size, int32_t patches) {
+    return {size, patches, 0, 0, int64_t{size} * patches, patches, false};
+  }
+};
+
 // Patch grid and the resized picture the patches are cut from.
 struct PatchGrid {
   int32_t frameHeight = 0, frameWidth = 0;    // display size of the video
   int32_t targetHeight = 0, targetWidth = 0;  // multiples of 2 * patchSize
   int32_t patchSize = 0;
   int32_t rows = 0, cols = 0;  // hb, wb
+  PatchAxis y, x;              // where patch rows and columns lie in the frame
 
   int32_t perFrame() const { return rows * cols; }
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 
 #include "core/error.h"
@@ -248,6 +249,58 @@ PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& au
     last.left = last.result.width - last.left - last.x.count;
   }
   return out;
+}
+
+namespace {
+
+// Where the patches of the result's axis lie in the source: the steps' maps, one after the other,
+// from the result back, as (n y + o) / d in integers.
+PatchAxis patchAxis(const PictureSteps& steps, bool vertical, int32_t patchSize) {
+  const PictureSize result = steps.result();
+  const int32_t length = vertical ? result.height : result.width;
+  int64_t n = 1, o = 0, d = 1, begin = 0, end = length;
+  for (auto step = steps.steps.rbegin(); step != steps.steps.rend(); ++step) {
+    const ResampleAxis& axis = vertical ? step->y : step->x;
+    int64_t at = vertical ? step->top : step->left;
+    if (axis.reversed) at = step->result.width - at - axis.count;  // as it was before the mirror
+    begin = std::max(begin, at * d);
+    end = std::min(end, (at + axis.count) * d);
+    const int64_t move = (axis.begin - at) * d;
+    const int64_t origin = int64_t{axis.sourceBegin} * d * axis.size;
+    n *= axis.sourceCount;
+    o = (o + move) * axis.sourceCount + origin;
+    begin = (begin + move) * axis.sourceCount + origin;
+    end = (end + move) * axis.sourceCount + origin;
+    d *= axis.size;
+    int64_t common = std::gcd(n, d);
+    for (const int64_t v : {o, begin, end}) common = std::gcd(common, v);
+    for (int64_t* v : {&n, &o, &d, &begin, &end}) *v /= common;
+  }
+  return {n * patchSize, d, o, begin, end, length / patchSize, vertical ? false : steps.flipped};
+}
+
+}  // namespace
+
+PatchGrid makePatchGrid(const PictureSteps& steps, int32_t patchSize, bool blocks) {
+  const PictureSize result = steps.result();
+  const int32_t unit = blocks ? 2 * patchSize : patchSize;
+  if (result.height % unit != 0 || result.width % unit != 0) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                "Expected sides that are multiples of " + std::to_string(unit) +
+                    (blocks ? " (twice patchSize)" : " (patchSize)") + " for size but received " +
+                    text(result) + ", made of a " + text(steps.source) + " picture");
+  }
+  PatchGrid grid;
+  grid.frameHeight = steps.source.height;
+  grid.frameWidth = steps.source.width;
+  grid.targetHeight = result.height;
+  grid.targetWidth = result.width;
+  grid.patchSize = patchSize;
+  grid.rows = result.height / patchSize;
+  grid.cols = result.width / patchSize;
+  grid.y = patchAxis(steps, true, patchSize);
+  grid.x = patchAxis(steps, false, patchSize);
+  return grid;
 }
 
 PictureSteps stepsFor(const PictureSteps& steps, PictureSize picture) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/size_rule.h"
+#include "ops/geometry.h"
 #include "ops/pixels/resample.h"
 
 namespace cps {
@@ -48,6 +49,10 @@ PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames);
 // `frames`: T of the call. No rule at all: the source's own size.
 PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& augment,
                               PictureSize source, int64_t frames);
+
+// Patches of the result, whose sides must be multiples of patchSize (and of twice that where
+// `blocks`): throws Error(InvalidArgument) otherwise.
+PatchGrid makePatchGrid(const PictureSteps& steps, int32_t patchSize, bool blocks);
 
 // The same steps for a picture of another size than the video's: its first step resizes it (or the
 // part in the same place) to what the video's frames are resized to.

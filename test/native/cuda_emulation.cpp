@@ -11,6 +11,7 @@
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/resample_cuda.h"
+#include "cuda/ops/values_cuda.h"
 #include "cuda/runtime_version.h"
 #include "fake_driver/fake_driver.h"
 
@@ -52,6 +53,8 @@ void emulate(const Program& program, CudaStream stream) {
 
 }  // namespace
 
+void launch(const LookUpPicture& program, CudaStream stream) { emulate(program, stream); }
+void launch(const CutPatches& program, CudaStream stream) { emulate(program, stream); }
 void launch(const LumaCells& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockHistogram& program, CudaStream stream) { emulate(program, stream); }

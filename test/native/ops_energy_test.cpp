@@ -175,6 +175,77 @@ TEST(OpsBlockEnergy, FlatAreasGetNoEnergy) {
   }
 }
 
+// The sum over what each patch shows of a cropped, padded or mirrored picture, counted in 1/unit
+// samples: no weights at all.
+std::vector<double> countedScores(const naive::Map<float>& energy, int cell,
+                                  const cps::PatchGrid& grid) {
+  std::vector<double> out(static_cast<size_t>(grid.perFrame()));
+  const auto patchAt = [](const cps::PatchAxis& axis, int64_t q) {
+    const int64_t i = (q - axis.offset) / axis.span;
+    return axis.reversed ? axis.patches - 1 - i : i;
+  };
+  for (int64_t y = grid.y.begin; y < grid.y.end; y++) {
+    for (int64_t x = grid.x.begin; x < grid.x.end; x++) {
+      const auto at = static_cast<size_t>(patchAt(grid.y, y) * grid.cols + patchAt(grid.x, x));
+      out[at] += static_cast<double>(energy.at(static_cast<int>(y / grid.y.unit / cell),
+                                               static_cast<int>(x / grid.x.unit / cell)));
+    }
+  }
+  const double area = static_cast<double>(grid.y.span) * static_cast<double>(grid.x.span);
+  for (double& v : out) v *= grid.patchSize * grid.patchSize / area;
+  return out;
+}
+
+TEST(OpsBlockEnergy, ScoresOfCroppedPictures) {
+  const auto variants = allKernels();
+  std::mt19937 rng(19);
+  for (const auto& [h, w] : {std::pair{37, 53}, std::pair{66, 81}, std::pair{129, 141}}) {
+    const auto cells = cps::makeCellGrid(h, w);
+    const auto match = naive::blockMatch(cellMap(cells.rows, cells.cols, Pair::Random, false, rng),
+                                         cellMap(cells.rows, cells.cols, Pair::Random, true, rng));
+    std::vector<uint8_t> motion2(cells.blocks()), residual(cells.cells());
+    for (int y = 0; y < cells.rows; y++) {
+      for (int x = 0; x < cells.cols; x++) {
+        motion2[y / 4 * cells.blockCols + x / 4] = uint8_t(match.motion2.at(y, x));
+        residual[size_t(y) * cells.cols + x] = uint8_t(match.residual.at(y, x));
+      }
+    }
+    for (int round = 0; round < 12; round++) {
+      // The axis resized to `size`, of which [from, to) is shown `at` pixels into `patches` * 3.
+      const auto axisOf = [&](int length) {
+        const int size = 5 + int(rng() % 20), from = int(rng() % size);
+        const int to = from + 1 + int(rng() % (size - from)), at = int(rng() % 9);
+        cps::PatchAxis axis;
+        axis.patches = (at + to - from + 2) / 3 + int(rng() % 3);  // perhaps padding alone
+        axis.span = int64_t{3} * length;
+        axis.unit = size;
+        axis.offset = int64_t{from - at} * length;
+        axis.begin = int64_t{from} * length;
+        axis.end = int64_t{to} * length;
+        return axis;
+      };
+      cps::PatchGrid grid;
+      grid.frameHeight = h;
+      grid.frameWidth = w;
+      grid.patchSize = 3;
+      grid.y = axisOf(h);
+      grid.x = axisOf(w);
+      grid.x.reversed = rng() % 2 == 0;
+      grid.rows = grid.y.patches;
+      grid.cols = grid.x.patches;
+      const auto expected = countedScores(naive::blockEnergy(match, 90), cells.cell, grid);
+      for (const auto& v : variants) {
+        std::vector<float> got(grid.perFrame(), -1.0f);
+        v.kernels->blockScores(motion2.data(), residual.data(), cells, grid, 90, got.data());
+        v.kernels->synchronize();
+        for (size_t i = 0; i < got.size(); i++) {
+          ASSERT_NEAR(expected[i], got[i], 1e-4) << v.name << " round " << round << " patch " << i;
+        }
+      }
+    }
+  }
+}
+
 // The weights themselves against a mean that knows no weights.
 TEST(OpsBlockEnergy, ScoresAreTheMeanOverTheCoveredArea) {
   const auto variants = allKernels();

@@ -156,15 +156,37 @@ TEST(OpsMath, AreaWeightsOfAPatchSumToOne) {
   for (const auto& [size, patches, cell] : std::vector<std::tuple<int, int, int>>{
            {1080, 12, 4}, {1920, 22, 4}, {37, 16, 1}, {129, 16, 4}, {5, 16, 1}, {70, 3, 2}}) {
     const int cells = (size + cell - 1) / cell;
+    const cps::PatchAxis axis = cps::PatchAxis::whole(size, patches);
     for (int i = 0; i < patches; i++) {
-      const auto span = cps::patchCells(i, patches, size, cell);
+      const auto span = cps::patchCells(i, axis, cell);
       double sum = 0;
       for (int c = 0; c < cells; c++) {
-        const float w = cps::areaWeight(c, i, patches, size, cell);
+        const float w = cps::areaWeight(c, i, axis, size, cell);
         EXPECT_EQ(w > 0, c >= span.first && c <= span.last) << size << " " << i << " " << c;
         sum += w;
       }
       EXPECT_NEAR(1.0, sum, 1e-5);
+    }
+  }
+}
+
+// A patch of a cropped picture weighs what it shows, in real numbers; padding weighs nothing.
+TEST(OpsMath, AreaWeightsOfACroppedPicture) {
+  // 90 samples resized to 70, of which [13, 70) stands 6 pixels from the start of 77 = 11 * 7.
+  cps::PatchAxis axis{7 * 90, 70, (13 - 6) * 90, 13 * 90, 70 * 90, 11, false};
+  for (const bool reversed : {false, true}) {
+    axis.reversed = reversed;
+    for (int i = 0; i < 11; i++) {
+      const int at = reversed ? 10 - i : i;
+      const double begin = std::max((at * 7 + 13 - 6) * 90 / 70.0, 13 * 90 / 70.0);
+      const double end = std::min(((at + 1) * 7 + 13 - 6) * 90 / 70.0, 90.0);
+      for (int c = 0; c < 23; c++) {
+        const double low = std::max(begin, c * 4.0), high = std::min({end, c * 4.0 + 4, 90.0});
+        const double expected = high > low ? (high - low) / 9 : 0;
+        EXPECT_NEAR(expected, cps::areaWeight(c, i, axis, 90, 4), 1e-6) << i << " " << c;
+      }
+      const auto span = cps::patchCells(i, axis, 4);
+      EXPECT_EQ(end > begin, span.last >= span.first) << i;
     }
   }
 }

@@ -5,6 +5,7 @@
 
 #include "naive/resample.h"
 #include "ops/pixels/resample.h"
+#include "ops/pixels/values.h"
 #include "ops_common.h"
 
 // Against what torchvision and Pillow gave for the same pictures (test/parity/record_resample.py):
@@ -240,6 +241,33 @@ TEST(OpsParity, GoldenValues) {
       }
     }
   }
+}
+
+// Against torch's own float32 arithmetic (test/parity/record_values.py).
+TEST(OpsParity, NormalisedValues) {
+  std::ifstream in(CPS_PARITY_DIR "/values.txt");
+  int count = 0;
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("#")) continue;
+    std::istringstream fields(line);
+    std::string name, offset, hash;
+    cps::Normalize n{};
+    fields >> name >> offset >> n.scale;
+    double v = 0;
+    for (float& mean : n.mean) fields >> v, mean = static_cast<float>(v);
+    for (float& std : n.std) fields >> v, std = static_cast<float>(v);
+    fields >> hash;
+    if (offset != "fused") n.offset = std::stof(offset);
+    const cps::ValueTable table = cps::makeValueTable(n, cps::DType::F32);
+    std::vector<uint8_t> bytes;
+    for (const uint32_t bits : table.bits) {
+      for (int shift = 0; shift < 32; shift += 8)
+        bytes.push_back(static_cast<uint8_t>(bits >> shift));
+    }
+    EXPECT_EQ(hash, fnv(bytes)) << name;
+    count++;
+  }
+  EXPECT_EQ(5, count);
 }
 
 }  // namespace

@@ -126,7 +126,8 @@ void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int pat
           const size_t at =
               n * values + (layout == cps::Layout::Nchw ? (size_t(c) * patch + y) * patch + x
                                                         : (size_t(y) * patch + x) * 3 + c);
-          expected[at] = (v * normalize.scale - normalize.mean[c]) / normalize.std[c];
+          expected[at] =
+              (v * static_cast<float>(normalize.scale) - normalize.mean[c]) / normalize.std[c];
         }
       }
     }

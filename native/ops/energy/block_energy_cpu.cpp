@@ -236,9 +236,9 @@ void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* mo
   auto* spans = reinterpret_cast<CellSpan*>(weights + maxSpan);
   float* weight = weights;
   for (int32_t j = 0; j < grid.cols; j++) {
-    spans[j] = patchCells(j, grid.cols, cells.frameWidth, cells.cell);
+    spans[j] = patchCells(j, grid.x, cells.cell);
     for (int32_t x = spans[j].first; x <= spans[j].last; x++) {
-      *weight++ = areaWeight(x, j, grid.cols, cells.frameWidth, cells.cell);
+      *weight++ = areaWeight(x, j, grid.x, cells.frameWidth, cells.cell);
     }
   }
   std::fill(scores, scores + int64_t{grid.rows} * grid.cols, 0.0f);
@@ -267,13 +267,13 @@ void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* mo
     }
     for (int32_t k = 0; k < height; k++) {
       for (int32_t i = firstPatch; i < grid.rows; i++) {
-        const CellSpan span = patchCells(i, grid.rows, cells.frameHeight, cells.cell);
+        const CellSpan span = patchCells(i, grid.y, cells.cell);
         if (span.first > y0 + k) break;
-        if (span.last < y0 + k) {
-          firstPatch = i + 1;
+        if (span.last < y0 + k) {  // ended, or all padding
+          if (i == firstPatch) firstPatch = i + 1;
           continue;
         }
-        const float w = areaWeight(y0 + k, i, grid.rows, cells.frameHeight, cells.cell);
+        const float w = areaWeight(y0 + k, i, grid.y, cells.frameHeight, cells.cell);
         float* out = scores + int64_t{i} * grid.cols;
         for (int32_t j = 0; j < grid.cols; j++) out[j] += w * sums[4 * j + k];
       }

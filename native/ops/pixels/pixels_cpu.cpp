@@ -100,16 +100,18 @@ void patchCpu(const OpsTable& ops, ScratchPool& scratch, const ResizePlan& plan,
                             memory.as<float>() + 2 * planeSize};
   ops.resizeRows(plan, row * p, p, col * p, p, planes, p);
   const Normalize& n = spec.normalize;
+  const auto scale = static_cast<float>(n.scale);
+  const auto mean = [&n](int c) { return n.offset.value_or(0.0f) + n.mean[c]; };
   if (spec.layout == Layout::Nchw) {
     for (int c = 0; c < 3; c++) {
       uint8_t* to = static_cast<uint8_t*>(out) + c * area * dtypeSize(spec.dtype);
-      ops.castValues(planes[c], area, n.scale, n.mean[c], n.std[c], spec.dtype, to);
+      ops.castValues(planes[c], area, scale, mean(c), n.std[c], spec.dtype, to);
     }
     return;
   }
   float* interleaved = planes[2] + planeSize;
   for (int c = 0; c < 3; c++) {
-    ops.castValues(planes[c], area, n.scale, n.mean[c], n.std[c], DType::F32, planes[c]);
+    ops.castValues(planes[c], area, scale, mean(c), n.std[c], DType::F32, planes[c]);
     for (int64_t i = 0; i < area; i++) interleaved[3 * i + c] = planes[c][i];
   }
   ops.castValues(interleaved, 3 * area, 1.0f, 0.0f, 1.0f, spec.dtype, out);

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "core/error.h"
 
@@ -222,6 +225,102 @@ TEST(PictureSteps, DrawnPartsLieInThePicture) {
     ASSERT_EQ(p.left, s.steps[0].x.sourceBegin);
     ASSERT_EQ(p.width, s.steps[0].x.sourceCount);
     ASSERT_EQ(211, s.steps[0].x.length);
+  }
+}
+
+std::vector<double> numbers(uint32_t state) {
+  std::vector<double> out;
+  for (size_t k = 0; k < kAugmentDraws; k++) {
+    state = state * 1664525u + 1013904223u;
+    out.push_back(state / 4294967296.0);
+  }
+  return out;
+}
+
+// Where a position of the result's axis lies in the source, by the steps in real numbers; which
+// positions of the source can be seen at all.
+struct Traced {
+  double at = 0, least = 0, most = 0;
+};
+Traced traced(const PictureSteps& steps, bool vertical, double position) {
+  Traced t{position, 0, 0};
+  const PictureSize result = steps.result();
+  t.most = vertical ? result.height : result.width;
+  if (!vertical && steps.flipped) t.at = t.most - t.at;
+  for (size_t i = steps.steps.size(); i-- > 0;) {
+    const PictureStep& step = steps.steps[i];
+    const ResampleAxis& axis = vertical ? step.y : step.x;
+    double begin = vertical ? step.top : step.left;
+    if (axis.reversed) begin = step.result.width - begin - axis.count;
+    const auto back = [&](double p) {
+      return (p - begin + axis.begin) * axis.sourceCount / axis.size + axis.sourceBegin;
+    };
+    t = {back(t.at), back(std::max(t.least, begin)), back(std::min(t.most, begin + axis.count))};
+  }
+  return t;
+}
+
+TEST(PictureSteps, PatchesShowWhatTheStepsTrace) {
+  uint32_t state = 5;
+  const auto next = [&](uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<int32_t>((state >> 8) % below);
+  };
+  int padded = 0, mirrored = 0;
+  for (int round = 0; round < 300; round++) {
+    const PictureSize source{20 + next(200), 20 + next(200)};
+    std::vector<SizeRule> rules;
+    if (next(3) == 0) rules.push_back(longSide(30 + next(60), true, next(2) == 0));
+    if (next(2) == 0) {
+      rules.push_back(shortSide(20 + next(60), 14 * (1 + next(6))));
+    } else {
+      rules.push_back(exact(14 * (1 + next(6)), 14 * (1 + next(6))));
+    }
+    Augment a;
+    a.draws = numbers(state);
+    a.resizedCrop = next(3) == 0;
+    a.randomCrop = !a.resizedCrop && next(2) == 0;
+    a.scale[0] = 0.1;
+    a.flip = next(2) == 0;
+    const PictureSteps steps = makePictureSteps(rules, a, source, 1);
+    const PatchGrid grid = makePatchGrid(steps, 14, false);
+    ASSERT_EQ(steps.result().height, grid.rows * 14);
+    ASSERT_EQ(steps.result().width, grid.cols * 14);
+    for (const bool vertical : {true, false}) {
+      const PatchAxis& axis = vertical ? grid.y : grid.x;
+      const auto unit = static_cast<double>(axis.unit);
+      for (int i = 0; i < axis.patches; i++) {
+        const Traced one = traced(steps, vertical, 14.0 * i);
+        const Traced two = traced(steps, vertical, 14.0 * (i + 1));
+        const int64_t k = axis.reversed ? axis.patches - 1 - i : i;
+        const auto start = static_cast<double>(k * axis.span + axis.offset);
+        ASSERT_NEAR(std::min(one.at, two.at), start / unit, 1e-9) << round << " patch " << i;
+        ASSERT_NEAR(std::max(one.at, two.at), (start + static_cast<double>(axis.span)) / unit,
+                    1e-9);
+        ASSERT_NEAR(one.least, static_cast<double>(axis.begin) / unit, 1e-9) << round;
+        ASSERT_NEAR(one.most, static_cast<double>(axis.end) / unit, 1e-9) << round;
+      }
+    }
+    padded += steps.steps.back().fillsResult() ? 0 : 1;
+    mirrored += steps.flipped ? 1 : 0;
+  }
+  EXPECT_GT(padded, 20);
+  EXPECT_GT(mirrored, 100);
+}
+
+TEST(PictureSteps, PatchGridsNeedWholePatches) {
+  const SizeRule rule[] = {exact(42, 70)};
+  const PictureSteps steps = makePictureSteps(rule, {}, {90, 150}, 1);
+  EXPECT_EQ(15, makePatchGrid(steps, 14, false).perFrame());
+  for (const auto& [patch, blocks] : {std::pair{14, true}, std::pair{16, false}}) {
+    try {
+      makePatchGrid(steps, patch, blocks);
+      ADD_FAILURE() << "no error";
+    } catch (const Error& e) {
+      EXPECT_NE(std::string::npos, std::string(e.what()).find("size")) << e.what();
+      EXPECT_NE(std::string::npos, std::string(e.what()).find("70x42")) << e.what();
+      EXPECT_NE(std::string::npos, std::string(e.what()).find("patchSize")) << e.what();
+    }
   }
 }
 

@@ -3,9 +3,7 @@
  * `npx codec-patch-stream`: the command line is a package of its own, so that programs that only
  * want patches do not carry its tables and pictures along. Runs it where it is installed.
  */
-import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
-import * as os from 'node:os';
 import * as path from 'node:path';
 
 const CLI = 'codec-patch-stream-cli';
@@ -31,13 +29,6 @@ if (main === undefined) {
   );
   process.exitCode = 1;
 } else {
-  // A signal typed at a terminal reaches both; this one waits for the other's word on it.
-  process.on('SIGINT', () => undefined);
-  const { status, signal, error } = spawnSync(
-    process.execPath,
-    [...process.execArgv, main, ...process.argv.slice(2)],
-    { stdio: 'inherit' },
-  );
-  if (error) throw error;
-  process.exitCode = status ?? 128 + (signal ? os.constants.signals[signal] : 0);
+  // In this process: signals, pipes and exit status are its own.
+  createRequire(__filename)(main);
 }

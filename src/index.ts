@@ -18,6 +18,8 @@ export type {
   PatchStreamConfig,
   SampleRule,
 } from './options/config.js';
+export { describeOptions } from './options/describe.js';
+export type { OptionInfo } from './options/describe.js';
 export { checkDecodeOnlyOptions, checkPatchStreamOptions } from './options/records.js';
 export type { OneOf } from './options/structures.js';
 export { openVideo, probe, Video } from './api/video.js';

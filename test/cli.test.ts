@@ -99,9 +99,23 @@ test('--json prints the summary and nothing else', () => {
 test.each([
   [[], 1, /missing required argument/],
   [['no/such/file.mp4'], 1, /ERR_CPS_NOT_FOUND.*no\/such\/file\.mp4/],
-  [['x.mp4', '--frames', 'many'], 1, /--frames.*whole number/],
-  [['x.mp4', '--backend', 'abacus'], 1, /Allowed choices are auto, gpu, cpu/],
-  [['x.mp4', '--topk', '3', '--selection-unit', 'block2x2'], 1, /ERR_CPS_INVALID_ARGUMENT.*kKeep/],
+  [['x.mp4', '--frames', 'many'], 1, /--frames.*integer between 1 and/],
+  [['x.mp4', '--backend', 'abacus'], 1, /Expected one of 'auto', 'gpu', 'cpu' for --backend/],
+  [
+    ['x.mp4', '--topk', '3', '--selection-unit', 'block2x2'],
+    1,
+    /--selection-unit is.* for --topk but/,
+  ],
+  [['x.mp4', '--kKeep', '0'], 1, /for --kKeep but received 0/],
+  [['x.mp4', '--sample', 'count=3,plaice=ends'], 1, /for --sample\.plaice.*did you mean place/],
+  [['x.mp4', '--sample', 'count=3', '--frames', '2'], 1, /beside --sample for --frames/],
+  [['frames', 'x.mp4', '--width', '9', '--out', 'w'], 1, /for --height but received undefined/],
+  [['frames', 'x.mp4', '--all', '--frames', '9', '--out', 'w'], 1, /--all without/],
+  [['frames', 'x.mp4'], 1, /required option '--out/],
+  [['frmaes', 'x.mp4'], 1, /Expected a command \(inspect, probe, frames, report\).*'frmaes'/],
+  [['extract', 'x.mp4', '--anything'], 1, /'extract' is reserved/],
+  [['-', '-'], 1, /at most once/],
+  [['-'], 1, /stdin for '-' but it is empty/],
 ])('%j ends with status %d and says why', (args, expected, message) => {
   const { status, stderr } = command(...args);
   expect(stderr).toMatch(message);

@@ -1,6 +1,7 @@
 /** Links of Markdown pages that lead nowhere. */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { root } from './shell.mjs';
 
 /** Links that name a file of the repository by its address. */
 const OWN = /^https:\/\/github\.com\/codec-patch-stream\/codec-patch-stream\/(?:blob|tree)\/main\//;
@@ -47,7 +48,7 @@ export function brokenLinks(folder, files) {
     for (let dir = path.posix.dirname(file); dir !== '.'; dir = path.posix.dirname(dir))
       there.add(dir);
   }
-  const read = (file) => fs.readFileSync(path.join(folder, file), 'utf8');
+  const read = (file, from = folder) => fs.readFileSync(path.join(from, file), 'utf8');
   const broken = [];
   for (const page of files.filter((file) => file.endsWith('.md'))) {
     for (const target of targetsOf(read(page))) {
@@ -58,9 +59,13 @@ export function brokenLinks(folder, files) {
       const file =
         name === '' ? page : path.posix.normalize(path.posix.join(from, name)).replace(/\/$/, '');
       // By address: of the repository, where this tarball may lack it.
-      const exists = there.has(file) || (own && fs.existsSync(path.join(folder, file)));
+      const exists = there.has(file) || (own && fs.existsSync(path.join(root, file)));
       if (!exists) broken.push(`${page}: ${target} leads nowhere`);
-      else if (anchor && file.endsWith('.md') && !anchorsOf(read(file)).has(anchor)) {
+      else if (
+        anchor &&
+        file.endsWith('.md') &&
+        !anchorsOf(read(file, own ? root : folder)).has(anchor)
+      ) {
         broken.push(`${page}: ${target} names no heading of ${file}`);
       }
     }

@@ -19,6 +19,15 @@ import { SAMPLING } from './schema/sampling.js';
 
 export const OPTIONS = { ...DECODING, ...SAMPLING, ...PIXELS, ...PATCHES, ...LIMITS } as const;
 
+/** The same by what they are about. */
+export const GROUPS = {
+  sampling: SAMPLING,
+  patches: PATCHES,
+  pixels: PIXELS,
+  decoding: DECODING,
+  limits: LIMITS,
+} as const;
+
 export type OptionName = keyof typeof OPTIONS;
 
 /** What holds for an option in a call of `api`. */

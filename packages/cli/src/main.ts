@@ -1,91 +1,107 @@
 #!/usr/bin/env node
 /**
- * The command `codec-patch-stream VIDEO`: which patches of a video are selected and why, as a table,
- * as pictures and as summary.json. It uses nothing but the public API.
+ * The command `codec-patch-stream`: inspect, probe, frames, report. It uses nothing but the public API
+ * of the package.
  */
-import { Command, InvalidArgumentError, Option } from 'commander';
-import { inspect } from './inspect.js';
-import type { InspectOptions } from './inspect.js';
-import { AbortError, CodecPatchStreamError } from 'codec-patch-stream';
+import { constants } from 'node:os';
+import { createRequire } from 'node:module';
+import { Command } from 'commander';
+import { backendInfo } from 'codec-patch-stream';
+import { addFrames } from './commands/frames.js';
+import { addInspect } from './commands/inspect.js';
+import { addProbe } from './commands/probe.js';
+import { addReport } from './commands/report.js';
+import { forgetEmptyFolders, UsageError } from './files.js';
+import { asTyped, canonical } from './flags.js';
+import { clearProgress, red } from './terminal.js';
+import { sayError, setDefaultVideo } from './videos.js';
 
-function whole(text: string): number {
-  const value = Number(text);
-  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value)) {
-    throw new InvalidArgumentError('Expected a whole number.');
-  }
-  return value;
+const load = createRequire(__filename);
+
+/** Ends the process now: nothing half written is left, and native work stops with the process. */
+function leave(status: number): never {
+  clearProgress();
+  forgetEmptyFolders();
+  process.exit(status);
 }
 
-function decimal(text: string): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isFinite(value)) {
-    throw new InvalidArgumentError('Expected a number.');
-  }
-  return value;
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => leave(128 + constants.signals[signal]));
+}
+// Whoever read the output has read enough (| head): no error, and nobody left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') leave(128 + constants.signals.SIGPIPE);
+    throw error;
+  });
 }
 
-const choice = (flags: string, text: string, values: readonly string[], standard: string): Option =>
-  new Option(flags, text).choices(values).default(standard);
+function versions(): string {
+  const of = (manifest: string): string => (load(manifest) as { version: string }).version;
+  const own = `codec-patch-stream-cli ${of('../package.json')}`;
+  const parts = [own, `codec-patch-stream ${of('codec-patch-stream/package.json')}`];
+  try {
+    const { ffmpeg, cuda } = backendInfo();
+    parts.push(`FFmpeg: ${ffmpeg}`, ...(cuda === null ? [] : [`CUDA ${cuda}`]));
+  } catch {
+    // The versions of the packages are told all the same.
+  }
+  return [...parts, `Node.js ${process.versions.node}`].join('\n');
+}
 
-const backends = ['auto', 'gpu', 'cpu'];
+/** What `npm run demo` looks at where no video is named: taken out of the arguments. */
+function withoutDefault(args: readonly string[]): string[] {
+  const at = args.indexOf('--default-video');
+  if (at < 0) return [...args];
+  setDefaultVideo(args[at + 1]);
+  return [...args.slice(0, at), ...args.slice(at + 2)];
+}
 
-const program = new Command('codec-patch-stream')
-  .description('Shows which patches of a video are selected: a table, pictures and summary.json.')
-  .argument('[video]', 'path of a video')
-  .addOption(new Option('--default-video <path>').hideHelp())
-  .option('--frames <n>', 'uniformly sampled frames', whole, 16)
-  .option('--input-size <pixels>', 'side of the square whose area frames are scaled to', whole, 224)
-  .option('--patch <pixels>', 'side of a patch', whole, 14)
-  .option('--topk <n>', 'patches to keep', whole, 1024)
-  .addOption(choice('--dtype <type>', 'element type', ['bf16', 'fp16', 'fp32'], 'bf16'))
-  .addOption(choice('--backend <device>', 'device of both stages', backends, 'auto'))
-  .addOption(new Option('--decode-backend <device>', 'of decoding alone').choices(backends))
-  .addOption(new Option('--process-backend <device>', 'of the rest alone').choices(backends))
-  .option('--device-id <n>', 'CUDA device', whole, 0)
-  .addOption(choice('--selection-unit <unit>', 'what competes', ['patch', 'block2x2'], 'patch'))
-  .addOption(choice('--energy <kind>', 'how patches are scored', ['block', 'reference'], 'block'))
-  .option(
-    '--energy-pct <percent>',
-    'percentile that motion and residual are divided by',
-    decimal,
-    95,
-  )
-  .option('--static-fallback', 'spread the selection when hardly anything moves', false)
-  .addOption(
-    choice(
-      '--uniform-strategy <way>',
-      'how frames are reached',
-      ['auto', 'seek', 'stream'],
-      'auto',
-    ),
-  )
-  .addOption(
-    choice('--color-matrix <name>', 'YUV to RGB', ['auto', 'bt601', 'bt709', 'bt2020'], 'auto'),
-  )
-  .option('--out-dir <folder>', 'where the pictures go', 'patch_viz')
-  .option('--json', 'print summary.json instead of the tables', false)
-  .showHelpAfterError('(--help lists every option)');
+function commands(): Command {
+  const program = new Command('codec-patch-stream')
+    .description('Looks into videos: what they are, their frames, and which patches are selected.')
+    .option('-V, --version', 'print the versions and exit')
+    .on('option:version', () => {
+      process.stdout.write(`${versions()}\n`);
+      process.exit(0);
+    })
+    .configureOutput({ outputError: (text, write) => write(asTyped(text)) })
+    .showHelpAfterError('(--help lists every option)')
+    .addHelpText(
+      'after',
+      `
+codec-patch-stream VIDEO is short for codec-patch-stream inspect VIDEO.
+Every option of the API is a flag under its own name: kKeep is --k-keep (or --kKeep). Values with parts are
+written as --sample count=8,place=middles or as JSON. ${'`codec-patch-stream COMMAND --help`'} lists all.`,
+    );
+  addInspect(program);
+  addProbe(program);
+  addFrames(program);
+  addReport(program);
+  program
+    .command('extract', { hidden: true })
+    .argument('[anything...]')
+    .allowUnknownOption()
+    .action(() => {
+      throw new UsageError(
+        "'extract' is reserved for a later version, and this one does not have it",
+      );
+    });
+  return program;
+}
 
 async function main(): Promise<void> {
-  program.parse();
-  const options = program.opts<InspectOptions & { defaultVideo?: string }>();
-  const video = program.args[0] ?? options.defaultVideo;
-  if (video === undefined) return program.error("error: missing required argument 'video'");
-  const stop = new AbortController();
-  process.once('SIGINT', () => {
-    stop.abort();
-  });
   try {
-    await inspect(video, options, stop.signal);
+    await commands().parseAsync(canonical(withoutDefault(process.argv.slice(2))), { from: 'user' });
   } catch (error) {
-    if (error instanceof AbortError) {
-      process.exitCode = 130;
-    } else if (error instanceof CodecPatchStreamError) {
-      process.stderr.write(`${error.code}: ${error.message}\n`);
-      process.exitCode = 1;
-    } else {
-      throw error;
-    }
+    clearProgress();
+    const text = sayError(error);
+    if (text === undefined) throw error;
+    const colon = text.indexOf(':');
+    process.stderr.write(`${red(text.slice(0, colon))}${text.slice(colon)}\n`);
+    process.exitCode = 1;
+  } finally {
+    forgetEmptyFolders();
   }
 }
 

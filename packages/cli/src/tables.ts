@@ -35,13 +35,14 @@ export function frameReports(stream: PatchStream, scores: Float32Array): FrameRe
   });
 }
 
-const plain = {
+export const plainTable = {
   style: { head: [], border: [], compact: true },
   chars: Object.fromEntries(
     ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left']
       .concat(['bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
-      .map((name) => [name, '']),
-  ),
+      .map((name) => [name, ''])
+      .concat([['middle', '  ']]),
+  ) as Record<string, string>,
 };
 
 function bar(share: number, width = 24): string {
@@ -52,8 +53,7 @@ function bar(share: number, width = 24): string {
 /** The selection of every sampled frame. */
 export function selectionTable(frames: readonly FrameReport[]): string {
   const table = new Table({
-    ...plain,
-    chars: { ...plain.chars, middle: ' ' },
+    ...plainTable,
     head: ['#', 'frame', 'time s', 'I', 'patches', 'of frame', '', 'mean energy', 'max'],
     colAligns: ['right', 'right', 'right', 'left', 'right', 'right', 'left', 'right', 'right'],
   });
@@ -70,14 +70,14 @@ export function selectionTable(frames: readonly FrameReport[]): string {
       f.maxScore.toFixed(2),
     ]);
   }
-  return table.toString();
+  return table.toString().replace(/ +$/gm, '');
 }
 
 /** Names and values in two columns. */
 export function factTable(facts: readonly (readonly [string, string])[]): string {
-  const table = new Table({ ...plain, chars: { ...plain.chars, middle: '  ' } });
+  const table = new Table(plainTable);
   for (const [name, value] of facts) table.push([name, value]);
-  return table.toString();
+  return table.toString().replace(/ +$/gm, '');
 }
 
 /** "indexMs" → "index", in the order the addon gives them. */

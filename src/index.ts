@@ -11,13 +11,8 @@ export type {
 } from './api/patch-stream.js';
 export { decodeOnly, DecodedFrames } from './api/decoded-frames.js';
 export type { ResolvedBackend } from './api/sample-info.js';
-export type {
-  Count,
-  DecodeConfig,
-  DecodeOnlyConfig,
-  PatchStreamConfig,
-  SampleRule,
-} from './options/config.js';
+// Options and all that their values consist of.
+export type * from './options/config.js';
 export { describeOptions } from './options/describe.js';
 export type { OptionInfo } from './options/describe.js';
 export { checkDecodeOnlyOptions, checkPatchStreamOptions } from './options/records.js';

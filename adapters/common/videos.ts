@@ -24,6 +24,7 @@ export type Videos<E extends VideoEntry> =
 export interface Sample<E = VideoEntry> {
   /** The entry as it was given. */
   readonly entry: E;
+  /** The video of the entry. */
   readonly video: VideoInput;
   /** Its position among the videos, before sharding and shuffling. */
   readonly index: number;

@@ -34,15 +34,23 @@ export interface FeedStreamOptions<E extends VideoEntry = VideoEntry>
 export interface FedVideo<E> extends Sample<E> {
   /** Number of patches; behind them there may be padding. */
   readonly length: number;
+  /** Sampled frames, patch rows and patch columns. */
   readonly grid: PatchStream['grid'];
+  /** Display indices of the sampled frames, [T]. */
   readonly sampledFrameIds: readonly number[];
+  /** Their times by the container's clock, in seconds, [T]. */
   readonly timestampsSec: readonly number[];
+  /** Their times since the first frame of the video, in seconds, [T]. */
   readonly secondsFromStart: Float64Array;
+  /** Average frame rate. */
   readonly fps: number;
+  /** Length of the video in seconds. */
   readonly durationSec: number;
+  /** Milliseconds by stage, and counts. */
   readonly timings: PatchStream['timings'];
 }
 
+/** One batch: what the session takes, and which videos it is of. */
 export interface FedBatch<E> {
   /** For session.run. */
   readonly feeds: Feeds;

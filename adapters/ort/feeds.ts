@@ -7,6 +7,7 @@ import type { Inputs, Mapping, StreamInput } from './inputs.js';
 import { ARRAYS, loadOrt, makeOrtTensor } from './ort.js';
 import type { Feeds, InputArray, Ort, OrtTensor, Session } from './ort.js';
 
+/** Options of feeds. */
 export interface FeedsOptions {
   /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
   readonly ort?: Ort | undefined;

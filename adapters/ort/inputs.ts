@@ -181,9 +181,13 @@ export function agreed(
 
 /** Options of patchStream that make exactly what a model takes, so that nothing is converted. */
 export interface ModelOptions {
+  /** Element type of the model's patch input. */
   readonly outputDtype?: 'float32' | 'float16' | 'uint8';
+  /** Order within a patch, where the input's shape tells it. */
   readonly layout?: 'nchw' | 'nhwc';
+  /** Side of a patch, where the input's shape tells it. */
   readonly patchSize?: number;
+  /** Number of patches, where the model fixes it. */
   readonly kKeep?: number;
 }
 

@@ -6,6 +6,7 @@ import { failure, messageOf } from '../common/errors.js';
 export type Ort = Pick<typeof ortNode, 'Tensor'>;
 export type OrtTensor = ortNode.Tensor;
 export type OrtType = ortNode.Tensor.Type;
+/** Input name -> tensor: what session.run takes. */
 export type Feeds = Record<string, OrtTensor>;
 
 /** The part of an InferenceSession that says what its inputs are. */

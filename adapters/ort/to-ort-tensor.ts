@@ -5,6 +5,7 @@ import { convert } from './convert.js';
 import { isInputType, makeOrtTensor } from './ort.js';
 import type { Ort, OrtTensor } from './ort.js';
 
+/** What toOrtTensor makes of the values. */
 export interface ToOrtTensorOptions {
   /** Default: the tensor's own; float32 for bfloat16, which ONNX Runtime's Node API does not know. */
   readonly dtype?: 'float32' | 'float16' | 'uint8' | 'int32' | 'int64' | undefined;

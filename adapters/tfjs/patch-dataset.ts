@@ -42,6 +42,7 @@ export type PatchXs = {
   readonly positions: Tensor2D;
 };
 
+/** What a row of a batch is: all patches of a video, or one patch. */
 export type Unit = 'clip' | 'patch';
 type Selectable<U extends Unit> = U extends 'clip' ? ClipXs : PatchXs;
 /** xs without `select`: everything of a clip; of a patch its pixels. */
@@ -82,16 +83,25 @@ export type Element<E, X> = E extends { readonly label: Label }
   : 'label' extends keyof E
     ? { xs: X; ys?: Tensor2D }
     : { xs: X };
-/** ys: float32 [B, 1], [B, C] for labels of C numbers or with numClasses. */
-export type Labelled<X> = { xs: X; ys: Tensor2D };
+/** An element of a dataset of videos with labels. */
+export type Labelled<X> = {
+  /** The inputs. */
+  xs: X;
+  /** float32 [B, 1], [B, C] for labels of C numbers or with numClasses. */
+  ys: Tensor2D;
+};
 
 /** Sizes of one row, for `tf.input({ shape })`. */
 export interface InputShapes {
+  /** [K, P, P, 3], with unit 'patch' [P, P, 3]; the 3 first with layout 'nchw'. */
   readonly patches: readonly number[];
+  /** [K, 3], with unit 'patch' [3]. */
   readonly positions: readonly number[];
+  /** [K], with unit 'patch' []. */
   readonly mask: readonly number[];
 }
 
+/** A Dataset of tf.data that knows the shapes of its rows. */
 export type PatchDataset<T extends TensorContainer> = TfDataset<T> & {
   /** Shapes of a row, without the batch axis. */
   readonly inputShapes: InputShapes;

@@ -13,6 +13,7 @@ import type { Tf, TfTensor } from './tf.js';
 
 type Layout = 'nchw' | 'nhwc';
 
+/** What toTensor makes of the values. */
 export interface ToTensorOptions {
   /** Order of the last three axes of the result. Default: as it is. */
   readonly layout?: Layout | undefined;

@@ -66,6 +66,7 @@ const checks = {
   layers: () => node('check-layers.mjs'),
   'file sizes': () => node('check-file-size.mjs'),
   packages: () => node('check-package.mjs'),
+  'API reference': () => node('gen-api.mjs', '--check'),
   'generated files': () => node('gen-options.cjs', '--check'),
   'clang-format': () => clangFormat(['--dry-run', '-Werror']),
   'clang-tidy': clangTidy,

@@ -61,24 +61,45 @@ function renderMember(name, kind) {
   ].join('\n');
 }
 
+/** What a named shape is, in words: what its kind says, or what it is a form of. */
+function docOf(name, kinds) {
+  const own = kinds.find((kind) => nameOf(kind) === name && kind.doc);
+  if (own) return own.doc;
+  const whole = kinds.find(({ shape }) =>
+    Object.values(shape?.alternatives ?? {}).some((kind) => nameOf(kind) === name),
+  );
+  const list = kinds.find(({ shape }) => shape?.list && nameOf(shape.list) === name);
+  if (whole) return `One form of ${nameOf(whole)}.`;
+  return list ? 'One row of a list.' : `${name}, a part of options.`;
+}
+
+const docComment = (doc) =>
+  comment(doc)
+    .map((line) => line.slice(2))
+    .join('\n');
+
 /** What callers write for a value that consists of others. */
-function renderShape(name, shape) {
+function renderShape(name, shape, doc) {
+  const head = docComment(doc);
   if (shape.members) {
     const members = Object.entries(shape.members).map(([key, kind]) => renderMember(key, kind));
-    return `export interface ${name} {\n${members.join('\n')}\n}\n`;
+    return `${head}\nexport interface ${name} {\n${members.join('\n')}\n}\n`;
   }
   const all = Object.values(shape.alternatives);
   const objects = all.filter((kind) => kind.shape?.structure).map((kind) => kind.type);
   const others = all.filter((kind) => !kind.shape?.structure).map((kind) => kind.type);
   const apart = objects.length > 1 ? [`OneOf<${objects.join(' | ')}>`] : objects;
-  return `export type ${name} = ${[...others, ...apart].join(' | ')};\n`;
+  return `${head}\nexport type ${name} = ${[...others, ...apart].join(' | ')};\n`;
 }
 
 /** src/options/config.ts, before prettier. */
 function renderTypes(schema, header) {
   const options = (list) => list.map(([name, spec]) => renderOption(name, spec)).join('\n');
   const shapes = shapesOf(Object.values(schema.OPTIONS).flatMap(specsOf));
-  const named = [...shapes].map(([name, shape]) => renderShape(name, shape)).join('\n');
+  const kinds = withParts(Object.values(schema.OPTIONS).flatMap(specsOf));
+  const named = [...shapes]
+    .map(([name, shape]) => renderShape(name, shape, docOf(name, kinds)))
+    .join('\n');
   const mixes = named.includes('OneOf<');
   const usesVideo = Object.values(schema.OPTIONS)
     .flatMap(specsOf)

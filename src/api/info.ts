@@ -13,6 +13,7 @@ export interface BackendInfo {
   readonly threads: number;
   /** Widest SIMD variant in use, e.g. 'avx2'. */
   readonly simd: string;
+  /** Whether the GPU can decode (NVDEC) and process (CUDA) here. */
   readonly gpu: {
     readonly decode: boolean;
     readonly process: boolean;
@@ -54,9 +55,13 @@ export function setThreads(count: number): void {
 
 /** Live native memory and calls, for leak checks. */
 export interface NativeStats {
+  /** Buffers that results hold. */
   readonly liveBuffers: number;
+  /** Their bytes. */
   readonly liveBytes: number;
+  /** Calls that have begun and not ended. */
   readonly callsInFlight: number;
+  /** Threads of the process-wide budget. */
   readonly threads: number;
 }
 

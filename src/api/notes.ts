@@ -35,7 +35,9 @@ export type NoteCode = keyof typeof NOTE_CODES;
 
 /** Something a user should know of a result: an assumption, an ignored tag. */
 export interface ResultNote {
+  /** What it is about; stable. */
   readonly code: NoteCode;
+  /** The same in words, for people; may change. */
   readonly message: string;
   /** Display indices of the frames that it is about, ascending; absent: the whole video. */
   readonly frames?: readonly number[];

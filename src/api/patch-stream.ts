@@ -37,8 +37,10 @@ export const FIELD_NAMES = [
 ] as const;
 const FIELDS = FIELD_NAMES.length;
 
+/** Element types that patches can have: option outputDtype. */
 export type PatchDType = PatchRecord['outputDtype'];
 
+/** Where the patches come from and how they score, as tensors; they go with the stream. */
 export interface MetadataTensors {
   /** int32 [K, 6], columns FIELD_NAMES. */
   readonly fields: Tensor<'int32'>;
@@ -50,16 +52,23 @@ export interface MetadataTensors {
 export interface StreamedPatch {
   /** [3, P, P], or [P, P, 3] with layout 'nhwc'; shares the stream's memory. */
   readonly patch: Tensor<PatchDType>;
+  /** Where it comes from, and its score. */
   readonly metadata: PatchMetadata;
 }
 
 /** Everything of a stream at once; the tensors are the caller's to close. */
 export interface CollectedPatches {
+  /** [K, 3, P, P] ([K, P, P, 3] with layout 'nhwc'). */
   readonly patches: Tensor<PatchDType>;
+  /** One object per patch, [K]. */
   readonly metadata: readonly PatchMetadata[];
+  /** The same as tensors. */
   readonly metadataTensors: MetadataTensors;
+  /** Display indices of the sampled frames, [T]. */
   readonly sampledFrameIds: readonly number[];
+  /** Average frame rate of the video. */
   readonly fps: number;
+  /** Length of the video in seconds. */
   readonly durationSec: number;
 }
 
@@ -112,6 +121,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     return this.#patches;
   }
 
+  /** `fields` int32 [K, 6] (columns FIELD_NAMES) and `scores` float32 [K]. */
   get metadataTensors(): MetadataTensors {
     this.check();
     return { fields: this.#fields, scores: this.#scores };

@@ -6,10 +6,12 @@ import type { Api } from '../options/kinds.js';
 /** Figures of one call: milliseconds under names that end in Ms, counts under all others. */
 export type Timings = Readonly<Record<string, number>>;
 
+/** The channel of node:diagnostics_channel on which a CallReport of every call is published. */
 export const CHANNEL_NAME = 'codec-patch-stream:call';
 
 /** What is published on the channel after every call. */
 export interface CallReport {
+  /** Which function was called. */
   readonly api: Api | 'openVideo';
   /** The path, or "<memory, N bytes>". */
   readonly input: string;
@@ -17,7 +19,9 @@ export interface CallReport {
   readonly wallMs: number;
   /** Absent when the call failed. */
   readonly timings?: Timings;
+  /** Devices that did the work; absent when the call failed. */
   readonly backend?: { readonly decode: string; readonly process: string };
+  /** Why the call failed; absent when it did not. */
   readonly error?: unknown;
 }
 

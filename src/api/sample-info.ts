@@ -7,7 +7,9 @@ import type { Timings } from './profile.js';
 
 /** Devices that did the work: 'cpu' or 'cuda:N'. */
 export interface ResolvedBackend {
+  /** Of decoding. */
   readonly decode: string;
+  /** Of everything after decoding. */
   readonly process: string;
 }
 
@@ -40,10 +42,12 @@ export abstract class SampledResult {
     };
   }
 
+  /** What console.log shows: the same as toJSON. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
     return `${this.constructor.name} ${inspect(this.toJSON(), options)}`;
   }
 
+  /** Whether close() was called. This alone never throws. */
   get closed(): boolean {
     return this.#info === undefined;
   }
@@ -76,6 +80,7 @@ export abstract class SampledResult {
     return this.#open().fps;
   }
 
+  /** Length of the video in seconds: from the first frame to the end of the last. */
   get durationSec(): number {
     return this.#open().durationSec;
   }
@@ -105,6 +110,7 @@ export abstract class SampledResult {
     return this.#open().format;
   }
 
+  /** Devices that did the work. */
   get backend(): ResolvedBackend {
     return this.#open().backend;
   }
@@ -141,10 +147,12 @@ export abstract class SampledResult {
     this.release();
   }
 
+  /** close(), for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

@@ -6,15 +6,23 @@ import { checkInteger, invalid, isDetached } from '../support/is.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits, bool is 0 or 1. */
 export interface TensorDataMap {
+  /** 0..255. */
   uint8: Uint8Array;
+  /** 0 or 1, a byte each. */
   bool: Uint8Array;
+  /** Whole numbers of 32 bits. */
   int32: Int32Array;
+  /** Whole numbers of 64 bits. */
   int64: BigInt64Array;
+  /** IEEE 754 binary16, as its bits. */
   float16: Uint16Array;
+  /** The upper half of a float32, as its bits. */
   bfloat16: Uint16Array;
+  /** IEEE 754 binary32. */
   float32: Float32Array;
 }
 
+/** Names of element types. */
 export type DType = keyof TensorDataMap;
 
 const ARRAYS: {
@@ -143,11 +151,13 @@ export class Tensor<D extends DType = DType> {
     return new Tensor(new SharedMemory(memory), dtype, shape, 0);
   }
 
+  /** Type of the elements. */
   get dtype(): D {
     this.#memory();
     return this.#dtype;
   }
 
+  /** Length of each axis, the slowest first. */
   get shape(): readonly number[] {
     this.#memory();
     return this.#shape;
@@ -175,6 +185,7 @@ export class Tensor<D extends DType = DType> {
       : address + BigInt(this.#offset * ARRAYS[this.#dtype].BYTES_PER_ELEMENT);
   }
 
+  /** Whether close() was called. This alone never throws. */
   get closed(): boolean {
     return this.#shared === undefined;
   }
@@ -273,6 +284,7 @@ export class Tensor<D extends DType = DType> {
     shared?.release();
   }
 
+  /** close(), for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -23,7 +23,9 @@ type PerVideo = 'videoPath' | 'sequenceLength' | 'sample';
 
 /** The options that both calls share; a Video's own calls take them, too, and theirs count. */
 export type OpenOptions = Omit<DecodeConfig, PerVideo>;
+/** Options of `Video.frames`: those of decodeOnly without the video. */
 export type FrameOptions = Omit<DecodeOnlyConfig, 'videoPath'>;
+/** Options of `Video.patches`: those of patchStream without the video. */
 export type PatchOptions = Omit<PatchStreamConfig, 'videoPath'>;
 
 /**
@@ -57,6 +59,7 @@ export class Video extends OpenVideo {
     standsFor(this, () => ({ native: this.#native }));
   }
 
+  /** Codec, size, number of frames, rate, duration, colour. */
   get info(): VideoInfo {
     const native = this.#open();
     this.#info ??= Object.freeze(native.info());
@@ -133,6 +136,7 @@ export class Video extends OpenVideo {
     return windowsOf(this, reader, span, { ...this.#options, ...options });
   }
 
+  /** Whether close() was called. This alone never throws. */
   get closed(): boolean {
     return this.#native === undefined;
   }
@@ -145,10 +149,12 @@ export class Video extends OpenVideo {
     this.#keyFrameIndices = this.#packetBytes = undefined;
   }
 
+  /** close(), for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }
 
+  /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();

@@ -23,10 +23,12 @@ export type WindowSpan = OneOf<
 
 /** Options of windows of: 'frames': those of decodeOnly. */
 export interface FrameWindows extends Omit<DecodeOnlyConfig, 'videoPath'> {
+  /** DecodedFrames of each window. */
   readonly of: 'frames';
 }
 /** Options of windows of: 'patches': those of patchStream. */
 export interface PatchWindows extends Omit<PatchStreamConfig, 'videoPath'> {
+  /** The PatchStream of each window. */
   readonly of: 'patches';
 }
 

@@ -3,6 +3,7 @@ import type { OpenVideo } from '../native/video-handles.js';
 
 import type { OneOf } from './structures.js';
 
+/** One form of Count. */
 export interface FpsCount {
   /** Frames per second of video. Number > 0. */
   readonly fps: number;
@@ -16,6 +17,7 @@ export interface FpsCount {
   readonly round?: 'floor' | 'nearest' | undefined;
 }
 
+/** One row of a list. */
 export interface CountRow {
   /** Number > 0. */
   readonly belowSeconds: number;
@@ -23,9 +25,17 @@ export interface CountRow {
   readonly frames: number;
 }
 
+/**
+ * How many frames: a number; by rate and duration; or by duration, [[10, 8], [30, 16], [60,
+ * 32]] for 8 below 10 s, 16 below 30 s, else 32.
+ */
 export type Count =
   number | readonly (readonly [belowSeconds: number, frames: number])[] | FpsCount;
 
+/**
+ * Only frames of this half-open range: seconds since the first frame, or display indices as
+ * slice takes them.
+ */
 export interface SampleRange {
   /** Number >= 0. */
   readonly fromSec?: number | undefined;
@@ -37,6 +47,7 @@ export interface SampleRange {
   readonly to?: number | undefined;
 }
 
+/** One form of SampleRule. */
 export interface CountRule {
   /**
    * How many frames: a number; by rate and duration; or by duration, [[10, 8], [30, 16], [60,
@@ -73,8 +84,10 @@ export interface CountRule {
   readonly short?: 'repeat-ids' | 'all' | 'repeat-last' | 'error' | undefined;
 }
 
+/** First frame: its position, 'centre' or 'random'. Default: 'centre'. */
 export type ClipStart = number | 'centre' | 'random';
 
+/** One form of SampleRule. */
 export interface ClipRule {
   /** Number of frames. Integer between 1 and 1000000. */
   readonly clip: number;
@@ -113,16 +126,23 @@ export interface ClipRule {
   readonly short?: 'repeat-ids' | 'all' | 'repeat-last' | 'error' | undefined;
 }
 
+/** One form of SampleRule. */
 export interface IndicesRule {
   /** Display indices, in any order, repeats allowed; negative ones count from the end. */
   readonly indices: ArrayLike<number>;
 }
 
+/** One form of SampleRule. */
 export interface TimesRule {
   /** Seconds since the first frame, in any order: the frame that is on screen then. */
   readonly timesSec: ArrayLike<number>;
 }
 
+/**
+ * Which frames, and in which order: a number of them spread over the video, by fps, a clip,
+ * indices, times, key frames. docs/sampling.md shows every form. The result has the order and
+ * the repeats of the rule.
+ */
 export type SampleRule = OneOf<CountRule | ClipRule | IndicesRule | TimesRule>;
 
 /** Options that decodeOnly and patchStream share. */

@@ -8,6 +8,7 @@ import type { Kind, MemberText, OptionSpec, OptionText, WithDefault } from './ki
 
 // Plain unions of objects accept mixtures of them; OneOf refuses those in the types, too.
 type Keys<T> = T extends unknown ? keyof T : never;
+/** A union of object types of which a value is exactly one: mixtures are refused by the types, too. */
 export type OneOf<U, A = U> = U extends unknown
   ? U & { readonly [K in Exclude<Keys<A>, keyof U>]?: never }
   : never;

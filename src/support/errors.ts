@@ -19,6 +19,7 @@ export const ERROR_CODES = [
   'ERR_CPS_TIMEOUT',
 ] as const;
 
+/** One of ERROR_CODES. */
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /** The code of an AbortError, as in Node's own APIs. */
@@ -36,6 +37,7 @@ export const STAGES = [
   'result',
 ] as const;
 
+/** One of STAGES: where in the pipeline it went wrong. */
 export type Stage = (typeof STAGES)[number];
 
 // Fields, never assignments: a field is defined on the error itself, while an assignment to a name
@@ -43,10 +45,14 @@ export type Stage = (typeof STAGES)[number];
 
 /** Everything that goes wrong but an abort. The message says what, where and what to do. */
 export class CodecPatchStreamError extends Error {
+  /** Always 'CodecPatchStreamError'. */
   override readonly name = 'CodecPatchStreamError';
+  /** What kind of error it is; docs/errors.md says what each means and what to do. */
   readonly code: ErrorCode;
+  /** Where it went wrong. */
   readonly stage: Stage;
 
+  /** @internal */
   constructor(code: ErrorCode, stage: Stage, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.code = code;
@@ -56,9 +62,12 @@ export class CodecPatchStreamError extends Error {
 
 /** The call was stopped by its AbortSignal; `cause` is the signal's reason. */
 export class AbortError extends Error {
+  /** Always 'AbortError', as in Node's own APIs. */
   override readonly name = 'AbortError';
+  /** Always 'ABORT_ERR'. */
   readonly code = ABORT_CODE;
 
+  /** @internal */
   constructor(reason?: unknown) {
     super('The operation was aborted', { cause: reason });
   }

@@ -41,7 +41,7 @@ export const plainTable = {
     ['top', 'top-mid', 'top-left', 'top-right', 'bottom', 'bottom-mid', 'bottom-left']
       .concat(['bottom-right', 'left', 'left-mid', 'mid', 'mid-mid', 'right', 'right-mid'])
       .map((name) => [name, ''])
-      .concat([['middle', '  ']]),
+      .concat([['middle', ' ']]),
   ) as Record<string, string>,
 };
 

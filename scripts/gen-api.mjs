@@ -96,6 +96,7 @@ async function render() {
       hideBreadcrumbs: true,
       expandObjects: true,
       useCodeBlocks: true,
+      useHTMLAnchors: true,
       parametersFormat: 'table',
       interfacePropertiesFormat: 'table',
       typeDeclarationFormat: 'table',
@@ -118,9 +119,18 @@ async function render() {
     if (app.logger.hasErrors() || app.logger.hasWarnings()) process.exitCode = 1;
 
     const names = fs.readdirSync(out, { recursive: true }).filter((name) => name.endsWith('.md'));
-    return new Map(
-      names.map((name) => [name, pageOf(name, fs.readFileSync(path.join(out, name), 'utf8'))]),
+    const texts = new Map(
+      names.map((name) => [name, fs.readFileSync(path.join(out, name), 'utf8')]),
     );
+    const linked = new Set(
+      [...texts.values()].flatMap((text) =>
+        [...text.matchAll(/\]\([^)#]*#([^)]+)\)/g)].map(([, id]) => id),
+      ),
+    );
+    // Headings that differ in case alone need an anchor; one that nobody links to is noise.
+    const needed = (text) =>
+      text.replace(/<a id="([^"]+)"><\/a>\s*/g, (anchor, id) => (linked.has(id) ? anchor : ''));
+    return new Map([...texts].map(([name, text]) => [name, pageOf(name, needed(text))]));
   } finally {
     fs.rmSync(out, { recursive: true, force: true });
   }

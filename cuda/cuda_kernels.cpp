@@ -6,10 +6,12 @@
 
 #include "cuda/ops/block_match_cuda.h"
 #include "cuda/ops/block_scores_cuda.h"
+#include "cuda/ops/cell_maps_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/refine_match_cuda.h"
 #include "cuda/ops/resample_cuda.h"
 #include "cuda/ops/values_cuda.h"
 
@@ -43,7 +45,7 @@ class CudaKernels final : public Kernels {
   void blockMatch(const uint8_t* cur, const uint8_t* prev, const CellGrid& grid, uint8_t* motion2,
                   uint8_t* residual) override {
     const Call call(*this);
-    enqueue(BlockMatch{cur, prev, grid, motion2, residual});
+    enqueue(BlockMatch{cur, prev, grid, motion2, residual, nullptr});
   }
 
   void blockScores(const uint8_t* motion2, const uint8_t* residual, const CellGrid& cells,
@@ -56,6 +58,38 @@ class CudaKernels final : public Kernels {
     enqueue(BlockHistogram{motion2, residual, cells, counts});
     const int64_t rank = percentileRank(energyPct, cells.cells());
     enqueue(BlockScores{motion2, residual, counts, cells, grid, rank, scores});
+  }
+
+  void pyramidMatch(const uint8_t* const* cur, const uint8_t* const* prev, const PyramidGrid& grid,
+                    Move* moves, uint8_t* residual) override {
+    const Call call(*this);
+    for (int32_t l = 0; l < grid.levels; l++) {
+      uint8_t* out = l + 1 == grid.levels ? residual : nullptr;
+      if (l == 0) {
+        enqueue(BlockMatch{cur[0], prev[0], grid.level[0], nullptr, out, moves});
+      } else {
+        enqueue(RefineMatch{cur[l], prev[l], grid.level[l], kMatchBlock << l, moves, out});
+      }
+    }
+  }
+
+  void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
+                  float* scores) override {
+    const Call call(*this);
+    const int32_t bins = residualLevels(maps.residualBytes);
+    if (!cellCounts_) {
+      cellCounts_ = Buffer::allocate(
+          memory_, sizeof(CellPercentiles) +
+                       sizeof(int32_t) * static_cast<size_t>(kDeviceMotionLevels + bins));
+    }
+    auto* percentiles = cellCounts_.as<CellPercentiles>();
+    auto* motion2 = reinterpret_cast<int32_t*>(percentiles + 1);
+    zero(percentiles, cellCounts_.bytes());
+    const DeviceCellCounts counts{motion2, motion2 + kDeviceMotionLevels};
+    enqueue(CellHistogram{maps, counts});
+    enqueue(CellPercentile{counts, bins, maps.moves != nullptr,
+                           percentileRank(energyPct, maps.cells.cells()), percentiles});
+    enqueue(CellScores{maps, percentiles, grid, scores});
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
@@ -242,6 +276,7 @@ class CudaKernels final : public Kernels {
   std::shared_ptr<Stream> stream_;
   std::shared_ptr<MemoryResource> memory_;
   Buffer counts_;
+  Buffer cellCounts_;  // percentiles, then bins; a call has one kind of cell maps
   std::shared_ptr<const ResamplePlan> resamplePlan_;  // whose taps are on the device
   UploadedTaps resampleX_, resampleY_;
   std::shared_ptr<const ValueTable> table_;  // which is on the device

@@ -36,7 +36,7 @@ class NvdecSource final : public FrameSource {
   Timeline timeline() const override { return video_.timeline(); }
 
   void decode(std::span<const int64_t> displayIndices, FrameSink& sink) override {
-    video_.checkTargets(displayIndices, sink.keepsFrames());
+    video_.checkTargets(displayIndices, sink.keepsFrames(displayIndices.size()));
     if (displayIndices.empty()) return;
     Targets targets(index_, displayIndices, sink);
     video_.decodeByPlan(targets, [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {

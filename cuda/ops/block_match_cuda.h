@@ -2,14 +2,16 @@
 
 #include "cuda/ops/block_program.h"
 #include "ops/energy/block_match_math.h"
+#include "ops/energy/cell_maps.h"
 #include "ops/geometry.h"
 
 namespace cps {
 
 CPS_DEVICE_CONSTANT MatchCandidates kDeviceCandidates = makeMatchCandidates();
 
-// Kernels::blockMatch. A thread block takes kBlocks match blocks of a row side by side; both
-// pictures' cells around them are brought to shared memory, then one thread tries one candidate.
+// Kernels::blockMatch, and the first level of pyramidMatch. A thread block takes kBlocks match
+// blocks of a row side by side; both pictures' cells around them are brought to shared memory, then
+// one thread tries one candidate.
 struct BlockMatch {
   static constexpr int kBlocks = 2;
   static constexpr int kLanes = 96;  // >= kMatchCandidates, whole warps
@@ -27,8 +29,9 @@ struct BlockMatch {
   const uint8_t* cur;
   const uint8_t* prev;
   CellGrid grid;
-  uint8_t* motion2;
-  uint8_t* residual;
+  uint8_t* motion2;   // or null
+  uint8_t* residual;  // or null
+  Move* moves;        // or null
 
   int64_t blocks() const { return ceilDiv64(grid.blockCols, kBlocks) * grid.blockRows; }
 
@@ -70,9 +73,11 @@ struct BlockMatch {
       const int32_t rank = matchRank(shared.best[which]);
       const int32_t dy = kDeviceCandidates.dy[rank], dx = kDeviceCandidates.dx[rank];
       if (cell == 0) {
-        motion2[static_cast<int64_t>(blockRow) * grid.blockCols + firstCol + which] =
-            static_cast<uint8_t>(dy * dy + dx * dx);
+        const int64_t i = static_cast<int64_t>(blockRow) * grid.blockCols + firstCol + which;
+        if (motion2 != nullptr) motion2[i] = static_cast<uint8_t>(dy * dy + dx * dx);
+        if (moves != nullptr) moves[i] = {static_cast<int16_t>(dy), static_cast<int16_t>(dx)};
       }
+      if (residual == nullptr) return;
       const int32_t y = cell / kMatchBlock, x = which * kMatchBlock + cell % kMatchBlock;
       if (y0 + y >= grid.rows || x0 + x >= grid.cols) return;
       residual[static_cast<int64_t>(y0 + y) * grid.cols + x0 + x] =

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "ops/energy/block_energy_cpu.h"
+#include "ops/energy/cell_maps_cpu.h"
 #include "ops/energy/reference_energy_cpu.h"
 #include "ops/pixels/pixels_cpu.h"
 #include "ops/pixels/resample_cpu.h"
@@ -34,6 +35,19 @@ class CpuKernels final : public Kernels {
                    const PatchGrid& grid, double energyPct, float* scores) override {
     blockScoresCpu(ops_, scratch_, motion2, residual, cells, grid, energyPct, scores,
                    config_.cancel.get());
+  }
+
+  void pyramidMatch(const uint8_t* const* cur, const uint8_t* const* prev, const PyramidGrid& grid,
+                    Move* moves, uint8_t* residual) override {
+    pyramidMatchCpu(ops_, scratch_, cur, prev, grid, moves, residual, config_.cancel.get());
+  }
+
+  void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
+                  float* scores) override {
+    CellCounts counts;
+    countCellsCpu(maps, counts);
+    cellScoresCpu(scratch_, maps, percentilesOf(counts, energyPct), grid, scores,
+                  config_.cancel.get());
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {

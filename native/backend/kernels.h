@@ -8,6 +8,7 @@
 #include "core/buffer.h"
 #include "core/device.h"
 #include "core/picture.h"
+#include "ops/energy/cell_counts.h"
 #include "ops/geometry.h"
 #include "ops/pixels/gather.h"
 #include "ops/pixels/kept_rows.h"
@@ -74,6 +75,19 @@ class ScoreKernels {
                                float* scores) = 0;
 };
 
+// What energies other than plain 'block' are made of (Note [Cell maps]).
+class CellMapKernels {
+ public:
+  virtual ~CellMapKernels() = default;
+  // Cells of both pictures, level by level (host arrays of addresses), to displacements [blocks]
+  // and residuals of the last level (Note [Pyramid matching]).
+  virtual void pyramidMatch(const uint8_t* const* cur, const uint8_t* const* prev,
+                            const PyramidGrid& grid, Move* moves, uint8_t* residual) = 0;
+  // Patch scores [grid.rows * grid.cols] by the maps' own percentiles.
+  virtual void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
+                          float* scores) = 0;
+};
+
 // Pixels of chosen patches.
 class GatherKernels {
  public:
@@ -117,6 +131,7 @@ class Kernels : public DeviceMemory,
                 public CellKernels,
                 public MatchKernels,
                 public ScoreKernels,
+                public CellMapKernels,
                 public GatherKernels,
                 public FrameKernels {};
 

@@ -94,6 +94,17 @@ CellGrid makeCellGrid(int32_t frameHeight, int32_t frameWidth) {
   return grid;
 }
 
+PyramidGrid makePyramidGrid(int32_t frameHeight, int32_t frameWidth) {
+  PyramidGrid pyramid;
+  CellGrid grid = makeCellGrid(frameHeight, frameWidth);
+  for (; grid.cell >= 1; grid.cell /= 2) {
+    grid.rows = ceilDiv(frameHeight, grid.cell);
+    grid.cols = ceilDiv(frameWidth, grid.cell);
+    pyramid.level[pyramid.levels++] = grid;
+  }
+  return pyramid;
+}
+
 ReferenceGrid makeReferenceGrid(int32_t frameHeight, int32_t frameWidth) {
   checkFrame(frameHeight, frameWidth);
   ReferenceGrid grid;

@@ -43,6 +43,16 @@ struct CellGrid {
   int64_t blocks() const { return int64_t{blockRows} * blockCols; }
 };
 
+// Levels of energy 'adjacent': cells of half the side from one to the next, down to single samples.
+// Blocks are the same everywhere: 4x4 cells of level 0, so their side doubles in cells.
+constexpr int32_t kMaxPyramidLevels = 3;
+struct PyramidGrid {
+  CellGrid level[kMaxPyramidLevels];  // blockRows and blockCols as in level 0
+  int32_t levels = 0;
+
+  const CellGrid& last() const { return level[levels - 1]; }
+};
+
 // Luma map of energy 'reference'.
 struct ReferenceGrid {
   int32_t frameHeight = 0, frameWidth = 0;
@@ -57,6 +67,7 @@ struct ReferenceGrid {
 PatchGrid makePatchGrid(int32_t frameHeight, int32_t frameWidth, int64_t minPixels,
                         int64_t maxPixels, int32_t patchSize);
 CellGrid makeCellGrid(int32_t frameHeight, int32_t frameWidth);
+PyramidGrid makePyramidGrid(int32_t frameHeight, int32_t frameWidth);
 ReferenceGrid makeReferenceGrid(int32_t frameHeight, int32_t frameWidth);
 
 }  // namespace cps

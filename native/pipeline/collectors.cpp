@@ -55,10 +55,12 @@ void Collector::describe(SampleInfo& sample) const {
 }
 
 PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
-                               const PatchOptions& patch, const PatchGrid& grid)
+                               const PatchOptions& patch, const PatchGrid& grid,
+                               const KnownFrames* known)
     : Collector(std::move(frames), stages),
-      energy_(makeEnergyStage(
-          {patch, grid, distinct_.ids, distinct_.ofPosition, kernels_, stages.call.profile})),
+      energy_(makeEnergyStage({patch, grid, distinct_.ids, distinct_.ofPosition, kernels_,
+                               stages.call.profile,
+                               [known](int64_t id) { return known && known->isLost(id); }})),
       grid_(grid),
       frames_(distinct_.ids.size()) {}
 

@@ -69,9 +69,10 @@ class Collector : public FrameSink {
 class PatchCollector final : public Collector {
  public:
   PatchCollector(SampledFrames frames, const Stages& stages, const PatchOptions& patch,
-                 const PatchGrid& grid);
+                 const PatchGrid& grid, const KnownFrames* known);
 
   std::span<const int64_t> inputs() const override { return energy_->inputs(); }
+  size_t keepsFrames(size_t /*wanted*/) const override { return distinct_.ids.size(); }
   // Cells, luma maps and patches are scaled anyway.
   bool takesAnySize() const override { return true; }
   // [T, rows, cols] in the kernels' memory.
@@ -100,7 +101,7 @@ class RgbCollector final : public Collector {
   RgbCollector(SampledFrames frames, const Stages& stages, int32_t width, int32_t height,
                bool anySize);
 
-  bool keepsFrames() const override { return false; }
+  size_t keepsFrames(size_t /*wanted*/) const override { return 0; }
   bool takesAnySize() const override { return anySize_; }
   // [T, height, width, 3]
   Buffer take() { return std::move(rgb_); }

@@ -12,7 +12,7 @@ constexpr int64_t kFirstWindow = 4;  // frames on each side of a lost one
 class Survey final : public FrameSink {
  public:
   void onFrame(SourceFrame) override {}
-  bool keepsFrames() const override { return false; }
+  size_t keepsFrames(size_t /*wanted*/) const override { return 0; }
   bool takesAnySize() const override { return true; }
   bool takesLosses() const override { return true; }
   void onLost(int64_t displayIndex, const Error& why) override {

@@ -24,9 +24,10 @@ namespace cps {
 // Damage is what a decoder or this package notices. Bytes that were changed inside a picture often
 // decode to something without a complaint; then it is the picture that FFmpeg gives.
 //
-// Energies compare each frame of the result with the one before it in the result: across a gap with
-// the last one that is there ('skip'); a frame that also stands in for its neighbour is like any
-// frame that is sampled twice ('nearest').
+// Energies 'block' and 'reference' compare each frame of the result with the one before it in the
+// result: across a gap with the last one that is there ('skip'); a frame that also stands in for
+// its neighbour is like any frame that is sampled twice ('nearest'). Frames that only an energy
+// needs are left out of it when they cannot be had (EnergyRequest::isLost).
 
 // Which frames of the video can be had, as far as is known.
 class KnownFrames {

@@ -30,7 +30,7 @@ std::unique_ptr<Collector> decodeSampled(const Stages& stages, std::span<const i
   std::optional<KnownFrames> known;
   SampledFrames frames{{wanted.begin(), wanted.end()}, {}, {}};
   for (;;) {
-    auto collector = make(std::move(frames));
+    auto collector = make(std::move(frames), known ? &*known : nullptr);
     const std::span<const int64_t> ids = collector->inputs();
     try {
       backends.source->decode(ids, *collector);

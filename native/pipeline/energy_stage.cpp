@@ -9,6 +9,8 @@ std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request) {
   switch (request.options.energy) {
     case Energy::Block:
       return makeBlockEnergy(request);
+    case Energy::Adjacent:
+      return makeAdjacentEnergy(request);
     case Energy::Reference:
       return makeReferenceEnergy(request);
   }

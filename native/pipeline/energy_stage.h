@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 
@@ -19,13 +20,17 @@ struct EnergyRequest {
   std::span<const int32_t> distinctOfPosition;  // [T]: index into ids
   Kernels& kernels;
   Profile& profile;
+  // Whether a frame is known not to be had (Note [Damaged frames]): nothing can be compared with
+  // it.
+  std::function<bool(int64_t)> isLost = [](int64_t) { return false; };
 };
 
 // Note [Energy is a stage]
 // An energy turns sampled pictures into one score per patch. It says which pictures it has to see
 // and is told of them as they are decoded, in any order and from several threads, so that its work
 // hides behind decoding; after the last one only that picture's share is left. A new energy is a
-// file in energies/ and a line in energy_stage.cpp.
+// file in energies/ and a line in energy_stage.cpp. Pictures beyond the sampled ones are decoded
+// like them, but not kept.
 class EnergyStage {
  public:
   virtual ~EnergyStage() = default;

@@ -109,9 +109,10 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
                     static_cast<double>(allPatches) * kBytesPerScore,
                 call, input);
 
-  const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames) {
-    return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid);
-  });
+  const auto make = [&](SampledFrames frames, const KnownFrames* known) {
+    return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid, known);
+  };
+  const auto decoded = decodeSampled(stages, ids, make);
   if (!decoded) return std::nullopt;
   auto* collector = static_cast<PatchCollector*>(decoded.get());
   call.cancel->check(Stage::Process);
@@ -157,7 +158,7 @@ std::optional<FramesResult> makeFrames(const VideoInput& input, const CallContex
   const std::vector<int64_t> ids = framesOf(input, options.sampling, *backends.source);
   reserveResult(3.0 * result.width * result.height * static_cast<double>(ids.size()), call, input);
 
-  const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames) {
+  const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames, const KnownFrames*) {
     return std::make_unique<RgbCollector>(std::move(frames), stages, result.width, result.height,
                                           frame.width > 0 || frame.height > 0);
   });

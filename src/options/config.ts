@@ -274,10 +274,12 @@ export interface DecodeConfig {
 /** Options of patchStream. */
 export interface PatchStreamConfig extends DecodeConfig {
   /**
-   * How motion and residual are measured. 'block': block matching as codecs do it; 'reference':
-   * the arithmetic of the Python original, for models prepared with it. Default: 'block'.
+   * How motion and residual are measured. 'block': block matching with the sampled frame before;
+   * 'adjacent': block matching down to single pixels with the frame that is shown just before,
+   * which is decoded as well; 'reference': the arithmetic of the Python original, for models
+   * prepared with it. Default: 'block'.
    */
-  readonly energy?: 'block' | 'reference' | undefined;
+  readonly energy?: 'block' | 'adjacent' | 'reference' | undefined;
   /**
    * Side in pixels of the square whose area frames are scaled to, keeping their shape. Integer
    * between 1 and 16384. Default: 224.

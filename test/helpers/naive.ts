@@ -17,7 +17,7 @@ export interface LumaFrame {
   readonly bits: number;
 }
 
-interface Map2d {
+export interface Map2d {
   readonly rows: number;
   readonly cols: number;
   readonly values: Float64Array;
@@ -47,12 +47,16 @@ export function patchGrid(
   return { rows: side(height), cols: side(width) };
 }
 
+/** Side of a cell of 'block' in samples. */
+export function cellSide({ width, height }: LumaFrame): number {
+  const shorter = min(width, height);
+  return shorter < 64 ? 1 : shorter < 128 ? 2 : 4;
+}
+
 /** `video`: the first picture, whose size is the video's; others may have another. */
-function cellMap(frame: LumaFrame, video: LumaFrame): Map2d {
+export function cellMap(frame: LumaFrame, video: LumaFrame, c = cellSide(video)): Map2d {
   const { samples, bits } = frame;
   const { width, height } = video;
-  const shorter = min(width, height);
-  const c = shorter < 64 ? 1 : shorter < 128 ? 2 : 4;
   const rows = ceil(height / c);
   const cols = ceil(width / c);
   const values = new Float64Array(rows * cols);
@@ -126,14 +130,14 @@ const overlap = (a0: number, a1: number, index: number, c: number, size: number)
   max(0, min(a1, min((index + 1) * c, size)) - max(a0, index * c));
 
 /** Patch scores of one frame: P² times the mean energy over each patch's source area. */
-function patchScores(
+export function patchScores(
   energy: Map2d,
   frame: LumaFrame,
   grid: { rows: number; cols: number },
   patchSize: number,
+  c = cellSide(frame),
 ): number[] {
   const { width, height } = frame;
-  const c = min(width, height) < 64 ? 1 : min(width, height) < 128 ? 2 : 4;
   // Parts of the patch's side, times the number of patches so that the numerators are integers.
   const weights = (i: number, n: number, size: number, cells: number): number[] =>
     Array.from({ length: cells }, (_, cell) =>

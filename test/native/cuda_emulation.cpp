@@ -6,10 +6,12 @@
 
 #include "cuda/ops/block_match_cuda.h"
 #include "cuda/ops/block_scores_cuda.h"
+#include "cuda/ops/cell_maps_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
+#include "cuda/ops/refine_match_cuda.h"
 #include "cuda/ops/resample_cuda.h"
 #include "cuda/ops/values_cuda.h"
 #include "cuda/runtime_version.h"
@@ -57,6 +59,10 @@ void launch(const LookUpPicture& program, CudaStream stream) { emulate(program, 
 void launch(const CutPatches& program, CudaStream stream) { emulate(program, stream); }
 void launch(const LumaCells& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
+void launch(const RefineMatch& program, CudaStream stream) { emulate(program, stream); }
+void launch(const CellHistogram& program, CudaStream stream) { emulate(program, stream); }
+void launch(const CellPercentile& program, CudaStream stream) { emulate(program, stream); }
+void launch(const CellScores& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockHistogram& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockScores& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ReferenceLuma& program, CudaStream stream) { emulate(program, stream); }

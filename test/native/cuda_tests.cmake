@@ -22,8 +22,8 @@ if(TARGET cps_cuda_host)
     target_link_libraries(${name} PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
   endfunction()
 
-  cps_cuda_test(cuda_ops_test cuda_ops_kernels.cpp ops_energy_test.cpp ops_pixels_test.cpp
-    ops_parity_test.cpp ops_resample_test.cpp ops_values_test.cpp)
+  cps_cuda_test(cuda_ops_test cuda_ops_kernels.cpp ops_energy_test.cpp ops_maps_test.cpp
+    ops_pixels_test.cpp ops_parity_test.cpp ops_resample_test.cpp ops_values_test.cpp)
   target_compile_definitions(cuda_ops_test PRIVATE CPS_TEST_EMULATED_CUDA
     CPS_PARITY_DIR="${CMAKE_SOURCE_DIR}/test/parity")
   cps_cuda_test(cuda_equality_test cuda_equality_test.cpp)

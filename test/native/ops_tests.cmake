@@ -2,6 +2,7 @@
 cps_test(ops_test
   ops_energy_test.cpp
   ops_geometry_test.cpp
+  ops_maps_test.cpp
   ops_parity_test.cpp
   ops_pixels_test.cpp
   ops_resample_test.cpp

@@ -95,7 +95,7 @@ class CpuSource final : public FrameSource {
 };
 
 void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink) {
-  video_.checkTargets(displayIndices, sink.keepsFrames());
+  video_.checkTargets(displayIndices, sink.keepsFrames(displayIndices.size()));
   if (displayIndices.empty()) return;
   larger_ = 0;
   Targets targets(index_, displayIndices, sink);
@@ -409,7 +409,9 @@ void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
 
 void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
                      Targets& targets) {
-  if (!hasVideoSize(frame) && targets.keepsFrames()) countMemoryOf(frame, targets.all().size());
+  if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasVideoSize(frame)) {
+    countMemoryOf(frame, kept);
+  }
   ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,
                               video_.nameOf(displayIndex), cancel_.get());
   SourceFrame out;

@@ -39,8 +39,9 @@ class FrameSink {
  public:
   virtual ~FrameSink() = default;
   virtual void onFrame(SourceFrame frame) = 0;
-  // Whether pictures are still held when onFrame has returned: they count for maxMemoryBytes then.
-  virtual bool keepsFrames() const { return true; }
+  // How many of `wanted` pictures are still held when onFrame has returned: they count for
+  // maxMemoryBytes.
+  virtual size_t keepsFrames(size_t wanted) const { return wanted; }
   // Whether pictures of another size than the video's are of use (Note [Sizes] in
   // ops/energy/cells_math.h).
   virtual bool takesAnySize() const { return false; }

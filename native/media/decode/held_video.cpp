@@ -46,7 +46,7 @@ class FirstPicture final : public FrameSink {
     // RGB that was made of it says nothing of its own colours.
     if (!frame.luma) view_ = frame.view;
   }
-  bool keepsFrames() const override { return false; }
+  size_t keepsFrames(size_t /*wanted*/) const override { return 0; }
   bool takesAnySize() const override { return true; }
   const std::optional<FrameView>& view() const { return view_; }
 

@@ -200,7 +200,7 @@ void IndexedVideo::checkUnchanged() const {
                   "' was written to while it was read; try again when it is complete.");
 }
 
-void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const {
+void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, size_t keptFrames) const {
   int64_t previous = -1;
   for (const int64_t d : displayIndices) {
     if (d <= previous || d >= index_->info.totalFrames) {
@@ -211,8 +211,8 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, bool ke
     }
     previous = d;
   }
-  const auto kept = static_cast<int64_t>(keepsFrames ? displayIndices.size()
-                                                     : std::min<size_t>(1, displayIndices.size()));
+  const auto kept =
+      static_cast<int64_t>(std::max(keptFrames, std::min<size_t>(1, displayIndices.size())));
   checkMemory(kept, kept * keptPictureBytes(index_->parameters->format, index_->storedWidth,
                                             index_->storedHeight));
 }

@@ -39,7 +39,7 @@ class IndexedVideo {
   std::string nameOf(int64_t displayIndex) const;
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
   // pictures would not fit maxMemoryBytes.
-  void checkTargets(std::span<const int64_t> displayIndices, bool keepsFrames) const;
+  void checkTargets(std::span<const int64_t> displayIndices, size_t keptFrames) const;
   // The latter, for `kept` pictures of so many bytes.
   void checkMemory(int64_t kept, int64_t bytes) const;
   // After decoding: throws Error(Corrupt) when the file was written to meanwhile, since its

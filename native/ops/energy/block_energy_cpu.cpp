@@ -6,6 +6,7 @@
 #include "ops/energy/block_match_math.h"
 #include "ops/energy/block_scores_math.h"
 #include "ops/energy/cells_math.h"
+#include "ops/energy/patch_scores_cpu.h"
 #include "ops/energy/percentile_math.h"
 #include "ops/pixels/pixels_cpu.h"
 
@@ -140,7 +141,7 @@ void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fr
 
 void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur,
                    const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual,
-                   const CancelToken* cancel) {
+                   const CancelToken* cancel, uint8_t* ranks) {
   constexpr int64_t kReadable = 64;  // bytes a vector may read behind a row
   const int64_t rows = grid.rows, cols = grid.cols;
   const int64_t stride = roundUp(kMatchRadius + cols + kMatchRadius + kReadable, 64);
@@ -176,6 +177,7 @@ void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur
     row.prev = padded + (y + kMatchRadius) * stride + kMatchRadius;
     row.motion2 = motion2 + int64_t{block} * grid.blockCols;
     row.residual = residual + y * cols;
+    if (ranks) row.ranks = ranks + int64_t{block} * grid.blockCols;
     ops.matchRow(row);
   }
 }
@@ -219,68 +221,24 @@ EnergyTables makeEnergyTables(const uint8_t* motion2, const uint8_t* residual,
 
 }  // namespace
 
-// Rows of cells from top to bottom: each adds its column sums to the patch rows it overlaps, so
-// every sum runs in the order of Note [Block scores].
-void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* motion2,
+void blockScoresCpu(const OpsTable& /*ops*/, ScratchPool& scratch, const uint8_t* motion2,
                     const uint8_t* residual, const CellGrid& cells, const PatchGrid& grid,
                     double energyPct, float* scores, const CancelToken* cancel) {
   const EnergyTables tables = makeEnergyTables(motion2, residual, cells, energyPct);
   const int32_t cols = cells.cols;
-  // energy[x][4 rows], sums[j][4 rows], and each patch column's weights with its first cell.
-  const int64_t maxSpan = cols + int64_t{grid.cols} * 2;
-  const auto memory = scratch.take(sizeof(float) * (4 * (int64_t{cols} + grid.cols) + maxSpan) +
-                                   sizeof(CellSpan) * grid.cols);
-  float* energy = memory.as<float>();
-  float* sums = energy + 4 * int64_t{cols};
-  float* weights = sums + 4 * int64_t{grid.cols};
-  auto* spans = reinterpret_cast<CellSpan*>(weights + maxSpan);
-  float* weight = weights;
-  for (int32_t j = 0; j < grid.cols; j++) {
-    spans[j] = patchCells(j, grid.x, cells.cell);
-    for (int32_t x = spans[j].first; x <= spans[j].last; x++) {
-      *weight++ = areaWeight(x, j, grid.x, cells.frameWidth, cells.cell);
-    }
-  }
-  std::fill(scores, scores + int64_t{grid.rows} * grid.cols, 0.0f);
-  int32_t firstPatch = 0;  // the first patch row that has not ended yet
-  for (int32_t by = 0; by < cells.blockRows; by++) {
-    if (cancel) cancel->check(Stage::Process);
-    const int32_t y0 = by * kMatchBlock, height = std::min(kMatchBlock, cells.rows - y0);
-    const uint8_t* motion = motion2 + int64_t{by} * cells.blockCols;
-    const uint8_t* rows[kMatchBlock];
-    for (int32_t k = 0; k < kMatchBlock; k++) {
+  patchScoresCpu(scratch, cells, grid, scores, cancel, [&](int32_t y0, int32_t height, float* out) {
+    const uint8_t* motion = motion2 + int64_t{y0 / kMatchBlock} * cells.blockCols;
+    const uint8_t* rows[kScoredRows];
+    for (int32_t k = 0; k < kScoredRows; k++) {
       rows[k] = residual + int64_t{y0 + std::min(k, height - 1)} * cols;
     }
     for (int32_t x = 0; x < cols; x++) {
       const float m = tables.motion[motion[x / kMatchBlock]];
-      for (int32_t k = 0; k < kMatchBlock; k++) {
-        energy[4 * x + k] = mixEnergy(m, tables.residual[rows[k][x]]);
+      for (int32_t k = 0; k < kScoredRows; k++) {
+        out[4 * x + k] = mixEnergy(m, tables.residual[rows[k][x]]);
       }
     }
-    weight = weights;
-    for (int32_t j = 0; j < grid.cols; j++) {
-      float sum[kMatchBlock] = {};
-      for (int32_t x = spans[j].first; x <= spans[j].last; x++, weight++) {
-        for (int32_t k = 0; k < kMatchBlock; k++) sum[k] += *weight * energy[4 * x + k];
-      }
-      std::copy(sum, sum + kMatchBlock, sums + 4 * j);
-    }
-    for (int32_t k = 0; k < height; k++) {
-      for (int32_t i = firstPatch; i < grid.rows; i++) {
-        const CellSpan span = patchCells(i, grid.y, cells.cell);
-        if (span.first > y0 + k) break;
-        if (span.last < y0 + k) {  // ended, or all padding
-          if (i == firstPatch) firstPatch = i + 1;
-          continue;
-        }
-        const float w = areaWeight(y0 + k, i, grid.y, cells.frameHeight, cells.cell);
-        float* out = scores + int64_t{i} * grid.cols;
-        for (int32_t j = 0; j < grid.cols; j++) out[j] += w * sums[4 * j + k];
-      }
-    }
-  }
-  const float area = static_cast<float>(grid.patchSize * grid.patchSize);
-  for (int64_t i = 0; i < int64_t{grid.rows} * grid.cols; i++) scores[i] *= area;
+  });
 }
 
 }  // namespace cps

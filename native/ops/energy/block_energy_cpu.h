@@ -16,7 +16,7 @@ void lumaCellsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fr
                   const CellGrid& grid, uint8_t* out, const CancelToken* cancel);
 void blockMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* cur,
                    const uint8_t* prev, const CellGrid& grid, uint8_t* motion2, uint8_t* residual,
-                   const CancelToken* cancel);
+                   const CancelToken* cancel, uint8_t* ranks = nullptr);
 void blockScoresCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* motion2,
                     const uint8_t* residual, const CellGrid& cells, const PatchGrid& grid,
                     double energyPct, float* scores, const CancelToken* cancel);

@@ -3,6 +3,7 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
+#include "ops/simd/refine_x86.h"
 #include "ops/simd/resample_avx2.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/rgb_avx2.h"
@@ -143,6 +144,8 @@ const OpsTable kAvx2Ops = {"avx2",
                            cells8,
                            cells16,
                            matchRow,
+                           refineRowX86,
+                           addDifferencesAvx2,
                            rgbRowAvx2,
                            resizeRowsWide<Avx2>,
                            resizeLumaWide<Avx2>,

@@ -3,6 +3,7 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/match_result.h"
+#include "ops/simd/refine_x86.h"
 #include "ops/simd/resample_avx2.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/rgb_avx2.h"
@@ -150,6 +151,8 @@ const OpsTable kAvx512Ops = {"avx512",
                              cells8,
                              cells16,
                              matchRow,
+                             refineRowX86,
+                             addDifferencesAvx2,
                              rgbRowAvx2,
                              resizeRowsWide<Avx512>,
                              resizeLumaWide<Avx512>,

@@ -25,6 +25,7 @@ inline void matchResults(const MatchRow& row, const MatchCandidates& candidates,
     }
     const int32_t dy = candidates.dy[rank], dx = candidates.dx[rank];
     row.motion2[block] = static_cast<uint8_t>(dy * dy + dx * dx);
+    if (row.ranks) row.ranks[block] = static_cast<uint8_t>(rank);
     const uint8_t* c = row.cur + block * kMatchBlock;
     const uint8_t* p = row.prev + block * kMatchBlock - dy * row.prevStride - dx;
     const __m128i cur =

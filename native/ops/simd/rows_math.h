@@ -54,6 +54,7 @@ static inline void matchResult(const MatchRow& row, const MatchCandidates& candi
                                int32_t block, int32_t rank) {
   const int32_t dy = candidates.dy[rank], dx = candidates.dx[rank];
   row.motion2[block] = static_cast<uint8_t>(dy * dy + dx * dx);
+  if (row.ranks) row.ranks[block] = static_cast<uint8_t>(rank);
   const int32_t begin = block * kMatchBlock, end = minInt(begin + kMatchBlock, row.cols);
   for (int32_t y = 0; y < row.rows; y++) {
     const uint8_t* prev = row.prev + (y - dy) * row.prevStride - dx;

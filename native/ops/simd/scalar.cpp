@@ -1,5 +1,6 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
+#include "ops/simd/refine_plain.h"
 #include "ops/simd/resample_plain.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/vec_scalar.h"
@@ -64,6 +65,9 @@ void castValues(const float* in, int64_t count, float scale, float mean, float s
 }
 
 void resampleAcross(const ResampleRow& row) { resampleAcrossPlain(row, 0); }
+void addDifferences(const uint8_t* a, const uint8_t* b, int64_t count, uint16_t* sums) {
+  addDifferencesPlain(a, b, 0, count, sums);
+}
 void resampleDown(const ResampleColumn& column) { resampleDownPlain(column, 0); }
 
 }  // namespace
@@ -72,6 +76,8 @@ const OpsTable kScalarOps = {"scalar",
                              cells8,
                              cells16,
                              matchRow,
+                             refineRowPlain,
+                             addDifferences,
                              rgbRow,
                              resizeRowsWide<Scalar>,
                              resizeLumaWide<Scalar>,

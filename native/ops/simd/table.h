@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
+#include "ops/energy/cell_maps.h"
 #include "ops/geometry_math.h"
 #include "ops/hd.h"
 #include "ops/pixels/color_math.h"
@@ -22,9 +23,23 @@ struct MatchRow {
   int64_t curStride;
   const uint8_t* prev;  // the cell below cur's first, without displacement
   int64_t prevStride;
-  int32_t rows, cols;  // cells: 1..4 rows
-  uint8_t* motion2;    // [ceil(cols / 4)]
-  uint8_t* residual;   // [rows][cols]
+  int32_t rows, cols;        // cells: 1..4 rows
+  uint8_t* motion2;          // [ceil(cols / 4)]
+  uint8_t* residual;         // [rows][cols]
+  uint8_t* ranks = nullptr;  // [ceil(cols / 4)] or null: the winning candidates
+};
+
+// One row of blocks of a level after the first (Note [Pyramid matching]). `prev` has kMaxRefineMove
+// edge cells around it, `cur` needs none.
+struct RefineRow {
+  const uint8_t* cur;
+  int64_t curStride;
+  const uint8_t* prev;  // the cell below cur's first, without displacement
+  int64_t prevStride;
+  int32_t rows, cols;  // cells: 1..block rows
+  int32_t block;       // cells a side: 8 or 16
+  Move* moves;         // [ceil(cols / block)]: of the level before, then of this one
+  uint8_t* residual;   // [rows][cols], or null
 };
 
 // One stored row of a picture, to interleaved RGB.
@@ -123,6 +138,9 @@ struct OpsTable {
   void (*cells16)(const uint8_t* src, int64_t stride, int32_t cell, int32_t bitDepth, int32_t shift,
                   int32_t count, uint8_t* out);
   void (*matchRow)(const MatchRow& row);
+  void (*refineRow)(const RefineRow& row);
+  // sums[i] += |a[i] - b[i]|, saturating.
+  void (*addDifferences)(const uint8_t* a, const uint8_t* b, int64_t count, uint16_t* sums);
   void (*rgbRow)(const RgbRow& row);
   // Pixels [x, x + count) of output rows [y, y + rows), as float planes; row i of plane c starts at
   // out[c] + i * outStride. Writes up to kOverrun values behind each row, rows in ascending order.

@@ -6,8 +6,9 @@
 
 namespace cps {
 
-// Each energy's constructor, one per file of this folder.
+// Each energy's constructor.
 std::unique_ptr<EnergyStage> makeBlockEnergy(const EnergyRequest& request);
+std::unique_ptr<EnergyStage> makeAdjacentEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeReferenceEnergy(const EnergyRequest& request);
 
 }  // namespace cps

@@ -18,15 +18,19 @@ import type { NormalizeRecord, WithDefault } from '../kinds.js';
 const DEFAULT_INPUT_SIZE = 224;
 
 export const PATCHES = {
-  energy: oneOf(['block', 'reference'], {
+  energy: oneOf(['block', 'adjacent', 'reference'], {
     apis: PATCHES_ONLY,
     record: 'patch',
     field: { enum: 'Energy' },
     default: 'block',
     doc:
-      "How motion and residual are measured. 'block': block matching as codecs do it; " +
-      "'reference': the arithmetic of the Python original, for models prepared with it.",
-    impact: "'reference' is several times slower and noisier in flat areas.",
+      "How motion and residual are measured. 'block': block matching with the sampled frame before; " +
+      "'adjacent': block matching down to single pixels with the frame that is shown just before, " +
+      "which is decoded as well; 'reference': the arithmetic of the Python original, for models " +
+      'prepared with it.',
+    impact:
+      "'adjacent' follows what a codec spends more closely. 'reference' is several times slower and " +
+      'noisier in flat areas.',
   }),
   inputSize: integer({
     apis: PATCHES_ONLY,

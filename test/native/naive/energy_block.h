@@ -34,8 +34,8 @@ inline std::pair<int, int> covered(int i, int cell, int video, int size) {
 }
 
 // Cells of energy 'block': rounded means (halves up) of the luma samples each covers, 8-bit units.
-// Of a video of another size where one is given.
-inline Map<int> cells(const cps::FrameView& f, int height = 0, int width = 0) {
+// Of a video of another size where one is given, and of another side `c` than that of 'block'.
+inline Map<int> cells(const cps::FrameView& f, int height = 0, int width = 0, int c = 0) {
   Map<int> luma = component(f, 0);
   int depth = f.bitDepth;
   if (f.color.matrix == cps::ColorMatrix::Rgb) {
@@ -47,7 +47,7 @@ inline Map<int> cells(const cps::FrameView& f, int height = 0, int width = 0) {
     depth = 8;
   }
   if (height == 0) height = luma.height, width = luma.width;
-  const int c = cellSize(height, width);
+  if (c == 0) c = cellSize(height, width);
   Map<int> out((height + c - 1) / c, (width + c - 1) / c);
   for (int y = 0; y < out.height; y++) {
     for (int x = 0; x < out.width; x++) {
@@ -118,8 +118,8 @@ inline Map<float> blockEnergy(const BlockMotion& match, double pct) {
 // Patch scores in float32, summed over columns, then rows, in ascending order; a weight is the
 // overlapping length over the patch's length.
 inline Map<float> blockScores(const Map<float>& energy, int height, int width, int hb, int wb,
-                              int patch) {
-  const int c = cellSize(height, width);
+                              int patch, int c = 0) {
+  if (c == 0) c = cellSize(height, width);
   // Overlap of [i * size / n, (i+1) * size / n) with [cell * c, (cell+1) * c), in 1/n pixels.
   const auto weight = [c](int cell, int i, int n, int size) {
     const int64_t a = std::max(int64_t(i) * size, int64_t(cell) * c * n);

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "core/cancel.h"
+#include "ops/energy/cell_counts.h"
+#include "ops/energy/cell_maps.h"
+#include "ops/geometry.h"
+#include "ops/scratch.h"
+#include "ops/simd/table.h"
+
+namespace cps {
+
+// Cell maps on the CPU; contracts in kernels.h. `cancel` may be null.
+void pyramidMatchCpu(const OpsTable& ops, ScratchPool& scratch, const uint8_t* const* cur,
+                     const uint8_t* const* prev, const PyramidGrid& grid, Move* moves,
+                     uint8_t* residual, const CancelToken* cancel);
+void countCellsCpu(const CellMaps& maps, CellCounts& counts);
+void cellScoresCpu(ScratchPool& scratch, const CellMaps& maps, const CellPercentiles& percentiles,
+                   const PatchGrid& grid, float* scores, const CancelToken* cancel);
+
+}  // namespace cps

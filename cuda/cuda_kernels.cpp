@@ -73,6 +73,11 @@ class CudaKernels final : public Kernels {
     }
   }
 
+  void addDifferences(const uint8_t* a, const uint8_t* b, int64_t count, uint16_t* sums) override {
+    const Call call(*this);
+    enqueue(AddDifferences{a, b, count, sums});
+  }
+
   void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                   float* scores) override {
     const Call call(*this);

@@ -5,7 +5,7 @@ import { displaySize } from './helpers/ffmpeg.js';
 import { fixturePath, fixtures } from './helpers/fixtures.js';
 import { longForm } from './helpers/long-form.js';
 import { lumaFrames } from './helpers/luma.js';
-import { adjacentScores } from './helpers/naive-energies.js';
+import { accumulatedScores, adjacentScores } from './helpers/naive-energies.js';
 import { patchGrid } from './helpers/naive.js';
 
 // As in energy-block.test.ts; the short form takes every ninth clip.
@@ -32,7 +32,7 @@ describe.each(clips.map((clip) => [clip.name, clip] as const))('%s', (_, clip) =
       inputSize: 112,
       ...config,
     });
-    expect(stream.grid).toEqual({ t: ids.length, h: grid.rows, w: grid.cols });
+    expect(stream.grid).toMatchObject({ h: grid.rows, w: grid.cols });
     const data = Float32Array.from(stream.frameScores.data ?? []);
     stream.close();
     return data;
@@ -41,5 +41,15 @@ describe.each(clips.map((clip) => [clip.name, clip] as const))('%s', (_, clip) =
   test('adjacent', async () => {
     const expected = adjacentScores(ids, frameAt, { grid, patchSize: 14 });
     expect(await scores({ energy: 'adjacent' })).toEqual(expected);
+  });
+
+  test('accumulated', async () => {
+    const expected = accumulatedScores(ids, frameAt, { grid, patchSize: 14 });
+    expect(await scores({ energy: 'accumulated' })).toEqual(expected);
+    // In any order; and from a frame in the middle on, whose own past counts as well.
+    const middle = [...new Set([clip.frames - 1, Math.floor(clip.frames / 2)])];
+    const turned = accumulatedScores(middle, frameAt, { grid, patchSize: 14 });
+    const got = await scores({ energy: 'accumulated', sample: { indices: middle } });
+    expect(got).toEqual(turned);
   });
 });

@@ -3,6 +3,9 @@
 
 namespace cps {
 
+void launch(const AddDifferences& program, CudaStream stream) {
+  launchProgram(program, stream, "addDifferences");
+}
 void launch(const CellHistogram& program, CudaStream stream) {
   launchProgram(program, stream, "cellHistogram");
 }

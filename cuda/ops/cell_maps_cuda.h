@@ -11,6 +11,27 @@ namespace cps {
 // frame's own is taken off.
 constexpr int32_t kDeviceMotionLevels = 2 * 38 * 38 + 1;
 
+// Kernels::addDifferences.
+struct AddDifferences {
+  using Shared = NoShared;
+  static constexpr int kThreads = 256;
+
+  const uint8_t* a;
+  const uint8_t* b;
+  int64_t count;
+  uint16_t* sums;
+
+  int64_t blocks() const { return ceilDiv64(count, kThreads); }
+
+  template <class Block>
+  CPS_DEVICE void run(Block& block, Shared&) const {
+    block.forEach([&](int thread) {
+      const int64_t i = block.index() * kThreads + thread;
+      if (i < count) sums[i] = addDifference(sums[i], a[i], b[i]);
+    });
+  }
+};
+
 // Histograms of a frame's cells in device memory; all zero before CellHistogram runs.
 struct DeviceCellCounts {
   int32_t* motion2;   // [kDeviceMotionLevels]
@@ -151,6 +172,7 @@ struct CellScores {
   }
 };
 
+void launch(const AddDifferences& program, CudaStream stream);
 void launch(const CellHistogram& program, CudaStream stream);
 void launch(const CellPercentile& program, CudaStream stream);
 void launch(const CellScores& program, CudaStream stream);

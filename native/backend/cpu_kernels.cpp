@@ -42,6 +42,10 @@ class CpuKernels final : public Kernels {
     pyramidMatchCpu(ops_, scratch_, cur, prev, grid, moves, residual, config_.cancel.get());
   }
 
+  void addDifferences(const uint8_t* a, const uint8_t* b, int64_t count, uint16_t* sums) override {
+    ops_.addDifferences(a, b, count, sums);
+  }
+
   void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                   float* scores) override {
     CellCounts counts;

@@ -83,6 +83,9 @@ class CellMapKernels {
   // and residuals of the last level (Note [Pyramid matching]).
   virtual void pyramidMatch(const uint8_t* const* cur, const uint8_t* const* prev,
                             const PyramidGrid& grid, Move* moves, uint8_t* residual) = 0;
+  // sums[i] += |a[i] - b[i]|, saturating.
+  virtual void addDifferences(const uint8_t* a, const uint8_t* b, int64_t count,
+                              uint16_t* sums) = 0;
   // Patch scores [grid.rows * grid.cols] by the maps' own percentiles.
   virtual void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                           float* scores) = 0;

@@ -27,7 +27,7 @@ enum class SampleOnly { KeyFrames };
 enum class WhenShort { RepeatIds, All, RepeatLast, Error };
 enum class ClipPlace { Centre, Random };
 enum class Backend { Auto, Gpu, Cpu };
-enum class Energy { Block, Adjacent, Reference };
+enum class Energy { Block, Adjacent, Accumulated, Reference };
 enum class SelectionUnit { Patch, Block2x2 };
 enum class Layout { Nchw, Nhwc };
 
@@ -103,8 +103,10 @@ struct Spelled<Backend> {
 };
 template <>
 struct Spelled<Energy> {
-  static constexpr Spelling<Energy> all[] = {
-      {"block", Energy::Block}, {"adjacent", Energy::Adjacent}, {"reference", Energy::Reference}};
+  static constexpr Spelling<Energy> all[] = {{"block", Energy::Block},
+                                             {"adjacent", Energy::Adjacent},
+                                             {"accumulated", Energy::Accumulated},
+                                             {"reference", Energy::Reference}};
 };
 template <>
 struct Spelled<SelectionUnit> {

@@ -73,6 +73,7 @@ class PatchCollector final : public Collector {
 
   std::span<const int64_t> inputs() const override { return energy_->inputs(); }
   size_t keepsFrames(size_t /*wanted*/) const override { return distinct_.ids.size(); }
+  bool wantsOrder() const override { return energy_->wantsOrder(); }
   // Cells, luma maps and patches are scaled anyway.
   bool takesAnySize() const override { return true; }
   // [T, rows, cols] in the kernels' memory.

@@ -11,6 +11,8 @@ std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request) {
       return makeBlockEnergy(request);
     case Energy::Adjacent:
       return makeAdjacentEnergy(request);
+    case Energy::Accumulated:
+      return makeAccumulatedEnergy(request);
     case Energy::Reference:
       return makeReferenceEnergy(request);
   }

@@ -37,6 +37,8 @@ class EnergyStage {
   // Display indices of the pictures that it has to see, ascending and distinct: the sampled ones,
   // and whatever it compares them with.
   virtual std::span<const int64_t> inputs() const = 0;
+  // Whether they should come in about that order: what it keeps of them would grow otherwise.
+  virtual bool wantsOrder() const { return false; }
   // `input` indexes inputs(). Each exactly once. Thread-safe. `luma`: what to read where luma is
   // wanted; the same picture, or its luma plane where `frame` is RGB made of it.
   virtual void addFrame(int32_t input, const FrameView& frame, const FrameView& luma) = 0;

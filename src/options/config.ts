@@ -276,10 +276,11 @@ export interface PatchStreamConfig extends DecodeConfig {
   /**
    * How motion and residual are measured. 'block': block matching with the sampled frame before;
    * 'adjacent': block matching down to single pixels with the frame that is shown just before,
-   * which is decoded as well; 'reference': the arithmetic of the Python original, for models
-   * prepared with it. Default: 'block'.
+   * which is decoded as well; 'accumulated': every change since the sampled frame before, so
+   * that all frames in between are decoded; 'reference': the arithmetic of the Python original,
+   * for models prepared with it. Default: 'block'.
    */
-  readonly energy?: 'block' | 'adjacent' | 'reference' | undefined;
+  readonly energy?: 'block' | 'adjacent' | 'accumulated' | 'reference' | undefined;
   /**
    * Side in pixels of the square whose area frames are scaled to, keeping their shape. Integer
    * between 1 and 16384. Default: 224.

@@ -105,7 +105,7 @@ export interface CallRecord {
 
 /** What becomes of the frames in patchStream. struct PatchOptions of the addon. */
 export interface PatchRecord {
-  readonly energy: 'block' | 'adjacent' | 'reference';
+  readonly energy: 'block' | 'adjacent' | 'accumulated' | 'reference';
   readonly minPixels: number;
   readonly maxPixels: number;
   readonly patchSize: number;

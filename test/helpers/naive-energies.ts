@@ -123,3 +123,50 @@ export const adjacentScores = (
     id === 0 ? undefined : adjacentMaps(frameAt(id), frameAt(id - 1), video);
   return scoresOf(ids, video, mapsOf, asked);
 };
+
+/**
+ * 'accumulated' of every distinct sampled frame; frames of `lost` cannot be had and are stepped over.
+ * Undefined: nothing comes before it.
+ */
+export function accumulatedMaps(
+  ids: readonly number[],
+  frameAt: (id: number) => LumaFrame,
+  lost: ReadonlySet<number> = new Set(),
+): Map<number, CellMaps | undefined> {
+  const distinct = [...new Set(ids)].sort((a, b) => a - b);
+  const video = frameAt(0);
+  const c = cellSide(video);
+  const out = new Map<number, CellMaps | undefined>();
+  const [a = 0, second] = distinct;
+  distinct.forEach((id, k) => {
+    const from =
+      k > 0 ? (distinct[k - 1] ?? 0) : max(0, a - (second === undefined ? 1 : second - a));
+    let prev: Map2d | undefined;
+    let sums: Float64Array | undefined;
+    for (let j = from; j <= id; j++) {
+      if (lost.has(j)) continue;
+      const cur = cellMap(frameAt(j), video, c);
+      if (prev) {
+        const { values } = prev;
+        sums ??= new Float64Array(values.length);
+        for (let i = 0; i < values.length; i++) {
+          sums[i] = min(65535, (sums[i] ?? 0) + abs((cur.values[i] ?? 0) - (values[i] ?? 0)));
+        }
+      }
+      prev = cur;
+    }
+    const { rows, cols } = prev ?? { rows: 0, cols: 0 };
+    out.set(id, sums && { rows, cols, c, residual: sums });
+  });
+  return out;
+}
+
+export const accumulatedScores = (
+  ids: readonly number[],
+  frameAt: (id: number) => LumaFrame,
+  asked: Asked,
+  lost?: ReadonlySet<number>,
+): Float32Array => {
+  const maps = accumulatedMaps(ids, frameAt, lost);
+  return scoresOf(ids, frameAt(0), (id) => maps.get(id), asked);
+};

@@ -60,6 +60,7 @@ void launch(const CutPatches& program, CudaStream stream) { emulate(program, str
 void launch(const LumaCells& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
 void launch(const RefineMatch& program, CudaStream stream) { emulate(program, stream); }
+void launch(const AddDifferences& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellHistogram& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellPercentile& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellScores& program, CudaStream stream) { emulate(program, stream); }

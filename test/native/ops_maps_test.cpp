@@ -186,4 +186,52 @@ TEST(OpsPyramid, FindsWhatMoved) {
   }
 }
 
+TEST(OpsAccumulated, DifferencesAddUpAndSaturate) {
+  const auto variants = allKernels();
+  std::mt19937 rng(5);
+  for (const int64_t count : {1, 15, 16, 33, 1000}) {
+    std::vector<uint8_t> a(static_cast<size_t>(count)), b(a.size());
+    std::vector<uint16_t> start(a.size());
+    for (size_t i = 0; i < a.size(); i++) {
+      a[i] = uint8_t(rng());
+      b[i] = uint8_t(rng());
+      start[i] = uint16_t(i % 3 == 0 ? 65535 - rng() % 256 : rng() % 1000);
+    }
+    for (const auto& v : variants) {
+      std::vector<uint16_t> sums = start;
+      v.kernels->addDifferences(a.data(), b.data(), count, sums.data());
+      for (size_t i = 0; i < a.size(); i++) {
+        ASSERT_EQ(std::min(65535, start[i] + std::abs(a[i] - b[i])), sums[i]) << v.name << " " << i;
+      }
+    }
+  }
+}
+
+TEST(OpsAccumulated, ScoresAgainstNaive) {
+  const auto variants = allKernels();
+  std::mt19937 rng(6);
+  for (const auto& [h, w] : sizes()) {
+    for (const int most : {0, 3, 700, 65535}) {
+      cps::CellMaps maps;
+      maps.cells = cps::makeCellGrid(h, w);
+      maps.residualBytes = 2;
+      naive::Map<int> sums(maps.cells.rows, maps.cells.cols);
+      for (int& v : sums.values) v = int(rng() % uint32_t(most + 1));
+      const std::vector<uint16_t> bytes(sums.values.begin(), sums.values.end());
+      maps.residual = bytes.data();
+      for (const double pct : {95.0, 30.0}) {
+        const auto patches = cps::makePatchGrid(h, w, 20000, 20000, 14);
+        const auto expected = naive::blockScores(naive::accumulatedEnergy(sums, pct), h, w,
+                                                 patches.rows, patches.cols, 14);
+        for (const auto& v : variants) {
+          std::vector<float> got(static_cast<size_t>(patches.perFrame()));
+          v.kernels->cellScores(maps, patches, pct, got.data());
+          expectEqual(expected, got.data(), v.name + " most " + std::to_string(most));
+        }
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
 }  // namespace

@@ -132,9 +132,10 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
     work = joinTouching(plan);  // emptying it in between costs time
   } else {
     work = plan.segments;
-    std::stable_sort(work.begin(), work.end(), [](const DecodeSegment& a, const DecodeSegment& b) {
+    const auto costsMore = [](const DecodeSegment& a, const DecodeSegment& b) {
       return a.cost > b.cost;
-    });
+    };
+    if (!targets.wantsOrder()) std::stable_sort(work.begin(), work.end(), costsMore);
   }
 
   std::vector<Worker> workers(static_cast<size_t>(threads.decoders));

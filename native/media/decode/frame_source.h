@@ -42,6 +42,9 @@ class FrameSink {
   // How many of `wanted` pictures are still held when onFrame has returned: they count for
   // maxMemoryBytes.
   virtual size_t keepsFrames(size_t wanted) const { return wanted; }
+  // Whether pictures should come in about display order. Segments that are decoded at the same time
+  // begin in that order then, not the longest first.
+  virtual bool wantsOrder() const { return false; }
   // Whether pictures of another size than the video's are of use (Note [Sizes] in
   // ops/energy/cells_math.h).
   virtual bool takesAnySize() const { return false; }

@@ -21,6 +21,7 @@ class Targets {
   std::span<const int64_t> all() const { return all_; }
   // What the sink can do with pictures.
   size_t keepsFrames() const { return sink_.keepsFrames(all_.size()); }
+  bool wantsOrder() const { return sink_.wantsOrder(); }
   bool takesAnySize() const { return sink_.takesAnySize(); }
   bool takesLosses() const { return sink_.takesLosses(); }
 

@@ -30,6 +30,11 @@ struct CellPercentiles {
   int32_t residual = 0;
 };
 
+// Energy 'accumulated'.
+CPS_HD uint16_t addDifference(uint16_t sum, uint8_t a, uint8_t b) {
+  return static_cast<uint16_t>(minInt(sum + (a > b ? a - b : b - a), 65535));
+}
+
 CPS_HD int32_t residualLevels(int32_t residualBytes) { return residualBytes == 1 ? 256 : 65536; }
 
 }  // namespace cps

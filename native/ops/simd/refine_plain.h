@@ -61,7 +61,7 @@ inline void refineRowPlain(const RefineRow& row) {
 inline void addDifferencesPlain(const uint8_t* a, const uint8_t* b, int64_t begin, int64_t count,
                                 uint16_t* sums) {
   for (int64_t i = begin; i < count; i++) {
-    sums[i] = static_cast<uint16_t>(minInt(sums[i] + absoluteDifference(a[i], b[i]), 65535));
+    sums[i] = addDifference(sums[i], a[i], b[i]);
   }
 }
 

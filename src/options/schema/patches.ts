@@ -18,7 +18,7 @@ import type { NormalizeRecord, WithDefault } from '../kinds.js';
 const DEFAULT_INPUT_SIZE = 224;
 
 export const PATCHES = {
-  energy: oneOf(['block', 'adjacent', 'reference'], {
+  energy: oneOf(['block', 'adjacent', 'accumulated', 'reference'], {
     apis: PATCHES_ONLY,
     record: 'patch',
     field: { enum: 'Energy' },
@@ -26,11 +26,13 @@ export const PATCHES = {
     doc:
       "How motion and residual are measured. 'block': block matching with the sampled frame before; " +
       "'adjacent': block matching down to single pixels with the frame that is shown just before, " +
-      "which is decoded as well; 'reference': the arithmetic of the Python original, for models " +
-      'prepared with it.',
+      "which is decoded as well; 'accumulated': every change since the sampled frame before, so " +
+      "that all frames in between are decoded; 'reference': the arithmetic of the Python original, " +
+      'for models prepared with it.',
     impact:
-      "'adjacent' follows what a codec spends more closely. 'reference' is several times slower and " +
-      'noisier in flat areas.',
+      "'adjacent' follows what a codec spends more closely; 'accumulated' sees what happens between " +
+      "the sampled frames, at the price of decoding them all; 'reference' is several times slower " +
+      'than block and noisier in flat areas.',
   }),
   inputSize: integer({
     apis: PATCHES_ONLY,

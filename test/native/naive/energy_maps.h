@@ -67,4 +67,13 @@ inline BlockMotion squared(const CellMotion& m) {
   return out;
 }
 
+inline Map<float> accumulatedEnergy(const Map<int>& sums, double pct) {
+  const float r = std::max(float(percentile(sums.values, pct)), 1.0f);
+  Map<float> out(sums.height, sums.width);
+  for (size_t i = 0; i < out.values.size(); i++) {
+    out.values[i] = std::min(float(sums.values[i]) / r, 1.0f);
+  }
+  return out;
+}
+
 }  // namespace naive

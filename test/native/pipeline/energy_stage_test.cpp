@@ -73,7 +73,8 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
   };
   const std::vector<int32_t> positions = {0, 1, 1, 2, 3, 4};
   const std::vector<int64_t> ids = {0, 1, 2, 3, 4};
-  for (const Energy energy : {Energy::Block, Energy::Reference}) {
+  for (const Energy energy :
+       {Energy::Block, Energy::Adjacent, Energy::Accumulated, Energy::Reference}) {
     PatchOptions options = defaultPatch();
     options.energy = energy;
     const PatchGrid grid = makePatchGrid(kHeight, kWidth, 50176, 50176, 14);
@@ -89,7 +90,7 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
     EXPECT_EQ(scoresOf({4, 2, 0, 3, 1}), expected);
     EXPECT_EQ(scoresOf({3, 4, 1, 2, 0}), expected);
     for (int i = 0; i < grid.perFrame(); ++i) EXPECT_EQ(expected[static_cast<size_t>(i)], 0.0f);
-    if (energy == Energy::Block) {
+    if (energy != Energy::Reference) {
       // Position 2 repeats position 1: no motion, no residual.
       for (int i = 0; i < grid.perFrame(); ++i) {
         EXPECT_EQ(expected[static_cast<size_t>(2 * grid.perFrame() + i)], 0.0f);

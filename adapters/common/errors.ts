@@ -25,6 +25,31 @@ export function invalid(
   );
 }
 
+/** What to do about a value that is not yet, or nearly, what is wanted. */
+function hintFor(value: unknown): string {
+  if (typeof (value as PromiseLike<unknown> | null | undefined)?.then === 'function') {
+    return '; await it first';
+  }
+  if (ArrayBuffer.isView(value)) return '; it is a typed array and no tensor of codec-patch-stream';
+  return Array.isArray(value) ? '; pass its elements one by one' : '';
+}
+
+/** Whether `value` has these members: things of other copies of the package count, too. */
+export const hasMembers = (value: unknown, ...names: readonly string[]): boolean =>
+  typeof value === 'object' && value !== null && names.every((name) => name in value);
+
+/** Throws what is wrong with an argument that has to have certain members. */
+export function checkMembers(
+  name: string,
+  expected: string,
+  value: unknown,
+  ...members: readonly string[]
+): void {
+  const isModule = typeof value === 'function' && members.every((member) => member in value);
+  if (!isModule && !hasMembers(value, ...members))
+    throw invalid(name, expected, value, hintFor(value));
+}
+
 export function failure(code: ErrorCode, message: string, cause?: unknown): CodecPatchStreamError {
   return new CodecPatchStreamError(
     code,

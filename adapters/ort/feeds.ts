@@ -1,6 +1,6 @@
 /** Streams to the feeds of session.run. */
 import type { PatchStream } from 'codec-patch-stream';
-import { invalid } from '../common/errors.js';
+import { checkMembers, invalid } from '../common/errors.js';
 import { convert, convertInts } from './convert.js';
 import { agreed, fail, readInputs } from './inputs.js';
 import type { Inputs, Mapping, StreamInput } from './inputs.js';
@@ -132,6 +132,10 @@ export async function makeFeeds(
   padBatch: boolean,
 ): Promise<Feeds> {
   if (streams.length === 0) throw invalid('streams', 'at least one stream', streams);
+  for (const [i, stream] of streams.entries()) {
+    const name = streams.length === 1 ? 'streams' : `streams[${i}]`;
+    checkMembers(name, 'PatchStream', stream, 'metadataTensors', 'positions');
+  }
   const size = sizeOf(inputs, streams, padBatch);
   const result: Feeds = {};
   for (const input of inputs.fed) result[input.name] = await feedOne(ort, input, streams, size);

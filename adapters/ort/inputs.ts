@@ -1,6 +1,6 @@
 /** What the inputs of a model are: read from the session, matched with what streams have. */
 import type { PatchStream } from 'codec-patch-stream';
-import { failure, invalid } from '../common/errors.js';
+import { checkMembers, failure, invalid } from '../common/errors.js';
 import { isInputType } from './ort.js';
 import type { InputType, OrtTensor, Session } from './ort.js';
 
@@ -77,6 +77,7 @@ const declare = ({ type, shape }: Meta): string =>
   `${type}[${shape.map((side) => (side === '' ? '?' : side)).join(', ')}]`;
 
 function metadataOf(session: Session): Meta[] {
+  checkMembers('session', 'InferenceSession', session, 'inputNames');
   // Sessions of versions before 1.22 know only names; the type does not say so.
   const metadata = session.inputMetadata as Session['inputMetadata'] | undefined;
   if (!metadata) {

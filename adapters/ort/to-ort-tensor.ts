@@ -1,6 +1,6 @@
 /** One tensor of the package as one tensor of ONNX Runtime. */
 import type { Tensor } from 'codec-patch-stream';
-import { invalid } from '../common/errors.js';
+import { checkMembers, invalid } from '../common/errors.js';
 import { convert } from './convert.js';
 import { isInputType, makeOrtTensor } from './ort.js';
 import type { Ort, OrtTensor } from './ort.js';
@@ -22,6 +22,8 @@ export async function toOrtTensor(
   tensor: Tensor,
   options: ToOrtTensorOptions = {},
 ): Promise<OrtTensor> {
+  checkMembers('ort', 'the module onnxruntime-node', ort, 'Tensor');
+  checkMembers('tensor', 'Tensor of codec-patch-stream', tensor, 'toFloat32', 'dtype');
   const { dtype = tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype, dims = tensor.shape } =
     options;
   if (!isInputType(dtype) || (dtype === 'bool' && tensor.dtype !== 'bool')) {

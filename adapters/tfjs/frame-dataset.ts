@@ -15,6 +15,7 @@ import { hostDataset } from './dataset.js';
 import { LabelReader, stackLabels } from './labels.js';
 import type { Label, LabelOptions, Ys } from './labels.js';
 import type { Element, Labelled } from './patch-dataset.js';
+import { checkTf } from './tf.js';
 import type { Rank, Tensor5D, Tf, TfDataset } from './tf.js';
 
 /** Every option of decodeOnly but videoPath, and these. */
@@ -206,6 +207,7 @@ export function frameDataset<E extends VideoEntry>(
   videos: Videos<E>,
   options: FrameDatasetOptions<E> = {},
 ): TfDataset<{ xs: Tensor5D }> {
+  checkTf(tf);
   const { flow, rest } = parseFlow<E, FrameDatasetOptions<E>>(options);
   const { label, numClasses, layout = 'nhwc', normalize, dtype = 'float32', ...others } = rest;
   const { sample, ...config } = others;

@@ -47,7 +47,7 @@ export class LabelReader<E> {
   #vector(entry: E): Float32Array | undefined {
     const { label, numClasses } = this.options;
     const value: unknown = label ? label(entry) : (entry as { label?: unknown } | null)?.label;
-    if (value === undefined && !label) return undefined;
+    if (value === undefined && !label && numClasses === undefined) return undefined;
     if (numClasses !== undefined) {
       if (
         typeof value !== 'number' ||

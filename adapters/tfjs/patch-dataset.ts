@@ -14,6 +14,7 @@ import { ClipBatcher, PatchBatcher } from './batches.js';
 import type { HostBatch } from './batches.js';
 import { hostDataset } from './dataset.js';
 import type { Label, LabelOptions } from './labels.js';
+import { checkTf } from './tf.js';
 import type {
   Tensor2D,
   Tensor3D,
@@ -134,6 +135,7 @@ export function patchDataset<E extends VideoEntry>(
   videos: Videos<E>,
   options: PatchDatasetOptions<E> = {},
 ): PatchDataset<{ xs: TensorContainer }> {
+  checkTf(tf);
   const { flow, rest } = parseFlow<E, PatchDatasetOptions<E>>(options);
   const { unit = 'clip', select, label, numClasses, layout = 'nhwc', sample, ...others } = rest;
   const { outputDtype = 'float32', ...streamOptions } = others;

@@ -1,5 +1,6 @@
 /** What the adapter needs of TensorFlow.js, whichever package it comes from. */
 import type * as tfjs from '@tensorflow/tfjs';
+import { checkMembers } from '../common/errors.js';
 
 /**
  * The module as imported by the caller: @tensorflow/tfjs, @tensorflow/tfjs-node or
@@ -19,4 +20,10 @@ export type {
   TensorContainer,
 } from '@tensorflow/tfjs';
 export type { Tensor as TfTensor } from '@tensorflow/tfjs';
+/** Throws where `tf` is not the module. */
+export function checkTf(tf: unknown): void {
+  const expected = "the module of TensorFlow.js (import * as tf from '@tensorflow/tfjs')";
+  checkMembers('tf', expected, tf, 'tensor', 'tidy', 'data');
+}
+
 export type TfDataset<T extends tfjs.TensorContainer> = tfjs.data.Dataset<T>;

@@ -7,7 +7,8 @@ import type {
   PatchStreamConfig,
   Tensor,
 } from 'codec-patch-stream';
-import { invalid } from '../common/errors.js';
+import { checkMembers, hasMembers, invalid } from '../common/errors.js';
+import { checkTf } from './tf.js';
 import { int32Of } from '../common/ints.js';
 import type { Tf, TfTensor } from './tf.js';
 
@@ -32,6 +33,9 @@ export interface ToTensorOptions {
 export type ToTensorSource = Tensor | PatchStream | DecodedFrames;
 
 function tensorOf(source: ToTensorSource): Tensor {
+  if (!hasMembers(source, 'metadataTensors') && !hasMembers(source, 'frames', 'frame')) {
+    checkMembers('source', 'Tensor, PatchStream or DecodedFrames', source, 'toFloat32', 'dtype');
+  }
   if ('patches' in source) return source.patches;
   if ('frames' in source) return source.frames;
   return source;
@@ -92,6 +96,7 @@ export async function toTensor(
   source: ToTensorSource,
   options: ToTensorOptions = {},
 ): Promise<TfTensor> {
+  checkTf(tf);
   const tensor = tensorOf(source);
   const { layout, normalize = 'none', dtype = NATURAL[tensor.dtype] ?? 'float32' } = options;
   const layouts: Record<string, unknown> = { layout, from: options.from };

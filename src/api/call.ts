@@ -17,6 +17,8 @@ export interface Call<R> {
   readonly timeoutMs: number;
   /** What is known before the work begins; the result's own come on top. */
   readonly notes: readonly ResultNote[];
+  /** What the result is to say besides, once it is there. */
+  readonly notesOn?: (result: R) => readonly ResultNote[];
   readonly start: (binding: NativeBinding, cancel: NativeCancel) => Promise<R>;
   /** Frees a result that nobody will get, because the abort came while it was on its way. */
   readonly discard: (result: R) => void;
@@ -53,7 +55,10 @@ export async function callNative<R extends NativeReport>(call: Call<R>): Promise
   const report = { api: call.api, input: describeInput(call.input) };
   try {
     const result = await run(call);
-    result.notes = [...call.notes, ...result.notes].sort((a, b) => (a.code < b.code ? -1 : 1));
+    const found = call.notesOn?.(result) ?? [];
+    result.notes = [...call.notes, ...result.notes, ...found].sort((a, b) =>
+      a.code < b.code ? -1 : 1,
+    );
     const { timings, backend } = result;
     reportCall({ ...report, wallMs: performance.now() - started, timings, backend }, wanted);
     return result;

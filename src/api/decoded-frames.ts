@@ -5,6 +5,7 @@ import { parseDecodeOnly } from '../options/records.js';
 import type { ParsedFrameCall } from '../options/records.js';
 import { SampledResult } from './sample-info.js';
 import { Tensor } from './tensor.js';
+import { repeatedFrames } from './unlikely-options.js';
 
 /** The sampled frames of one video as RGB. */
 export class DecodedFrames extends SampledResult {
@@ -65,6 +66,7 @@ export async function decodeParsed(call: ParsedFrameCall): Promise<DecodedFrames
     signal,
     timeoutMs: records.call.timeoutMs,
     notes,
+    notesOn: (r) => repeatedFrames(records.sampling, r),
     start: (binding, cancel) => binding.decodeOnly(input, records, cancel),
     discard: (r) => r.frames.release(),
   });

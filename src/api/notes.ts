@@ -1,6 +1,6 @@
 /**
- * What a result says beside its data (`notes`). A test compares NOTE_CODES with native/core/notes.h,
- * another one docs/notes.md with this file.
+ * What a result says beside its data (`notes`). A test compares NOTE_CODES with native/core/notes.h
+ * (and with what unlikely-options.ts adds), another one docs/notes.md with this file.
  */
 
 /** Every value of `ResultNote.code`, with what it means. */
@@ -9,6 +9,11 @@ export const NOTE_CODES = {
     'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
     'taken.',
   'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
+  'patch-above-frame':
+    'A patch is larger than the frame: frames were enlarged to hold it. Check patchSize.',
+  'repeated-frames':
+    'The video has less than half as many frames as were asked for; each is there several times. Check ' +
+    "sequenceLength or sample (short: 'all' takes each frame once).",
   'replaced-frames':
     "Frames cannot be decoded, and the nearest that can stand in for them (option damaged 'nearest'; " +
     '`replacedFrames` says which).',

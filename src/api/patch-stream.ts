@@ -7,6 +7,7 @@ import type { ParsedPatchCall } from '../options/records.js';
 import type { PatchRecord } from '../options/record-types.js';
 import { SampledResult } from './sample-info.js';
 import { jsMemory, Tensor } from './tensor.js';
+import { patchAboveFrame, repeatedFrames } from './unlikely-options.js';
 
 /** Where a patch comes from. */
 export interface PatchMetadata {
@@ -304,6 +305,10 @@ export async function patchesOfParsed(call: ParsedPatchCall): Promise<PatchStrea
     signal,
     timeoutMs: records.call.timeoutMs,
     notes,
+    notesOn: (r) => [
+      ...repeatedFrames(records.sampling, r),
+      ...patchAboveFrame(records.patch, r, { width: r.targetWidth, height: r.targetHeight }),
+    ],
     start: (binding, cancel) => binding.patchStream(input, records, cancel),
     discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
   });

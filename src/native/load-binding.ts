@@ -8,12 +8,21 @@ import { permitted } from '../support/paths.js';
 
 const PACKAGE = 'codec-patch-stream';
 const ADDON = join('build', 'Release', 'codec_patch_stream.node');
+// Bundlers that make modules of this code leave no __dirname in it.
+const HERE = typeof __dirname === 'string' ? __dirname : undefined;
+/**
+ * The addon once more, from dist/src/native on, as tools read it that follow paths without running them
+ * (@vercel/nft, which Next.js uses for its standalone output).
+ */
+const TRACED =
+  HERE && join(__dirname, '..', '..', '..', 'build', 'Release', 'codec_patch_stream.node');
 
 /**
  * The folder of this package's package.json: two up from dist/src, one up from src. Undefined where
  * there is none: this file was bundled into another program.
  */
-export function packageRoot(from: string = __dirname): string | undefined {
+export function packageRoot(from: string | undefined = HERE): string | undefined {
+  if (from === undefined) return undefined;
   for (let folder = from; ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
     if (existsSync(manifest)) {
@@ -24,12 +33,19 @@ export function packageRoot(from: string = __dirname): string | undefined {
   }
 }
 
+/** The names are written out for the same tools. */
 function platformPackage(): string | undefined {
   try {
-    return require.resolve(`@${PACKAGE}/${process.platform}-${process.arch}`);
+    switch (`${process.platform}-${process.arch}`) {
+      case 'linux-x64':
+        return require.resolve('@codec-patch-stream/linux-x64');
+      case 'linux-arm64':
+        return require.resolve('@codec-patch-stream/linux-arm64');
+    }
   } catch {
-    return undefined; // Not published for this platform, or built from source on purpose.
+    // Not installed, or built from source on purpose.
   }
+  return undefined;
 }
 
 const unavailable = (message: string, cause?: unknown): CodecPatchStreamError =>
@@ -43,12 +59,12 @@ const unavailable = (message: string, cause?: unknown): CodecPatchStreamError =>
 /** The addon's file; throws what is true where there is none. */
 function findAddon(): { file: string; root: string | undefined } {
   const root = packageRoot();
-  const local = root && join(root, ADDON);
+  const local = root && (TRACED && existsSync(TRACED) ? TRACED : join(root, ADDON));
   // A build of one's own wins: it is what a developer has just compiled.
   if (local && existsSync(local)) return { file: local, root };
   const file = platformPackage();
   if (file !== undefined) return { file, root };
-  if (!permitted('fs.read', local ?? __dirname)) {
+  if (!permitted('fs.read', local ?? HERE ?? '.')) {
     throw unavailable(
       `The native addon of ${PACKAGE} may not be read: Node runs with --permission. Start it with ` +
         `--allow-addons and --allow-fs-read=${root ?? `the folder of node_modules/${PACKAGE}`}`,
@@ -56,10 +72,10 @@ function findAddon(): { file: string; root: string | undefined } {
   }
   if (!root || !local) {
     throw unavailable(
-      `The native addon cannot be found from ${__dirname}, because ${PACKAGE} was bundled into ` +
-        `this program and an addon cannot be. Name '${PACKAGE}' as external to the bundler ` +
-        `(esbuild: --external:${PACKAGE}; rollup, vite, webpack: external(s); Next.js: ` +
-        'serverExternalPackages), and install it where the program runs',
+      `${PACKAGE} was bundled into this program${HERE === undefined ? '' : ` (${HERE})`}, and a native ` +
+        `addon cannot be: name '${PACKAGE}' as external to the bundler (esbuild: --external:${PACKAGE}; ` +
+        'rollup, vite: external; webpack, ncc: externals; Next.js: serverExternalPackages) and ' +
+        'install it where the program runs',
     );
   }
   throw unavailable(

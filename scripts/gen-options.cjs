@@ -1,7 +1,7 @@
 /**
  * Generates from the schema in src/options/schema.ts: the public interfaces (src/options/config.ts),
- * the addon's records (src/options/record-types.ts, native/core/option_records.h), the defaults of
- * native tests (test/native/default_options.h), docs/options.md and the knobs in README.md; and
+ * the addon's records (src/options/record-types.ts, native/core/option_values.h and option_records.h),
+ * the defaults of native tests (test/native/default_options.h), docs/options.md and the knobs in README.md; and
  * docs/notes.md from the codes in src/api/notes.ts.
  *   node scripts/gen-options.cjs          writes them
  *   node scripts/gen-options.cjs --check  exits with 1 when one is out of date
@@ -12,7 +12,7 @@ const path = require('node:path');
 require('./require-ts.cjs');
 const { ownOf, shared, specsOf } = require('./lib/options-schema.cjs');
 const { defaultOf, renderRecordTypes, renderTypes } = require('./lib/options-typescript.cjs');
-const { renderDefaults, renderNative } = require('./lib/options-native.cjs');
+const { renderDefaults, renderRecords, renderValues } = require('./lib/options-native.cjs');
 
 const root = path.resolve(__dirname, '..');
 const HEADER = 'Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.';
@@ -138,7 +138,8 @@ async function render(schema, notes, calls) {
     outputs[file] = await prettier.format(outputs[file], { ...config, filepath });
   }
   const native = {
-    'native/core/option_records.h': renderNative(schema, HEADER),
+    'native/core/option_values.h': renderValues(schema, HEADER),
+    'native/core/option_records.h': renderRecords(schema, HEADER),
     'test/native/default_options.h': renderDefaults(schema, HEADER, calls),
   };
   for (const [file, text] of Object.entries(native)) {

@@ -3,7 +3,7 @@ import { boolean, integer, number, oneOf } from '../src/options/kinds.js';
 import { listOf, structure, tuple, union } from '../src/options/structures.js';
 import { CodecPatchStreamError } from '../src/support/errors.js';
 
-// A value of every kind that can be part of another, as the sampling rules of DESIGN-2 need them.
+// A value of every kind that can be part of another, as the sampling rules need them.
 const times = structure('Times', { timesSec: listOf(number({}), { most: 3 }) });
 const count = structure('CountOf', {
   count: union('Count', {

@@ -129,7 +129,7 @@ Segment Floor::readSegment(const DecodeSegment& part, PacketReader& reader) {
   reader.moveTo(part.first);
   while (reader.next() <= part.last) {
     UniqueAVPacket packet = makePacket(Stage::Decode);
-    if (!reader.read(*packet)) break;
+    if (reader.read(*packet) != ReadResult::Packet) break;
     const int32_t ordinal = reader.next() - 1;
     const bool wanted = std::binary_search(targets_.begin(), targets_.end(), ordinal);
     if (!wanted && index_->trust == IndexTrust::Timestamps &&

@@ -59,76 +59,41 @@ double millisSince(Profile::Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Profile::Clock::now() - start).count();
 }
 
-// Runs `work(profile)` as a job: measures its time in the queue and in all, applies timeoutMs from
-// the moment of the call, and turns its result into the promise's value. Calls in latency mode run
-// one at a time (Note [Modes] in media/decode/media_services.h).
-template <typename Result, typename Work>
-Napi::Promise runCall(Napi::Env env, const CancelPtr& cancel, const CallOptions& options,
-                      DecodeMode mode, const std::string& input, Work work) {
-  struct State {
-    Profile profile;
-    Result result;
-  };
-  auto state = std::make_shared<State>();
-  const auto called = Profile::Clock::now();
-  if (options.timeoutMs > 0) {
-    cancel->setDeadline(called + std::chrono::milliseconds(options.timeoutMs));
-  }
-  const auto start =
-      mode == DecodeMode::Latency ? TaskPool::Start::OneAtATime : TaskPool::Start::Freely;
-  return Environment::of(env).run(
-      env, {cancel,
-            [state, cancel, called, input, work = std::move(work)] {
-              state->profile.set("queueMs", millisSince(called));
-              namingInput([&] { return input; }, [&] { cancel->check(Stage::Open); });
-              state->result = work(state->profile);
-              state->profile.set("totalMs", millisSince(called));
-            },
-            [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, input, start});
-}
-
-Napi::Value patchStream(const Napi::CallbackInfo& info) {
+// A call of the addon, (video, records, cancel) -> promise: `read` takes the records, `run` does
+// the work as a job. Measures the time in the queue and in all, and applies timeoutMs from the
+// moment of the call. Calls in latency mode run one at a time (Note [Modes] in
+// media/decode/media_services.h).
+template <auto read, auto run>
+Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  return guarded(env, [&] {
+  return guarded(env, [&]() -> Napi::Value {
+    const auto called = Profile::Clock::now();
     const CancelPtr cancel = readCancel(info[2]);
-    const PatchStreamOptions options = readPatchStreamOptions(info[1]);
+    const auto options = read(info[1]);
     Context& context = Environment::of(env).context();
     const VideoInput input = videoOf(info[0]);
-    return runCall<PatchResult>(env, cancel, options.call, options.source.decodeMode,
-                                input.describe(),
-                                [input, options, &context, cancel](Profile& profile) {
-                                  return runPatchStream(input, options, context, cancel, profile);
-                                });
-  });
-}
-
-Napi::Value decodeOnly(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    const CancelPtr cancel = readCancel(info[2]);
-    const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
-    Context& context = Environment::of(env).context();
-    const VideoInput input = videoOf(info[0]);
-    return runCall<FramesResult>(env, cancel, options.call, options.source.decodeMode,
-                                 input.describe(),
-                                 [input, options, &context, cancel](Profile& profile) {
-                                   return runDecodeOnly(input, options, context, cancel, profile);
-                                 });
-  });
-}
-
-Napi::Value openVideo(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  return guarded(env, [&] {
-    const CancelPtr cancel = readCancel(info[2]);
-    const DecodeOnlyOptions options = readDecodeOnlyOptions(info[1]);
-    Context& context = Environment::of(env).context();
-    const VideoInput input = videoOf(info[0]);
-    return runCall<OpenedVideo>(env, cancel, options.call, options.source.decodeMode,
-                                input.describe(),
-                                [input, options, &context, cancel](Profile& profile) {
-                                  return runOpenVideo(input, options, context, cancel, profile);
-                                });
+    if (options.call.timeoutMs > 0) {
+      cancel->setDeadline(called + std::chrono::milliseconds(options.call.timeoutMs));
+    }
+    struct State {
+      Profile profile;
+      decltype(run(input, options, context, cancel, std::declval<Profile&>())) result;
+    };
+    auto state = std::make_shared<State>();
+    const std::string name = input.describe();
+    const auto start = options.source.decodeMode == DecodeMode::Latency
+                           ? TaskPool::Start::OneAtATime
+                           : TaskPool::Start::Freely;
+    return Environment::of(env).run(
+        env,
+        {cancel,
+         [state, cancel, called, name, input, options, &context] {
+           state->profile.set("queueMs", millisSince(called));
+           namingInput([&] { return name; }, [&] { cancel->check(Stage::Open); });
+           state->result = run(input, options, context, cancel, state->profile);
+           state->profile.set("totalMs", millisSince(called));
+         },
+         [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, name, start});
   });
 }
 
@@ -221,9 +186,12 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
   exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));
   exports.Set("createCancel", Napi::Function::New<createCancel>(env, "createCancel"));
-  exports.Set("patchStream", Napi::Function::New<patchStream>(env, "patchStream"));
-  exports.Set("openVideo", Napi::Function::New<openVideo>(env, "openVideo"));
-  exports.Set("decodeOnly", Napi::Function::New<decodeOnly>(env, "decodeOnly"));
+  exports.Set("patchStream", Napi::Function::New<call<readPatchStreamOptions, runPatchStream>>(
+                                 env, "patchStream"));
+  exports.Set("openVideo",
+              Napi::Function::New<call<readDecodeOnlyOptions, runOpenVideo>>(env, "openVideo"));
+  exports.Set("decodeOnly",
+              Napi::Function::New<call<readDecodeOnlyOptions, runDecodeOnly>>(env, "decodeOnly"));
   exports.Set("setThreads", Napi::Function::New<setThreads>(env, "setThreads"));
   return exports;
 }

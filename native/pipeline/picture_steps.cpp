@@ -55,7 +55,7 @@ PictureSize longSize(const SizeRule& rule, PictureSize source) {
 }
 
 // Note [Area rules]
-// MODEL-INPUTS' "smart resize": sides are multiples of F, their product lies in [least, most]. What
+// "Smart resize": sides are multiples of F, their product lies in [least, most]. What
 // is compared with the bounds is the product of the rounded sides (times the frames, rounded to
 // whole steps, where the bounds are of the video), or the picture's own area ('original').
 PictureSize areaSize(const SizeRule& rule, PictureSize source, int64_t frames) {

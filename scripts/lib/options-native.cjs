@@ -96,11 +96,17 @@ function enumsOf(kinds) {
   return enums;
 }
 
-/** native/core/option_records.h, before clang-format. */
-function renderNative(schema, header) {
-  const records = Object.entries(schema.RECORDS);
-  const kinds = records.flatMap(([record]) => fieldsOf(schema, record).map(([, kind]) => kind));
-  const enums = enumsOf(kinds);
+/** Everything that stands in a record: of every record and all their parts. */
+const kindsOf = (schema) =>
+  Object.keys(schema.RECORDS).flatMap((record) => fieldsOf(schema, record).map(([, kind]) => kind));
+
+const includesOf = (standard, own) => `${standard.map((name) => `#include <${name}>`).join('\n')}
+
+${own.map((name) => `#include "${name}"`).join('\n')}`;
+
+/** native/core/option_values.h, before clang-format: enumerations and how records spell them. */
+function renderValues(schema, header) {
+  const enums = enumsOf(kindsOf(schema));
   const definitions = [...enums]
     .filter(([name]) => !DEFINED[name])
     .map(([name, values]) => `enum class ${name} { ${values.map(nativeName).join(', ')} };`);
@@ -111,10 +117,30 @@ struct Spelled<${name}> {
   static constexpr Spelling<${name}> all[] = {${rows.join(', ')}};
 };`;
   });
+  const used = [...enums.keys()].flatMap((name) => DEFINED[name] ?? []);
+  const own = [...new Set([...used, 'core/record_visit.h'])].sort();
+  return `// ${header}
+#pragma once
+
+${own.map((name) => `#include "${name}"`).join('\n')}
+
+namespace cps {
+
+${definitions.join('\n')}
+
+${spelled.join('\n')}
+
+}  // namespace cps
+`;
+}
+
+/** native/core/option_records.h, before clang-format. */
+function renderRecords(schema, header) {
+  const kinds = kindsOf(schema);
   const shapes = [...shapesOf(kinds)].map(([name, { members, alternatives }]) =>
     members ? struct(name, Object.entries(members)) : unionOf(name, alternatives),
   );
-  const structs = records.map(
+  const structs = Object.entries(schema.RECORDS).map(
     ([record, doc]) =>
       `// ${doc}\n${struct(`${capital(record)}Options`, fieldsOf(schema, record))}`,
   );
@@ -126,57 +152,21 @@ template <typename Visitor, RecordLike<${type}> Call>
 void visitRecords(Visitor&& v, Call& o) {\n${names.map((n) => `  v("${n}", o.${n});`).join('\n')}\n}\n`;
   });
   const byHand = withParts(kinds).flatMap((kind) => kind.field?.type?.header ?? []);
-  const used = [...enums.keys()].flatMap((name) => DEFINED[name] ?? []);
-  const includes = [...new Set([...byHand, ...used])].sort();
+  const own = [...new Set([...byHand, 'core/option_values.h', 'core/record_visit.h'])].sort();
   const has = (word) => [...shapes, ...structs].some((text) => text.includes(`std::${word}<`));
   const standard = [
-    'concepts',
     'cstdint',
-    'limits',
     'optional',
     'string',
-    ...(has('variant') ? ['string_view'] : []),
-    'type_traits',
-    ...(has('variant') ? ['variant'] : []),
+    ...(has('variant') ? ['string_view', 'variant'] : []),
     ...(has('vector') ? ['vector'] : []),
   ];
   return `// ${header}
 #pragma once
 
-${standard.map((name) => `#include <${name}>`).join('\n')}
-
-${includes.map((name) => `#include "${name}"`).join('\n')}
+${includesOf(standard, own)}
 
 namespace cps {
-
-${definitions.join('\n')}
-
-// How the values of an enumeration are written in a record.
-template <typename E>
-struct Spelling {
-  const char* name;
-  E value;
-};
-template <typename E>
-struct Spelled;
-${spelled.join('\n')}
-
-// What a number may be; both ends count.
-struct Limits {
-  double least, most;
-};
-inline constexpr double kNoLimit = std::numeric_limits<double>::infinity();
-inline constexpr double kLeastDouble = std::numeric_limits<double>::denorm_min();
-
-template <typename T, typename Record>
-concept RecordLike = std::same_as<std::remove_const_t<T>, Record>;
-
-// visitFields calls v(name, field) for every field, with Limits for numbers and lists of them. Of a
-// union, visitValue calls v(kind, value) for what it holds, and holdKind makes it hold another kind.
-template <typename T>
-inline constexpr bool kHasFields = false;
-template <typename T>
-inline constexpr bool kIsUnion = false;
 
 ${shapes.join('\n')}
 ${structs.join('\n')}
@@ -250,4 +240,4 @@ ${[...records, ...whole].join('\n\n')}
 `;
 }
 
-module.exports = { renderDefaults, renderNative };
+module.exports = { renderDefaults, renderRecords, renderValues };

@@ -17,7 +17,8 @@ export const total = (parts) => ({
 export async function runTests(args) {
   fs.rmSync(reportDir, { recursive: true, force: true });
   fs.mkdirSync(reportDir, { recursive: true });
-  await buildNative({ tests: true });
+  // The benchmarks as well, so that they keep compiling.
+  await buildNative({ tests: true, bench: true });
   await buildTypeScript();
   const env = { ...process.env, CPS_FIXTURES: cacheDir };
   step('fixtures');

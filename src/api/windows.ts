@@ -217,13 +217,6 @@ function samplingOf({ sample, sequenceLength }: Sampling, { index, from, to }: W
   return sequenceLength === undefined ? { sample: { count: to - from } } : { sequenceLength };
 }
 
-/** Their other options, as the calls take them. */
-function withoutOf<O extends { readonly of: unknown }>(options: O): Omit<O, 'of'> {
-  const config: { of?: unknown } = { ...options };
-  delete config.of;
-  return config as Omit<O, 'of'>;
-}
-
 /** @internal The windows of `video`, decoded by `reader`. */
 export function windowsOf(
   video: Video,
@@ -232,40 +225,23 @@ export function windowsOf(
   options: FrameWindows | PatchWindows,
 ): Windows<DecodedFrames> | Windows<PatchStream> {
   checkSpan(span);
-  const { signal } = options;
+  const { of, ...given } = options;
   const name = describeInput(reader);
-  const part = ({ from, to }: Window): NativeVideo => nameVideo(reader.part(from, to), name);
-  const release = (): void => reader.release();
   const windows = layOut(video, span);
-  if (options.of === 'frames') {
-    const config = withoutOf(options);
-    parseDecodeOnly({ ...config, videoPath: video });
-    return new Ahead(
-      video,
-      windows,
-      signal,
-      async (window, stop) => {
-        const sampling = samplingOf(config, window);
-        const parsed = parseDecodeOnly({ ...config, ...sampling, videoPath: video, signal: stop });
-        return decodeParsed({ ...parsed, input: part(window) });
-      },
-      release,
-    );
-  }
-  if ((options.of as string) !== 'patches') {
-    throw invalid('of', "'frames' or 'patches'", options.of);
-  }
-  const config = withoutOf(options);
-  parsePatchStream({ ...config, videoPath: video });
-  return new Ahead(
-    video,
-    windows,
-    signal,
-    async (window, stop) => {
-      const sampling = samplingOf(config, window);
-      const parsed = parsePatchStream({ ...config, ...sampling, videoPath: video, signal: stop });
-      return patchesOfParsed({ ...parsed, input: part(window) });
-    },
-    release,
-  );
+  /** `parse` reads the options of one window, `run` decodes it. */
+  const by = <P extends object, R extends DecodedFrames | PatchStream>(
+    parse: (config: typeof given & Sampling & { videoPath: Video }) => P,
+    run: (parsed: P & { input: NativeVideo }) => Promise<R>,
+  ): Windows<R> => {
+    parse({ ...given, videoPath: video }); // wrong options are known before the first window
+    const decode = async (window: Window, signal: AbortSignal): Promise<R> => {
+      const sampling = samplingOf(given, window);
+      const parsed = parse({ ...given, ...sampling, videoPath: video, signal });
+      return run({ ...parsed, input: nameVideo(reader.part(window.from, window.to), name) });
+    };
+    return new Ahead(video, windows, given.signal, decode, () => reader.release());
+  };
+  if (of === 'frames') return by(parseDecodeOnly, decodeParsed);
+  if ((of as string) !== 'patches') throw invalid('of', "'frames' or 'patches'", of);
+  return by(parsePatchStream, patchesOfParsed);
 }

@@ -3,7 +3,7 @@
  * The only place that knows them; the files of schema/ are its parts.
  *
  * `node scripts/gen-options.cjs` makes everything else of it: the public interfaces (config.ts), the
- * records (record-types.ts and native/core/option_records.h: structs, enumerations with their
+ * records (record-types.ts, native/core/option_values.h and option_records.h: structs, enumerations with their
  * spellings, ranges), docs/options.md, the README's table and the defaults of native tests. A test
  * fails when one is out of date. records.ts turns what a caller passes into the records.
  *

@@ -6,7 +6,7 @@
     venv/bin/python test/parity/sampling.py            writes test/parity/sampling.inc
     venv/bin/python test/parity/sampling.py --check    exits with 1 when that would change
 
-Each rule is written here from its text (MODEL-INPUTS 1.4, docs/sampling.md), in numpy where it comes from
+Each rule is written here from its text (docs/sampling.md), in numpy where it comes from
 numpy. Where transformers can be imported, its video processors have to agree on every case (they are
 tried on as many as their rounding defines: see `same`). 1,000 random cases a rule; the test makes the
 same cases by the same generator (test/native/pipeline/sampling_parity_test.cpp) and compares hashes of

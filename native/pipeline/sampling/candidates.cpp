@@ -55,7 +55,7 @@ void Candidates::cut(const Timeline& timeline, const FrameRange& range) {
   throw badSample("a range with a frame in it", "sample.range", asked + ", and there are " + has);
 }
 
-// MODEL-INPUTS 3.2: whole frames, cut towards zero.
+// Whole frames, cut towards zero.
 void Candidates::trim(double rate, const Among& among) {
   const auto frames = static_cast<double>(count_);
   const double cut = among.trimSec * rate;

@@ -51,7 +51,7 @@ std::vector<int64_t> framesAt(const Rule& rule, const Candidates& candidates,
   return positions;
 }
 
-// DESIGN-2 section 2: x frames by rate and duration, between the bounds, a multiple of what is
+// x frames by rate and duration, between the bounds, a multiple of what is
 // asked.
 int64_t countByRate(const FpsCount& count, double rate, const Candidates& candidates) {
   if (rate <= 0) needsRate("sample.count.fps");

@@ -57,7 +57,7 @@ SizeRule patches(int32_t patchSize, int32_t count) {
   return rule;
 }
 
-// MODEL-INPUTS section 9: what Hugging Face's processors give.
+// What Hugging Face's processors give.
 TEST(PictureSteps, GoldenSizes) {
   const SizeRule rules[] = {area(28, 100352, 602112),  area(28, 3136, 12845056),
                             area(28, 200704, 1605632), area(32, 3136, 4000000),

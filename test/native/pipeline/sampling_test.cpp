@@ -74,7 +74,7 @@ TEST(Sampling, HugeCountsDoNotOverflow) {
   EXPECT_EQ(placeEvery(n, 1e300, 1e-300, 8), Ids{0});
 }
 
-// MODEL-INPUTS section 9.
+// What Hugging Face's processors give.
 TEST(Sampling, GoldenValues) {
   EXPECT_EQ(placeStarts(97, 8), (Ids{0, 12, 24, 36, 48, 60, 72, 84}));
   EXPECT_EQ(placeMiddles(97, 8), (Ids{6, 18, 30, 42, 54, 66, 78, 90}));

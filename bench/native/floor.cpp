@@ -111,12 +111,12 @@ DecodePlan Floor::plan(std::span<const int64_t> ids, PacketReader& reader) const
     DecodePlan result = planDecode(*index_, ids, {UniformStrategy::Auto, std::nullopt, nullptr});
     bool good = true;
     for (const DecodeSegment& segment : result.segments) {
-      if (segment.first == 0 || index_->startVerified(segment.first)) continue;
+      if (segment.first == 0 || index_->seeks().startVerified(segment.first)) continue;
       reader.moveTo(segment.first);
       reader.read(*packet);
       const bool entry =
           isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
-      index_->setStart(segment.first, entry);
+      index_->seeks().setStart(segment.first, entry);
       good = good && entry;
     }
     if (good) return result;

@@ -75,7 +75,7 @@ class NvdecSource final : public FrameSource {
             again = false;
             break;
           case NextStep::StepBack:
-            segment.first = index_.startFor(segment.first - 1);
+            segment.first = index_.seeks().startFor(segment.first - 1);
             segment.targets = targets.remaining(segment.targets);
             state.steppedBack = true;
             renew();  // a decoder that saw no error

@@ -118,7 +118,7 @@ bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     // NVDEC reports nothing where a reference is missing.
     if (bitstream_.rules->numbersReferences &&
         !h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264) &&
-        index_.startFor(ordinal) != ordinal) {
+        index_.seeks().startFor(ordinal) != ordinal) {
       damaged_.push_back(ordinal);
     }
     if (mayDrop(*packet, ordinal, segment.first)) {

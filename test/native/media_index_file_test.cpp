@@ -68,7 +68,7 @@ void expectEqual(const cps::FrameIndex& a, const cps::FrameIndex& b) {
   EXPECT_EQ(a.info.format, b.info.format);
   EXPECT_EQ(a.trust, b.trust);
   EXPECT_EQ(a.seekKind, b.seekKind);
-  EXPECT_EQ(a.seekable(), b.seekable());
+  EXPECT_EQ(a.seeks().seekable(), b.seeks().seekable());
   EXPECT_EQ(a.plain, b.plain);
   EXPECT_TRUE(a.orientation == b.orientation);
   EXPECT_EQ(a.storedWidth, b.storedWidth);
@@ -438,7 +438,7 @@ TEST(IndexFile, DamagedBytesAreAMissOrHarmless) {
       if (!index) continue;
       const auto packets = static_cast<int32_t>(index->packets.size());
       for (const int32_t ordinal : index->display) ASSERT_TRUE(ordinal >= 0 && ordinal < packets);
-      for (int32_t i = 0; i < packets; ++i) ASSERT_LE(index->startFor(i), i);
+      for (int32_t i = 0; i < packets; ++i) ASSERT_LE(index->seeks().startFor(i), i);
       ASSERT_EQ(index->timestampsSec.size(), index->display.size());
     }
   }

@@ -160,14 +160,14 @@ TEST(DecodePlan, BadEntryPointsAndBrokenSeekingAreRespected) {
     const auto index = randomStream(random, 100);
     const std::vector<int64_t> targets = randomTargets(random, 100);
     for (const int32_t key : index->keys) {
-      if (random() % 2 == 0) index->setStart(key, false);
+      if (random() % 2 == 0) index->seeks().setStart(key, false);
     }
     cps::PlanOptions options;
     options.strategy = cps::UniformStrategy::Seek;
     for (const cps::DecodeSegment& segment : cps::planDecode(*index, targets, options).segments) {
-      EXPECT_TRUE(segment.first == 0 || index->startIsGood(segment.first));
+      EXPECT_TRUE(segment.first == 0 || index->seeks().startIsGood(segment.first));
     }
-    index->setSeekBroken();
+    index->seeks().setSeekBroken();
     const cps::DecodePlan plan = cps::planDecode(*index, targets, options);
     ASSERT_EQ(plan.segments.size(), 1u);
     EXPECT_EQ(plan.segments[0].first, 0);
@@ -200,7 +200,7 @@ TEST(DecodePlan, FlagsThatAllLieCostNoMoreThanPacketsAndTargets) {
   index.seal();
   const std::vector<int64_t> targets = sampled(kPackets, kTargets);
   const double start = cpuSeconds();
-  for (int i = 1; i < kPackets; ++i) index.setStart(i, false);
+  for (int i = 1; i < kPackets; ++i) index.seeks().setStart(i, false);
   cps::PlanOptions options;
   options.strategy = cps::UniformStrategy::Seek;
   const cps::DecodePlan plan = cps::planDecode(index, targets, options);
@@ -271,11 +271,11 @@ TEST(FrameIndex, StartsAreTheLatestThatCanBe) {
                               index->packets[static_cast<size_t>(target)].order;
           if (key <= target && before && !bad.contains(key)) expected = std::max(expected, key);
         }
-        ASSERT_EQ(index->startFor(target), expected) << "target " << target;
+        ASSERT_EQ(index->seeks().startFor(target), expected) << "target " << target;
       }
       for (const int32_t key : index->keys) {
         if (key == 0 || random() % 3 != 0) continue;
-        index->setStart(key, false);
+        index->seeks().setStart(key, false);
         bad.insert(key);
       }
     }

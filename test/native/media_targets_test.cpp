@@ -111,7 +111,7 @@ TEST(TargetsOfADecode, ThreadsThatDecodeTheSameDeliverItOnce) {
 struct Unseekable final : FrameSink {
   explicit Unseekable(FrameIndexPtr shared) : index(std::move(shared)) {}
   void onFrame(SourceFrame frame) override {
-    index->setSeekBroken();
+    index->seeks().setSeekBroken();
     collector.onFrame(std::move(frame));
   }
   FrameIndexPtr index;

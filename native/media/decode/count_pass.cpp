@@ -178,7 +178,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
     index.measureReordering();
   }
   index.reorderDepth = std::max(index.reorderDepth, config.reorderDepth);
-  if (!onePerPacket || !mayJump(index, packed)) index.setSeekBroken();
+  if (!onePerPacket || !mayJump(index, packed)) index.seeks().setSeekBroken();
 }
 
 }  // namespace

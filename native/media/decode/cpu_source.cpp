@@ -258,7 +258,7 @@ bool CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, bool ju
         state.way = Attempt::Way::Plain;
         break;
       case NextStep::StepBack:
-        packets.first = index_.startFor(segment.first - 1);
+        packets.first = index_.seeks().startFor(segment.first - 1);
         state.steppedBack = true;
         break;
       case NextStep::TakeLosses:
@@ -281,7 +281,7 @@ bool CpuSource::runSegment(Worker& worker, const DecodeSegment& segment, bool ju
 bool CpuSource::prepareDecoder(Worker& worker, const DecodeSegment& segment, Attempt::Way way) {
   // A flushed decoder is as good as new from an entry point on; a stream that begins in the middle
   // of a group shows what a new one makes of it.
-  const bool mayReuse = way == Attempt::Way::Fast && index_.startIsGood(segment.first);
+  const bool mayReuse = way == Attempt::Way::Fast && index_.seeks().startIsGood(segment.first);
   if (worker.decoder && mayReuse && rules_.flushForgets && !worker.decoder->tainted()) {
     worker.decoder->flush();
     return true;

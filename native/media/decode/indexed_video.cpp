@@ -239,7 +239,7 @@ IndexedVideo::Starts IndexedVideo::verifyStarts(const DecodePlan& plan,
   UniqueAVPacket packet;
   for (const DecodeSegment& segment : plan.segments) {
     if (lies >= kManyLies) break;
-    if (segment.first == 0 || index_->startVerified(segment.first)) continue;
+    if (segment.first == 0 || index_->seeks().startVerified(segment.first)) continue;
     if (!packet) packet = makePacket(Stage::Decode);
     if (!reader) reader = openReader();
     if (!reader->moveTo(segment.first) || reader->read(*packet) == ReadResult::Lost) {
@@ -247,13 +247,13 @@ IndexedVideo::Starts IndexedVideo::verifyStarts(const DecodePlan& plan,
     }
     const bool entry =
         isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream);
-    index_->setStart(segment.first, entry);
+    index_->seeks().setStart(segment.first, entry);
     good = good && entry;
     lies += entry ? 0 : 1;
   }
   // Where seeking is broken, decoding begins at the first packet anyway.
   const Starts starts = good ? Starts::Good : Starts::SomeLie;
-  if (lies < kManyLies || !index_->seekable()) return starts;
+  if (lies < kManyLies || !index_->seeks().seekable()) return starts;
   if (!packet) packet = makePacket(Stage::Decode);
   reader = openReader();
   while (reader->next() <= plan.segments.back().last) {
@@ -262,8 +262,9 @@ IndexedVideo::Starts IndexedVideo::verifyStarts(const DecodePlan& plan,
     if (got == ReadResult::End) break;
     const int32_t ordinal = reader->next() - 1;
     if (!index_->packets[static_cast<size_t>(ordinal)].key) continue;
-    index_->setStart(ordinal, isEntryPoint({packet->data, static_cast<size_t>(packet->size)},
-                                           index_->bitstream));
+    index_->seeks().setStart(
+        ordinal,
+        isEntryPoint({packet->data, static_cast<size_t>(packet->size)}, index_->bitstream));
   }
   reader.reset();
   lies = 0;
@@ -282,13 +283,13 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
     DecodePlan result = planDecode(*index_, displayIndices, plan);
     switch (verifyStarts(result, reader, lies)) {
       case Starts::Good:
-        if (!index_->seekable()) reader.reset();  // it may have read past the plan's start
+        if (!index_->seeks().seekable()) reader.reset();  // it may have read past the plan's start
         return result;
       case Starts::SomeLie:
         break;
       case Starts::Lost:
         if (!result.seekable) throw changedError();
-        index_->setSeekBroken();
+        index_->seeks().setSeekBroken();
         reader.reset();
         break;
     }
@@ -301,7 +302,7 @@ void IndexedVideo::decodeByPlan(const Targets& targets, const Run& run) const {
     const DecodePlan plan = makePlan(targets.remaining(), reader);
     const Profile::Scope scope(profile_, "decodeMs");
     if (run(plan, std::move(reader))) return;
-    index_->setSeekBroken();
+    index_->seeks().setSeekBroken();
   }
 }
 

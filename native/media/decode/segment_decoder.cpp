@@ -85,7 +85,7 @@ SegmentOutcome SegmentDecoder::goOn(int32_t last, std::span<const int32_t> targe
 
 // What the windows so far did not ask for, and damage that is too far back to matter.
 void SegmentDecoder::dropPassed() {
-  const int32_t start = index_.startFor(targets_.front());
+  const int32_t start = index_.seeks().startFor(targets_.front());
   std::erase_if(damaged_, [&](int32_t bad) { return bad < start; });
   std::erase_if(lostBefore_, [&](int32_t entry) { return entry < start; });
   std::erase_if(held_, [&](const Held& h) { return !isTarget(h.ordinal) && !isBeyond(h.ordinal); });
@@ -217,7 +217,7 @@ bool SegmentDecoder::noteUnreferenced() {
 
 // What an entry point lacks only its leading pictures can notice.
 bool SegmentDecoder::noteMissingBefore(int32_t ordinal) {
-  const bool entry = index_.startFor(ordinal) == ordinal;
+  const bool entry = index_.seeks().startFor(ordinal) == ordinal;
   if (strict_ && !entry) return stop(Kind::Suspicious, ordinal, "references are missing");
   (entry ? lostBefore_ : damaged_).push_back(ordinal);
   return true;
@@ -299,7 +299,7 @@ bool SegmentDecoder::giveOutHeld() {
 }
 
 bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
-  const int32_t start = index_.startFor(ordinal);
+  const int32_t start = index_.seeks().startFor(ordinal);
   const auto spoils = [&](int32_t bad) {
     return bad >= start && bad <= ordinal && damageReaches(index_, bad, ordinal);
   };
@@ -309,7 +309,7 @@ bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
 }
 
 bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target) {
-  const int32_t start = index.startFor(target);
+  const int32_t start = index.seeks().startFor(target);
   if (bad < start || bad > target) return false;
   const PacketEntry& entry = index.packets[static_cast<size_t>(bad)];
   // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.

@@ -1,13 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <limits>
 #include <memory>
-#include <mutex>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -18,24 +13,11 @@
 #include "media/codec/bitstream.h"
 #include "media/container/byte_source.h"
 #include "media/container/demuxer.h"
+#include "media/index/packet_entry.h"
+#include "media/index/seek_knowledge.h"
 #include "media/index/video_info.h"
 
 namespace cps {
-
-inline constexpr int64_t kNoOrder = std::numeric_limits<int64_t>::min();
-
-// One packet of the video stream, as the container gave it.
-struct PacketEntry {
-  int64_t pts = AV_NOPTS_VALUE;
-  int64_t dts = AV_NOPTS_VALUE;
-  int64_t pos = -1;
-  int64_t order = kNoOrder;  // compares display order; kNoOrder: its picture is never shown
-  int64_t duration = 0;
-  int32_t size = 0;
-  int32_t displayIndex = -1;  // of its picture; -1: none is shown
-  bool key = false;
-  bool discard = false;  // an edit list cuts this picture out
-};
 
 // Note [In force]
 // Some of what a decoder has to be told comes once and holds until it is told otherwise: palettes
@@ -71,7 +53,7 @@ bool staysInForce(AVPacketSideDataType type);
 enum class IndexTrust { Timestamps, Counted, Sequential };
 
 // What decoding a stream needs to know, and which packets make which picture. Immutable after
-// building, except for what is learnt on the way about seeking (thread-safe). Shared by all calls.
+// building and shared by all calls. What they learn about seeking in the file stands beside it.
 class FrameIndex {
  public:
   VideoInfo info;
@@ -102,18 +84,8 @@ class FrameIndex {
   // MP4, QuickTime and their kin.
   bool isMp4() const { return info.format.compare(0, 4, "mov,") == 0; }
 
-  // Whether decoding may start at this packet, as far as is known.
-  bool canStart(int32_t ordinal) const;
-  bool startVerified(int32_t ordinal) const { return state(ordinal) != kUnknown; }
-  bool startIsGood(int32_t ordinal) const { return state(ordinal) == kGood; }
-  void setStart(int32_t ordinal, bool good) const;
-  // The latest packet <= ordinal that decoding may start at, so that the picture of `ordinal` and
-  // all that it depends on come after it; -1 when there is none.
-  int32_t startFor(int32_t ordinal) const;
-
-  // Seeking in this container does not lead back to packets that were seen: read on instead.
-  bool seekable() const { return !seekBroken_.load(std::memory_order_relaxed); }
-  void setSeekBroken() const { seekBroken_.store(true, std::memory_order_relaxed); }
+  // What is known about starting in mid-stream; grows as calls look into the file.
+  SeekKnowledge& seeks() const { return *seeks_; }
 
   // Throws Error(Corrupt) where the file ends before the frames that its container declares.
   void checkWhole() const;
@@ -131,27 +103,7 @@ class FrameIndex {
   void measureReordering();
 
  private:
-  enum State : uint8_t { kUnknown, kGood, kBad };
-  uint8_t state(int32_t ordinal) const;
-
-  size_t keyPosition(int32_t ordinal) const;
-  int64_t startOrder(size_t key) const;
-  size_t startCount(size_t level) const {
-    return level == 0 ? keys.size() : leastOrders_[level - 1].size();
-  }
-  int64_t leastOrder(size_t level, size_t i) const;
-  std::optional<size_t> lastStart(size_t level, size_t begin, size_t end, int64_t order) const;
-
-  mutable std::unique_ptr<std::atomic<uint8_t>[]> keyStates_;  // per element of keys
-  // Note [Starts]
-  // Where a container flags every packet, or none of the flags is true, walking back from key to
-  // key for each target takes as long as targets times packets. So keys are grouped by kStartGroup,
-  // groups likewise, and so on; each group knows the least order of the starts in it, and what need
-  // not be looked into is skipped.
-  static constexpr size_t kStartGroup = 16;
-  mutable std::vector<std::vector<std::atomic<int64_t>>> leastOrders_;
-  mutable std::mutex leastMutex_;  // of those who write
-  mutable std::atomic<bool> seekBroken_{false};
+  std::unique_ptr<SeekKnowledge> seeks_ = std::make_unique<SeekKnowledge>();
 };
 
 using FrameIndexPtr = std::shared_ptr<const FrameIndex>;

@@ -139,7 +139,7 @@ class IndexBuilder {
     }
     fillTimes(*index_, demuxer_.stream().avg_frame_rate);
     index_->seal();
-    if (firstIsEntry_) index_->setStart(0, true);
+    if (firstIsEntry_) index_->seeks().setStart(0, true);
     return index_;
   }
 

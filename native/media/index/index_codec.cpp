@@ -352,11 +352,11 @@ void contents(auto& io, FrameIndex& index) {
   field(io, index.x264Build, -1, kInt);
   packetTable(io, index.packets);
   sideDataTable(io, index);
-  bool seekable = index.seekable();
+  bool seekable = index.seeks().seekable();
   flag(io, seekable);
   if (index.trust == IndexTrust::Sequential) displayTable(io, index);
   if constexpr (kReads) {
-    if (!seekable) index.setSeekBroken();
+    if (!seekable) index.seeks().setSeekBroken();
     collectKeys(index);
     if (index.trust != IndexTrust::Sequential) deriveDisplay(index);
     requireOrder(index);

@@ -156,8 +156,8 @@ bool PacketReader::moveTo(int32_t ordinal) {
 
 bool PacketReader::goTo(int32_t ordinal) {
   const bool ahead = next_ <= ordinal;
-  if (!ahead || (ordinal - next_ > kReadOver && index_.seekable())) {
-    if (!index_.seekable() || !seekTo(ordinal)) return false;
+  if (!ahead || (ordinal - next_ > kReadOver && index_.seeks().seekable())) {
+    if (!index_.seeks().seekable() || !seekTo(ordinal)) return false;
   }
   while (next_ < ordinal) {
     if (hasAhead_) {

@@ -22,7 +22,7 @@ int32_t lastPacketOf(const FrameIndex& index, int32_t ordinal) {
 int32_t firstUseful(const FrameIndex& index) {
   if (index.packets.front().order != kNoOrder || index.display.empty()) return 0;
   const int32_t first = index.display.front();
-  return index.startFor(first) == first ? first : 0;
+  return index.seeks().startFor(first) == first ? first : 0;
 }
 
 DecodePlan streamPlan(const FrameIndex& index, const std::vector<int32_t>& targets) {
@@ -58,7 +58,7 @@ DecodePlan seekPlan(const FrameIndex& index, const std::vector<int32_t>& targets
     if (options.cancel && ++planned % kTargetsBetweenChecks == 0) {
       options.cancel->check(Stage::Decode);
     }
-    const int32_t first = index.startFor(target);
+    const int32_t first = index.seeks().startFor(target);
     const int32_t last = lastPacketOf(index, target);
     if (plan.segments.empty() || first > plan.segments.back().last) {
       plan.segments.push_back({first, last, {target}});
@@ -85,7 +85,7 @@ double costOf(const FrameIndex& index, const DecodeSegment& segment) {
 
 DecodePlan choosePlan(const FrameIndex& index, const std::vector<int32_t>& targets,
                       const PlanOptions& options) {
-  if (!index.seekable() || index.trust == IndexTrust::Sequential) {
+  if (!index.seeks().seekable() || index.trust == IndexTrust::Sequential) {
     return streamPlan(index, targets);
   }
   switch (options.strategy) {
@@ -120,7 +120,7 @@ DecodePlan planDecode(const FrameIndex& index, std::span<const int64_t> displayI
   targets.reserve(displayIndices.size());
   for (const int64_t d : displayIndices) targets.push_back(index.display[static_cast<size_t>(d)]);
   std::sort(targets.begin(), targets.end());
-  const bool seekable = index.seekable();
+  const bool seekable = index.seeks().seekable();
   DecodePlan plan = choosePlan(index, targets, options);
   plan.seekable = seekable;
   for (DecodeSegment& segment : plan.segments) segment.cost = costOf(index, segment);

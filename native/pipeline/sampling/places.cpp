@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "pipeline/sampling/texts.h"
+
 namespace cps {
 namespace {
 
@@ -99,6 +101,27 @@ std::vector<int64_t> placeTimes(int64_t candidates, const Seconds& seconds, int6
     const double at = first + static_cast<double>(i) * span / static_cast<double>(count - 1);
     return onScreen(candidates, seconds, at);
   });
+}
+
+std::vector<int64_t> place(SamplePlace how, int64_t candidates, int64_t count,
+                           const Seconds& seconds) {
+  switch (how) {
+    case SamplePlace::Ends:
+      return placeEnds(candidates, count);
+    case SamplePlace::EndsRound:
+      return placeEndsRound(candidates, count);
+    case SamplePlace::Linspace:
+      return placeLinspace(candidates, count);
+    case SamplePlace::Starts:
+      return placeStarts(candidates, count);
+    case SamplePlace::Middles:
+      return placeMiddles(candidates, count);
+    case SamplePlace::Times:
+      return placeTimes(candidates, seconds, count);
+    case SamplePlace::Every:
+      break;
+  }
+  throw badSample("a count by fps", "sample.place", "'every'");
 }
 
 }  // namespace cps

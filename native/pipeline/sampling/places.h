@@ -4,6 +4,8 @@
 #include <functional>
 #include <vector>
 
+#include "core/option_values.h"
+
 namespace cps {
 
 // When each candidate is shown, ascending.
@@ -33,6 +35,10 @@ std::vector<int64_t> placeEvery(int64_t candidates, double rate, double fps, int
 // The candidate on screen at t = t0 + i * (t1 - t0) / (n - 1), t0 and t1 the first and the last
 // one's time; n = 1: the first.
 std::vector<int64_t> placeTimes(int64_t candidates, const Seconds& seconds, int64_t count);
+
+// By name. 'every' needs a count by fps, which placeEvery has: it throws here.
+std::vector<int64_t> place(SamplePlace how, int64_t candidates, int64_t count,
+                           const Seconds& seconds);
 
 // The last of `candidates` whose time is at most t + 1 us; 0 where none is.
 int64_t onScreen(int64_t candidates, const Seconds& seconds, double t);

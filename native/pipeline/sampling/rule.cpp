@@ -84,29 +84,6 @@ int64_t countOf(const Count& count, double rate, const Candidates& candidates) {
   return countByDuration(std::get<std::vector<CountRow>>(count.value), rate, candidates);
 }
 
-std::vector<int64_t> placed(const CountRule& rule, int64_t count, const Candidates& candidates,
-                            const Timeline& timeline) {
-  const int64_t size = candidates.size();
-  switch (rule.place) {
-    case SamplePlace::Ends:
-      return placeEnds(size, count);
-    case SamplePlace::EndsRound:
-      return placeEndsRound(size, count);
-    case SamplePlace::Linspace:
-      return placeLinspace(size, count);
-    case SamplePlace::Starts:
-      return placeStarts(size, count);
-    case SamplePlace::Middles:
-      return placeMiddles(size, count);
-    case SamplePlace::Every:  // has a count of its own
-      break;
-    case SamplePlace::Times:
-      return placeTimes(
-          size, [&](int64_t p) { return timeline.seconds(candidates.frameAt(p)); }, count);
-  }
-  throw badSample("a count by fps", "sample.place", "'every'");
-}
-
 std::vector<int64_t> pick(const CountRule& rule, const Timeline& timeline) {
   const auto* byRate = std::get_if<FpsCount>(&rule.count.value);
   std::optional<double> trimLongerThan;
@@ -135,7 +112,12 @@ std::vector<int64_t> pick(const CountRule& rule, const Timeline& timeline) {
                         "sample.count", std::to_string(count) + " (short is 'error')");
     }
   }
-  std::vector<int64_t> positions = placed(rule, count, candidates, timeline);
+  // Every frame at a rate has a count of its own.
+  if (rule.place == SamplePlace::Every)
+    throw badSample("a count by fps", "sample.place", "'every'");
+  std::vector<int64_t> positions = place(rule.place, size, count, [&](int64_t position) {
+    return timeline.seconds(candidates.frameAt(position));
+  });
   if (rule.short_ == WhenShort::RepeatLast) {
     positions.insert(positions.end(), static_cast<size_t>(missing), size - 1);
   }

@@ -3,8 +3,8 @@
  * node bench/publish.mjs [bench/results/FILE.json …]
  *
  * From the JSON of a run, or of several (of each section the first file that has it counts): what
- * stands between the performance markers of docs/performance.md and of README.md, and the charts in
- * docs/performance/. Writes figures that were measured, nothing else.
+ * stands between the performance markers of docs/lab/performance.md and of docs/performance.md, and the charts in
+ * docs/lab/performance/. Writes figures that were measured, nothing else.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -68,7 +68,7 @@ function merged([first, ...others]) {
   return report;
 }
 
-/** The short form for README.md. */
+/** The short form for docs/performance.md. */
 function summary(report) {
   const parts = [setting(report)];
   const { floor, peers } = report.sections;
@@ -107,7 +107,7 @@ function summary(report) {
     );
   }
   parts.push(
-    `${caveats(report)}\n\nEverything measured: [docs/performance.md](docs/performance.md).`,
+    `${caveats(report)}\n\nEverything measured: [lab/performance.md](lab/performance.md).`,
   );
   return parts.join('\n\n');
 }
@@ -127,7 +127,7 @@ function page(report) {
     parts.push(`### ${section.title}`, '');
     for (const table of section.tables(data)) parts.push(markdownTable(table, 4));
     for (const chart of section.charts?.(data) ?? []) {
-      fs.writeFileSync(at('docs', 'performance', chart.file), lineChart(chart));
+      fs.writeFileSync(at('docs', 'lab', 'performance', chart.file), lineChart(chart));
       parts.push(`![${chart.title}](performance/${chart.file})`, '');
     }
   }
@@ -141,10 +141,10 @@ function main() {
     if (!fs.existsSync(file)) throw new Stop(`There is no ${file}; npm run bench makes one.`);
   }
   const report = merged(files.map((file) => JSON.parse(fs.readFileSync(file, 'utf8'))));
-  fs.mkdirSync(at('docs', 'performance'), { recursive: true });
+  fs.mkdirSync(at('docs', 'lab', 'performance'), { recursive: true });
   for (const [name, inside] of [
-    ['docs/performance.md', page(report)],
-    ['README.md', summary(report)],
+    ['docs/lab/performance.md', page(report)],
+    ['docs/performance.md', summary(report)],
   ]) {
     const target = at(name);
     const text = between(fs.readFileSync(target, 'utf8'), inside);

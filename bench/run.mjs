@@ -3,8 +3,8 @@
  * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency] [--out FILE.json]
  *
  * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
- * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/performance.md and the
- * performance section of README.md from it.
+ * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/lab/performance.md and the
+ * figures of docs/performance.md from it.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';

@@ -1,7 +1,7 @@
 /**
  * Generates from the schema in src/options/schema.ts: the public interfaces (src/options/config.ts),
  * the addon's records (src/options/record-types.ts, native/core/option_values.h and option_records.h),
- * the defaults of native tests (test/native/default_options.h), docs/options.md and the knobs in README.md; and
+ * the defaults of native tests (test/native/default_options.h), docs/options.md and the knobs in docs/performance.md; and
  * docs/notes.md from the codes in src/api/notes.ts.
  *   node scripts/gen-options.cjs          writes them
  *   node scripts/gen-options.cjs --check  exits with 1 when one is out of date
@@ -90,8 +90,8 @@ ${table}
 `;
 }
 
-/** README.md with the knobs between its markers: the options that say what they cost or bring. */
-function renderReadme(schema) {
+/** docs/performance.md with the knobs between its markers: the options that say what they cost or bring. */
+function renderKnobs(schema) {
   const rows = Object.entries(schema.OPTIONS)
     .flatMap(([name, spec]) => specsOf(spec).map((one) => [name, one]))
     .filter(([, spec]) => spec.impact)
@@ -101,8 +101,8 @@ function renderReadme(schema) {
       return `| ${code(name)} | ${cell(fallback)} | ${cell(spec.impact)} |`;
     });
   const table = ['| option | default | impact |', '| --- | --- | --- |', ...rows].join('\n');
-  const readme = fs.readFileSync(path.join(root, 'README.md'), 'utf8');
-  return readme.replace(
+  const page = fs.readFileSync(path.join(root, 'docs', 'performance.md'), 'utf8');
+  return page.replace(
     /(<!-- knobs:start[^\n]*-->\n)[\s\S]*?(<!-- knobs:end -->)/,
     (_, start, end) => `${start}${table}\n${end}`,
   );
@@ -130,7 +130,7 @@ async function render(schema, notes, calls) {
     'docs/notes.md': renderNotes(notes),
     'src/options/config.ts': renderTypes(schema, HEADER),
     'src/options/record-types.ts': renderRecordTypes(schema, HEADER),
-    'README.md': renderReadme(schema),
+    'docs/performance.md': renderKnobs(schema),
   };
   for (const file of ['src/options/config.ts', 'src/options/record-types.ts']) {
     const filepath = path.join(root, file);

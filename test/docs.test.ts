@@ -6,13 +6,20 @@ import * as path from 'node:path';
 import * as ts from 'typescript';
 import { GraphBuilder } from '../examples/lib/onnx.js';
 import { vitOnnx, vitWeights } from '../examples/lib/vit.js';
+import { ABORT_CODE, ERROR_CODES, STAGES } from '../src/support/errors.js';
 import { fixturePath } from './helpers/fixtures.js';
 
 const root = path.join(__dirname, '..');
 // Inside the package, so that it finds itself by its name.
 const programs = path.join(root, 'build', 'snippets');
 const place = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-docs-'));
-const pages = ['README.md', 'docs/sampling.md', 'docs/tfjs.md', 'docs/ort.md'];
+/** Every page of the guide that has programs. */
+const pages = [
+  'README.md',
+  ...fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+]
+  .filter((page) => page.endsWith('.md'))
+  .filter((page) => /^```ts$/m.test(fs.readFileSync(path.join(root, page), 'utf8')));
 const programOf = (page: string): string =>
   path.join(programs, `${path.basename(page, '.md')}.mts`);
 
@@ -47,6 +54,20 @@ beforeAll(() => {
   fs.writeFileSync(path.join(place, 'other-names.onnx'), otherNames());
 });
 afterAll(() => fs.rmSync(place, { recursive: true, force: true }));
+
+test('docs/errors.md says of every code what it means, where it comes from, and what to do', () => {
+  const text = fs.readFileSync(path.join(root, 'docs', 'errors.md'), 'utf8');
+  const parts = text.split(/^## /m).slice(1);
+  const codes = parts.map((part) => part.slice(0, part.indexOf('\n')));
+  expect(codes).toEqual([...ERROR_CODES, ABORT_CODE]);
+  for (const part of parts) {
+    const [name = ''] = part.split('\n');
+    const answers = ['Meaning', 'Causes', 'Fix'].map((word) => part.includes(`**${word}.** `));
+    expect([name, ...answers]).toEqual([name, true, true, true]);
+  }
+  // Each stage is named, too.
+  for (const stage of STAGES) expect(text).toContain(`\`${stage}\``);
+});
 
 test('they compile in a strict project', () => {
   const { strict, target, module, moduleResolution, lib } = ts.parseJsonConfigFileContent(

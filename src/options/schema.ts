@@ -4,7 +4,7 @@
  *
  * `node scripts/gen-options.cjs` makes everything else of it: the public interfaces (config.ts), the
  * records (record-types.ts, native/core/option_values.h and option_records.h: structs, enumerations with their
- * spellings, ranges), docs/options.md, the README's table and the defaults of native tests. A test
+ * spellings, ranges), docs/options.md, the table of docs/performance.md and the defaults of native tests. A test
  * fails when one is out of date. records.ts turns what a caller passes into the records.
  *
  * A value may consist of others (structures.ts), and an option may be another one in each of the

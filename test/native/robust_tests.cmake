@@ -1,4 +1,4 @@
-# Hostile input, faults and load. docs/reliability.md says how to run the long versions.
+# Hostile input, faults and load. docs/lab/reliability.md says how to run the long versions.
 add_executable(hostile_corpus
   hostile/audit.cpp
   hostile/main.cpp

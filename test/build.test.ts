@@ -77,3 +77,25 @@ test('CUDA sources compile with ccache and without', () => {
   expect(cached).toHaveLength(without.length);
   expect(cached.filter((line) => !line.includes(`${ccache} ${nvcc} -`))).toEqual([]);
 }, 180_000);
+
+test('what CMake keeps of another folder is forgotten, of this one it stays', () => {
+  const setup = path.join(repoRoot, 'scripts', 'lib', 'setup.mjs');
+  const keptOf = (home: string): string[] => {
+    const dir = path.join(folder, `cache-of${home.replaceAll('/', '-')}`);
+    const cache = `CMAKE_GENERATOR:INTERNAL=Ninja\nCMAKE_HOME_DIRECTORY:INTERNAL=${home}\n`;
+    fs.mkdirSync(path.join(dir, 'CMakeFiles'), { recursive: true });
+    for (const [name, text] of [
+      ['CMakeCache.txt', cache],
+      ['configured-with', 'x'],
+      ['build.ninja', 'x'],
+    ] as const) {
+      fs.writeFileSync(path.join(dir, name), text);
+    }
+    const code = `import { forgetForeignCache } from '${setup}'; forgetForeignCache('${dir}');`;
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], { stdio: 'pipe' });
+    return fs.readdirSync(dir).sort();
+  };
+  expect(keptOf('/somewhere/else')).toEqual(['build.ninja']);
+  const all = ['CMakeCache.txt', 'CMakeFiles', 'build.ninja', 'configured-with'];
+  expect(keptOf(repoRoot)).toEqual(all);
+});

@@ -8,7 +8,13 @@ import { CodecPatchStreamError } from '../src/support/errors.js';
 import { NORMALIZE_PRESETS } from '../src/options/kinds.js';
 import { OPTIONS, optionNames, specOf } from '../src/options/schema.js';
 import type { OptionName } from '../src/options/schema.js';
-import { parseDecodeOnly, parsePatchStream } from '../src/options/records.js';
+import { describeOptions } from '../src/options/describe.js';
+import {
+  checkDecodeOnlyOptions,
+  checkPatchStreamOptions,
+  parseDecodeOnly,
+  parsePatchStream,
+} from '../src/options/records.js';
 import { repoRoot } from './helpers/fixtures.js';
 
 const VIDEO = '/videos/some.mp4';
@@ -419,4 +425,33 @@ describe('generated files', () => {
     const doc = readFileSync(join(repoRoot, 'docs/options.md'), 'utf8');
     for (const name of Object.keys(OPTIONS)) expect(doc).toContain(`\n| \`${name}\` |`);
   });
+});
+
+describe('describeOptions', () => {
+  test.each(['patchStream', 'decodeOnly'] as const)(
+    '%s: what it says is what is checked',
+    (api) => {
+      const check = api === 'patchStream' ? checkPatchStreamOptions : checkDecodeOnlyOptions;
+      const options = describeOptions(api);
+      expect(options.map(({ name }) => name)).toEqual(optionNames(api));
+      for (const { name, kind, choices, expected, doc } of options) {
+        expect([name, doc.length > 10, expected.length > 3]).toEqual([name, true, true]);
+        for (const choice of choices ?? []) {
+          // Some choices need another option beside them; none is unknown.
+          expect(() => check({ [name]: choice })).not.toThrow(
+            new RegExp(`one of .* for ${name} but`),
+          );
+        }
+        const wrong = {
+          boolean: 'yes',
+          integer: 0.5,
+          number: 'one',
+          choice: 'none of them',
+          string: 7,
+          other: () => 0,
+        };
+        expect(() => check({ [name]: wrong[kind] as never })).toThrow(`for ${name} but received`);
+      }
+    },
+  );
 });

@@ -290,7 +290,10 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
  * Decodes frames of a video (16 spread over it, or those that `sample` says), scores their patches by
  * motion and residual energy, and keeps the best `kKeep`. The options are in docs/options.md.
  *
- * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
+ * Rejects with a CodecPatchStreamError (docs/errors.md has its codes): ERR_CPS_INVALID_ARGUMENT before
+ * anything is opened; ERR_CPS_NOT_FOUND, ERR_CPS_NO_VIDEO, ERR_CPS_UNSUPPORTED and ERR_CPS_CORRUPT for the
+ * video; ERR_CPS_OUT_OF_MEMORY, ERR_CPS_LIMIT, ERR_CPS_TIMEOUT and those of devices for the machine. Or
+ * with an AbortError, when `signal` is aborted; the work has ended then.
  */
 export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
   return patchesOfParsed(parsePatchStream(config));

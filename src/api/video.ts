@@ -180,7 +180,7 @@ export class Video extends OpenVideo {
  * Opens a video and builds its frame index, which `readerCacheSize` and `readerCacheDir` may spare.
  * `options` hold for its calls, too; `signal` is for opening alone.
  *
- * Rejects with a CodecPatchStreamError (its `code` says what kind) or an AbortError.
+ * Rejects with a CodecPatchStreamError (docs/errors.md has its codes) or an AbortError.
  */
 export async function openVideo(video: VideoInput, options: OpenOptions = {}): Promise<Video> {
   const { input, signal, records, notes } = parseDecodeOnly({ ...options, videoPath: video });
@@ -198,7 +198,10 @@ export async function openVideo(video: VideoInput, options: OpenOptions = {}): P
   return new Video(result.video, describeInput(input), rest, result.notes);
 }
 
-/** What is known of a video without decoding it, but for its colours where the container is silent. */
+/**
+ * What is known of a video without decoding it, but for its colours where the container is silent.
+ * Rejects as openVideo does.
+ */
 export async function probe(video: VideoInput, options: OpenOptions = {}): Promise<VideoInfo> {
   const opened = await openVideo(video, options);
   const { info } = opened;

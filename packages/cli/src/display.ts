@@ -27,10 +27,12 @@ export class Display {
     size: { readonly width: number; readonly height: number },
     signal?: AbortSignal,
   ): Promise<Display> {
-    const shared = flagOptions('decodeOnly', OWN).map(({ name }) => name);
-    const given = Object.entries(config).filter(([name]) => shared.includes(name));
     // A size of one's own may crop: then what is shown has that shape, and is enlarged here.
-    const scaled = config['size'] === undefined ? size : {};
+    const ownSize = config['size'] !== undefined;
+    const without = ownSize ? OWN : [...OWN, 'resample'];
+    const shared = flagOptions('decodeOnly', without).map(({ name }) => name);
+    const given = Object.entries(config).filter(([name]) => shared.includes(name));
+    const scaled = ownSize ? {} : size;
     const frames = await decodeOnly({
       ...Object.fromEntries(given),
       ...scaled,

@@ -23,6 +23,7 @@ const NOT_FLAGS = new Set(['videoPath', 'signal', 'prefetchDepth']);
 const HEADINGS: Readonly<Record<string, string>> = {
   sampling: 'Which frames:',
   patches: 'Patches:',
+  selection: 'Which patches:',
   pixels: 'Pixels:',
   decoding: 'Decoding:',
   limits: 'Limits:',
@@ -35,9 +36,11 @@ export const flagOf = (name: string): string =>
 /** The options of `api` that are flags. */
 export function flagOptions(api: Api, without: readonly string[] = []): readonly OptionInfo[] {
   const order = Object.keys(HEADINGS);
+  const place = (group: string): number =>
+    order.includes(group) ? order.indexOf(group) : order.length;
   return describeOptions(api)
     .filter(({ name }) => !NOT_FLAGS.has(name) && !without.includes(name))
-    .sort((a, b) => order.indexOf(a.group) - order.indexOf(b.group));
+    .sort((a, b) => place(a.group) - place(b.group));
 }
 
 const known = (['patchStream', 'decodeOnly'] as const).flatMap((api) => describeOptions(api));

@@ -110,8 +110,8 @@ async function writeAll(
   own: FramesOptions,
   folder: string,
 ): Promise<Written[]> {
-  const { width: toWidth, height: toHeight, ...opening } = config;
-  await using video = await openVideo(videoPath, withoutSize(opening));
+  const { width: toWidth, height: toHeight } = config;
+  await using video = await openVideo(videoPath, ofOpening(config));
   const { width, height, totalFrames } = video.info;
   const bytes = 3 * (Number(toWidth) || width) * (Number(toHeight) || height);
   const count = Math.max(1, Math.min(256, Math.floor(WINDOW_BYTES / bytes)));
@@ -127,10 +127,11 @@ async function writeAll(
 }
 
 /** What openVideo takes of them: pixels are of the windows. */
-function withoutSize(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const patchOptions = new Set(flagOptions('patchStream').map(({ name }) => name));
-  const own = (name: string): boolean => !patchOptions.has(name) || name === 'size';
-  return Object.fromEntries(Object.entries(config).filter(([name]) => !own(name)));
+function ofOpening(config: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const groups = new Map(flagOptions('decodeOnly').map(({ name, group }) => [name, group]));
+  const opening = ['decoding', 'limits'];
+  const own = ([name]: [string, unknown]): boolean => opening.includes(groups.get(name) ?? '');
+  return Object.fromEntries(Object.entries(config).filter(own));
 }
 
 async function writePart(

@@ -180,6 +180,10 @@ async function patchPixels(stream: PatchStream, config: PatchStreamConfig): Prom
   return (await plain.patches.toFloat32()).slice();
 }
 
+/** The first reason, without what to do about it: summary.json has all of it. */
+const inShort = (reason: string): string =>
+  reason.replace(/^\w+ on the CPU: /, '').split(/ \(|;/)[0] ?? reason;
+
 function factsOf(stream: PatchStream): [string, string][] {
   const { grid, targetSize, backend } = stream;
   const all = grid.t * grid.h * grid.w;
@@ -191,7 +195,7 @@ function factsOf(stream: PatchStream): [string, string][] {
     ],
     ['devices', `decode ${backend.decode}, process ${backend.process}`],
     ...(stream.fallbackReason
-      ? [['no GPU', stream.fallbackReason] satisfies [string, string]]
+      ? [['no GPU', inShort(stream.fallbackReason)] satisfies [string, string]]
       : []),
     ['scaled to', `${targetSize.width}x${targetSize.height}: ${grid.h} x ${grid.w} patches`],
     [

@@ -48,9 +48,12 @@ std::vector<uint8_t> work(const GpuBackend& gpu) {
   // Which patches depends on scores that came over the stream, so late ones would show.
   std::vector<float> scoresOnHost(scores.bytes() / sizeof(float));
   kernels->download(scoresOnHost.data(), scores.data(), scores.bytes());
-  const std::vector<int32_t> indices =
-      bestUnits({scoresOnHost, grid.perFrame()}, std::vector<uint8_t>{1, 0},
-                std::vector<float>{0, 0}, 20, nullptr);
+  SelectionRule rule;
+  rule.k = 20;
+  rule.maxPerFrame = grid.perFrame();
+  const std::vector<uint8_t> all(static_cast<size_t>(grid.perFrame()), 1), isI = {1, 0};
+  const std::vector<float> boosts = {0, 0};
+  const std::vector<int32_t> indices = chooseUnits({scoresOnHost, all}, isI, boosts, rule, nullptr);
   const std::vector<FrameView> views = {frames[0].view, frames[1].view};
   Buffer patches = Buffer::allocate(memory, indices.size() * 3 * 14 * 14 * 2);
   kernels->gatherPatches(views, indices, {grid, DType::BF16, Layout::Nchw, {1, {}, {1, 1, 1}}},

@@ -4,7 +4,6 @@
 export { patchStream, PatchStream, FIELD_NAMES } from './api/patch-stream.js';
 export type {
   CollectedPatches,
-  Letterbox,
   MetadataTensors,
   PatchDType,
   PatchMetadata,
@@ -20,6 +19,7 @@ export { checkDecodeOnlyOptions, checkPatchStreamOptions } from './options/recor
 export type { OneOf } from './options/structures.js';
 export { openVideo, probe, Video } from './api/video.js';
 export type { FrameOptions, OpenOptions, PatchOptions, VideoInput } from './api/video.js';
+export type { VideoSource } from './native/source.js';
 export type { VideoColor, VideoInfo } from './api/video-info.js';
 export type { OpenVideo } from './native/video-handles.js';
 export type { FrameWindows, PatchWindows, Windows, WindowSpan } from './api/windows.js';

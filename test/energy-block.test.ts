@@ -8,8 +8,7 @@ import type { LumaFrame } from './helpers/naive.js';
 import { someOf } from './helpers/long-form.js';
 import { lumaFrames } from './helpers/luma.js';
 
-type Given = { [K in keyof PatchStreamConfig]?: NonNullable<PatchStreamConfig[K]> };
-type Variant = Omit<Given, 'kKeep'> & { kKeep?: number };
+type Variant = { [K in keyof PatchStreamConfig]?: NonNullable<PatchStreamConfig[K]> };
 
 const VARIANTS: readonly Variant[] = [
   { sequenceLength: 16 },
@@ -68,7 +67,8 @@ describe.each(clips.map((clip, i) => [clip.name, clip, i] as const))('%s', (_, c
     const sampled = ids.map(frameAt);
     const scores = blockScores(sampled, grid, options.patchSize, options.energyPct);
     expect(stream.frameScores.data).toEqual(scores);
-    const indices = select(scores, grid, isI, options);
+    const { selectionUnit } = options;
+    const indices = select(scores, grid, isI, { ...options, block: selectionUnit === 'block2x2' });
     expect(stream.metadata.map((m) => m.patchLinearIdx)).toEqual(indices);
     stream.close();
   });

@@ -79,12 +79,20 @@ export function parseOrder(options: OrderOptions): Order {
   return { shuffle, seed, repeat, shard: { index: shard.index, count: shard.count } };
 }
 
+/** A caller's own source, as the package takes it; what is wrong with it is said there. */
+const isSource = (value: unknown): boolean =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as { read?: unknown }).read === 'function' &&
+  'size' in value;
+
 const isVideo = (value: unknown): value is VideoInput =>
   typeof value === 'string' ||
   isUrl(value) ||
   value instanceof Video ||
   ArrayBuffer.isView(value) ||
-  Object.prototype.toString.call(value) === '[object ArrayBuffer]';
+  /^\[object (ArrayBuffer|Blob|File)\]$/.test(Object.prototype.toString.call(value)) ||
+  isSource(value);
 
 const VIDEOS = 'array, iterable, async iterable, or function that returns one';
 
@@ -110,7 +118,11 @@ export function countVideos(videos: unknown, { shard }: Order): number | undefin
 function toSample<E>(entry: E, index: number, epoch: number, pass: number): Sample<E> {
   const video: unknown = isVideo(entry) ? entry : (entry as { video?: unknown } | null)?.video;
   if (!isVideo(video)) {
-    throw invalid(`videos[${index}]`, 'a path, file: URL, bytes, Video, or { video, ... }', entry);
+    throw invalid(
+      `videos[${index}]`,
+      'a path, file: URL, bytes, Blob, source, Video, or { video, ... }',
+      entry,
+    );
   }
   return { entry, video, index, epoch, pass };
 }

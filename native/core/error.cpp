@@ -22,6 +22,8 @@ const char* errorCodeName(ErrorCode code) noexcept {
       return "ERR_CPS_LIMIT";
     case ErrorCode::Device:
       return "ERR_CPS_DEVICE";
+    case ErrorCode::Source:
+      return "ERR_CPS_SOURCE";
     case ErrorCode::Closed:
       return "ERR_CPS_CLOSED";
     case ErrorCode::TimedOut:

@@ -20,6 +20,7 @@ enum class ErrorCode {
   OutOfMemory,
   Limit,
   Device,
+  Source,
   Closed,
   TimedOut,
   Aborted,

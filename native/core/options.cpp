@@ -116,6 +116,7 @@ void checkRanges(const DecodeOnlyOptions& options) {
 
 std::string VideoInput::describe() const {
   if (opened) return opened->describe();
+  if (source) return source->name();
   if (bytes) return "<memory, " + std::to_string(bytes->size()) + " bytes>";
   return path;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/caller_bytes.h"
 #include "core/option_records.h"
 
 namespace cps {
@@ -37,14 +38,15 @@ struct FramePart {
   int64_t from = 0, to = 0;
 };
 
-// What to open. Exactly one of the first three is set.
+// What to open. Exactly one of path, bytes, opened and source is set.
 struct VideoInput {
   std::string path;                                   // a local path, never a URL
   std::shared_ptr<const std::vector<uint8_t>> bytes;  // or the whole file in memory
   std::shared_ptr<const VideoHandle> opened;          // or one that is open already
   // Sampling sees these frames alone, as if they were the whole video.
   std::optional<FramePart> part = {};
-  // For messages: the path, or "<memory, N bytes>".
+  std::shared_ptr<CallerBytes> source = {};  // or what a caller's own function reads
+  // For messages: the path, "<memory, N bytes>" or the source's name.
   std::string describe() const;
 };
 

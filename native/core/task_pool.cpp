@@ -8,6 +8,12 @@
 #include "core/error.h"
 
 namespace cps {
+namespace {
+
+// Workers beyond threads() that take the place of those that wait.
+constexpr int kMostInPlace = 128;
+
+}  // namespace
 
 // One parallelFor in progress, on the stack of its caller. Everything but `next` and `failed` is
 // under the pool's mutex.
@@ -74,9 +80,32 @@ void TaskPool::setThreads(int threads) {
   wake_.notify_all();
 }
 
+// Workers that there may be; under the mutex.
+int TaskPool::limit() const { return threads() + std::min(waiting_, kMostInPlace); }
+
+void TaskPool::beginWaiting() {
+  {
+    std::lock_guard lock(mutex_);
+    ++waiting_;
+    // Only where there is something to do for it: most waits are short.
+    if (nextLoop() == nullptr && nextJob() == jobs_.end()) return;
+    startWorkers();
+  }
+  wake_.notify_one();
+}
+
+void TaskPool::endWaiting() {
+  {
+    std::lock_guard lock(mutex_);
+    --waiting_;
+  }
+  wake_.notify_one();  // one that is too many ends
+  joinEnded();
+}
+
 // Starts what is missing, as far as the system lets it; false where there is no worker at all.
 bool TaskPool::startWorkers() {
-  while (!refused_ && !stopping_ && static_cast<int>(workers_.size()) < threads()) {
+  while (!refused_ && !stopping_ && static_cast<int>(workers_.size()) < limit()) {
     try {
       const auto self = workers_.emplace(workers_.end());
       try {
@@ -128,7 +157,7 @@ void TaskPool::run(std::list<std::thread>::iterator self) {
   for (;;) {
     if (Loop* loop = nextLoop()) {
       help(lock, *loop);
-    } else if (!stopping_ && static_cast<int>(workers_.size()) > threads()) {
+    } else if (!stopping_ && static_cast<int>(workers_.size()) > limit()) {
       ended_.splice(ended_.end(), workers_, self);
       wake_.notify_one();  // what this one was woken for
       return;

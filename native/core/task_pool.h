@@ -20,8 +20,10 @@ namespace cps {
 // help; the caller always works too, so a job can finish with no helper at all and nothing can
 // deadlock. FFmpeg's own decoder threads come on top and are counted by ThreadBudget, so that
 // threads per decoder x open decoders never exceeds the budget however many calls run at once.
-// Workers start with the first work. Where the system refuses some of them (limits on processes),
-// the pool works with those it has, and asks again with the next job.
+// A job that waits for something outside (a read of a caller's source) does so inside a Waiting:
+// its place is free for another worker meanwhile, so that slow and silent sources keep nobody from
+// work. Workers start with the first work. Where the system refuses some of them (limits on
+// processes), the pool works with those it has, and asks again with the next job.
 class TaskPool {
  public:
   explicit TaskPool(int threads) : wanted_(threads < 1 ? 1 : threads) {}
@@ -41,6 +43,22 @@ class TaskPool {
   void submit(std::function<void()> job, Start start = Start::Freely) { queue(job, start, false); }
   // The same at the front, for a job that has had its turn before.
   void resubmit(std::function<void()> job, Start start) { queue(job, start, true); }
+  // While one lives, the thread that made it waits for something that no worker does. Null: does
+  // nothing.
+  class Waiting {
+   public:
+    explicit Waiting(TaskPool* pool) : pool_(pool) {
+      if (pool_) pool_->beginWaiting();
+    }
+    ~Waiting() {
+      if (pool_) pool_->endWaiting();
+    }
+    Waiting(const Waiting&) = delete;
+    Waiting& operator=(const Waiting&) = delete;
+
+   private:
+    TaskPool* pool_;
+  };
   // Runs fn(i) for i in [0, n) on the calling thread and on at most maxThreads - 1 idle workers.
   // Returns when all are done. The first exception is rethrown after the others have stopped;
   // indices not yet started are skipped then. Allocates nothing, and leaves nothing behind.
@@ -55,6 +73,9 @@ class TaskPool {
 
   void queue(std::function<void()>& job, Start start, bool front);
   bool startWorkers();
+  int limit() const;
+  void beginWaiting();
+  void endWaiting();
   void run(std::list<std::thread>::iterator self);
   void runJob(std::unique_lock<std::mutex>& lock, std::list<Job>::iterator job);
   void help(std::unique_lock<std::mutex>& lock, Loop& loop);
@@ -68,6 +89,7 @@ class TaskPool {
   Loop* loops_ = nullptr;  // those that take helpers, oldest first; before jobs: calls end first
   std::atomic<int> unfinished_{0};
   std::atomic<int> wanted_;
+  int waiting_ = 0;       // inside a Waiting
   bool oneRuns_ = false;  // a job that started as OneAtATime has not ended
   bool stopping_ = false;
   bool refused_ = false;  // the system gave no more threads; asked again with the next job

@@ -9,7 +9,7 @@
 
 namespace cps::napi {
 
-struct Environment::Job {
+struct Environment::Job final : Message {
   Job(Napi::Env env, Call c) : call(std::move(c)), deferred(Napi::Promise::Deferred::New(env)) {}
 
   Call call;
@@ -19,19 +19,35 @@ struct Environment::Job {
   bool taken = false;
   std::shared_ptr<Job> self;  // set while the job is on its way to the JS thread
 
-  // Called on the JS thread. A null environment means it is being torn down: nobody is left to
-  // hear.
-  static void deliver(Napi::Env env, Napi::Function, void*, Job* job) {
-    const std::shared_ptr<Job> owner = std::move(job->self);
+  void arrive(Napi::Env env) override {
+    const std::shared_ptr<Job> owner = std::move(self);
     if (static_cast<napi_env>(env) != nullptr) Environment::of(env).complete(env, *owner);
   }
 };
 
+namespace {
+
+// A message that belongs to nobody else.
+struct Letter final : Message {
+  explicit Letter(std::unique_ptr<Message> m) : message(std::move(m)) {}
+  void arrive(Napi::Env env) override {
+    const std::unique_ptr<Letter> self(this);
+    message->arrive(env);
+  }
+  std::unique_ptr<Message> message;
+};
+
+void deliver(Napi::Env env, Napi::Function, void*, Message* message) { message->arrive(env); }
+
+using Delivery = Napi::TypedThreadSafeFunction<void, Message, deliver>;
+
+}  // namespace
+
 // What jobs share with their environment; outlives it while a dropped job waits in the pool's
 // queue.
-struct Environment::Gate {
+struct Environment::Gate final : Mailbox {
   // Typed: handing a job over allocates nothing here, so it works when memory is short.
-  Napi::TypedThreadSafeFunction<void, Job, Job::deliver> deliver;
+  Delivery deliver;
   std::mutex mutex;
   std::condition_variable idle;
   bool closing = false;
@@ -45,12 +61,18 @@ struct Environment::Gate {
     job->self = job;
     if (deliver.NonBlockingCall(job.get()) != napi_ok) job->self.reset();
   }
+
+  void post(std::unique_ptr<Message> message) override {
+    auto letter = std::make_unique<Letter>(std::move(message));
+    std::lock_guard lock(mutex);
+    if (!closing && deliver.NonBlockingCall(letter.get()) == napi_ok) letter.release();
+  }
 };
 
 Environment::Environment(Napi::Env env)
     : context_(Context::shared([] { return makeGpuBackend(); })), gate_(std::make_shared<Gate>()) {
-  gate_->deliver = Napi::TypedThreadSafeFunction<void, Job, Job::deliver>::New(
-      env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}), "codec-patch-stream", 0, 1);
+  gate_->deliver = Delivery::New(env, Napi::Function::New(env, [](const Napi::CallbackInfo&) {}),
+                                 "codec-patch-stream", 0, 1);
   gate_->pool = context_->media().pool;
   // Idle, the addon must not keep the process alive; run() holds a reference per call.
   gate_->deliver.Unref(env);
@@ -58,6 +80,8 @@ Environment::Environment(Napi::Env env)
 }
 
 Environment::~Environment() = default;
+
+std::shared_ptr<Mailbox> Environment::mailbox() const { return gate_; }
 
 Environment& Environment::of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 

@@ -5,6 +5,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <unordered_map>
 
 // The only place of the project that includes Node-API.
 #include <napi.h>
@@ -19,6 +20,25 @@ namespace cps::napi {
 struct BufferCounters {
   std::atomic<int64_t> buffers{0};
   std::atomic<int64_t> bytes{0};
+};
+
+// Something to do on the JS thread of an environment.
+class Message {
+ public:
+  Message() = default;
+  Message(const Message&) = delete;
+  Message& operator=(const Message&) = delete;
+  virtual ~Message() = default;
+  // A null environment is being torn down: nobody is left to hear.
+  virtual void arrive(Napi::Env env) = 0;
+};
+
+// Where any thread leaves messages for an environment; outlives it.
+class Mailbox {
+ public:
+  virtual ~Mailbox() = default;
+  // Never waits. What comes too late is dropped.
+  virtual void post(std::unique_ptr<Message> message) = 0;
 };
 
 // Note [One promise worker]
@@ -39,6 +59,7 @@ class Environment {
   static Environment& of(Napi::Env env);
 
   Context& context() { return *context_; }
+  std::shared_ptr<Mailbox> mailbox() const;
   const std::shared_ptr<BufferCounters>& counters() const { return counters_; }
   int callsInFlight() const { return callsInFlight_; }
 
@@ -58,6 +79,8 @@ class Environment {
   Napi::FunctionReference bufferConstructor;
   Napi::FunctionReference cancelConstructor;
   Napi::FunctionReference videoConstructor;
+  // The functions of callers' sources that are in use (caller_source.h).
+  std::unordered_map<uint64_t, Napi::FunctionReference> readers;
 
  private:
   struct Job;

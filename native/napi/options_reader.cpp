@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "napi/caller_source.h"
 
 namespace cps::napi {
 namespace {
@@ -206,8 +207,12 @@ VideoInput readVideoInput(const Napi::Value& value) {
       badField(Place{nullptr, "videoPath"}, "a path without NUL");
     return input;
   }
+  if (isCallerSource(value)) {
+    input.source = makeCallerSource(value.As<Napi::Object>());
+    return input;
+  }
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    badField(Place{nullptr, "videoPath"}, "a path or a Uint8Array");
+    badField(Place{nullptr, "videoPath"}, "a path, a Uint8Array or a source");
   }
   const auto bytes = value.As<Napi::Uint8Array>();
   input.bytes = std::make_shared<const std::vector<uint8_t>>(bytes.Data(),

@@ -191,8 +191,7 @@ function nativeValue(kind, value) {
   }
   if (kind.shape) {
     const items = value.map((one) => nativeValue(kind.shape.list, one)).join(', ');
-    const item = nativeType(kind.shape.list);
-    return `std::vector<${nameOf(kind.shape.list) ? `cps::${item}` : item}>{${items}}`;
+    return `std::vector<${nativeType(kind.shape.list)}>{${items}}`;
   }
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'object')

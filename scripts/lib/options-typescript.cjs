@@ -101,11 +101,16 @@ function renderTypes(schema, header) {
     .map(([name, shape]) => renderShape(name, shape, docOf(name, kinds)))
     .join('\n');
   const mixes = named.includes('OneOf<');
-  const usesVideo = Object.values(schema.OPTIONS)
-    .flatMap(specsOf)
-    .some(({ type }) => /\bOpenVideo\b/.test(type));
+  const uses = (name) =>
+    Object.values(schema.OPTIONS)
+      .flatMap(specsOf)
+      .some(({ type }) => type.split(/\W+/).includes(name));
+  const imports = [
+    ['VideoSource', '../native/source.js'],
+    ['OpenVideo', '../native/video-handles.js'],
+  ].filter(([name]) => uses(name));
   return `// ${header}
-${usesVideo ? "import type { OpenVideo } from '../native/video-handles.js';\n" : ''}${mixes ? "\nimport type { OneOf } from './structures.js';\n" : ''}
+${imports.map(([name, file]) => `import type { ${name} } from '${file}';\n`).join('')}${mixes ? "\nimport type { OneOf } from './structures.js';\n" : ''}
 ${named}
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {

@@ -3,7 +3,7 @@ import { onAbort } from '../support/abort.js';
 import { native } from '../native/binding.js';
 import type { NativeBinding, NativeCancel, NativeReport } from '../native/binding.js';
 import type { NativeInput } from '../native/video.js';
-import { describeInput } from '../native/video-handles.js';
+import { describeInput, sourceOf } from '../native/video-handles.js';
 import { AbortError, fromNativeError } from '../support/errors.js';
 import type { ResultNote } from './notes.js';
 import { reportCall, wantedOnStderr } from './profile.js';
@@ -24,7 +24,7 @@ export interface Call<R> {
   readonly discard: (result: R) => void;
 }
 
-async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R> {
+async function run<R>({ input, signal, timeoutMs, start, discard }: Call<R>): Promise<R> {
   if (signal?.aborted) throw new AbortError(signal.reason);
   const binding = native();
   const cancel = binding.createCancel();
@@ -38,7 +38,7 @@ async function run<R>({ signal, timeoutMs, start, discard }: Call<R>): Promise<R
     }
     return result;
   } catch (error) {
-    throw fromNativeError(error, signal);
+    throw fromNativeError(error, signal, sourceOf(input)?.failure);
   } finally {
     clearTimeout(timer);
     listening?.();

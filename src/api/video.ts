@@ -1,8 +1,8 @@
 /** A video that is opened once and used many times. */
 import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
-import type { NativeVideo } from '../native/video.js';
-import { describeInput, nameVideo, OpenVideo, standsFor } from '../native/video-handles.js';
+import type { NativeInput, NativeVideo } from '../native/video.js';
+import { describeInput, openedFrom, OpenVideo, standsFor } from '../native/video-handles.js';
 import type { DecodeConfig, DecodeOnlyConfig, PatchStreamConfig } from '../options/config.js';
 import { parseDecodeOnly } from '../options/records.js';
 import { closedError } from '../support/errors.js';
@@ -16,7 +16,10 @@ import type { PatchStream } from './patch-stream.js';
 import { windowsOf } from './windows.js';
 import type { FrameWindows, PatchWindows, WindowSpan, Windows } from './windows.js';
 
-/** What can be decoded: a local path, a file: URL, the bytes of the whole file, or an open Video. */
+/**
+ * What can be decoded: a local path, a file: URL, the bytes of the whole file, a Blob or File, a
+ * VideoSource, or an open Video.
+ */
 export type VideoInput = DecodeConfig['videoPath'];
 
 type PerVideo = 'videoPath' | 'sequenceLength' | 'sample';
@@ -47,13 +50,13 @@ export class Video extends OpenVideo {
   /** @internal */
   constructor(
     native: NativeVideo,
-    name: string,
+    input: NativeInput,
     options: OpenOptions,
     notes: readonly ResultNote[],
   ) {
     super();
-    this.#native = nameVideo(native, name);
-    this.#name = name;
+    this.#native = openedFrom(native, input);
+    this.#name = describeInput(input);
     this.#options = options;
     this.#notes = notes;
     standsFor(this, () => ({ native: this.#native }));
@@ -132,7 +135,8 @@ export class Video extends OpenVideo {
     span: WindowSpan,
     options: FrameWindows | PatchWindows,
   ): Windows<DecodedFrames> | Windows<PatchStream> {
-    const reader = nameVideo(this.#open().reader(), this.#name);
+    const held = this.#open();
+    const reader = openedFrom(held.reader(), held);
     return windowsOf(this, reader, span, { ...this.#options, ...options });
   }
 
@@ -195,7 +199,7 @@ export async function openVideo(video: VideoInput, options: OpenOptions = {}): P
   });
   // The signal was for opening alone.
   const rest = { ...options, signal: undefined };
-  return new Video(result.video, describeInput(input), rest, result.notes);
+  return new Video(result.video, input, rest, result.notes);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** A long video piece by piece, in bounded memory. */
 import type { NativeVideo } from '../native/video.js';
-import { describeInput, nameVideo } from '../native/video-handles.js';
+import { openedFrom } from '../native/video-handles.js';
 import type { OpenVideo } from '../native/video-handles.js';
 import type { DecodeOnlyConfig, PatchStreamConfig, SampleRule } from '../options/config.js';
 import { parseDecodeOnly, parsePatchStream } from '../options/records.js';
@@ -226,7 +226,6 @@ export function windowsOf(
 ): Windows<DecodedFrames> | Windows<PatchStream> {
   checkSpan(span);
   const { of, ...given } = options;
-  const name = describeInput(reader);
   const windows = layOut(video, span);
   /** `parse` reads the options of one window, `run` decodes it. */
   const by = <P extends object, R extends DecodedFrames | PatchStream>(
@@ -237,7 +236,7 @@ export function windowsOf(
     const decode = async (window: Window, signal: AbortSignal): Promise<R> => {
       const sampling = samplingOf(given, window);
       const parsed = parse({ ...given, ...sampling, videoPath: video, signal });
-      return run({ ...parsed, input: nameVideo(reader.part(window.from, window.to), name) });
+      return run({ ...parsed, input: openedFrom(reader.part(window.from, window.to), reader) });
     };
     return new Ahead(video, windows, given.signal, decode, () => reader.release());
   };

@@ -1,5 +1,6 @@
 /** Which objects of the package stand for a video that the addon holds open. */
 import type { NativeInput, NativeVideo } from './video.js';
+import { NativeSource } from './source.js';
 import { closedError } from '../support/errors.js';
 
 /** What can be given in place of a path: an open Video. */
@@ -15,16 +16,25 @@ interface Held {
 
 const handles = new WeakMap<object, () => Held>();
 const names = new WeakMap<NativeVideo, string>();
+const sources = new WeakMap<NativeVideo, NativeSource>();
 
 /** `video` stands for what `held` gives; `name` is what it is called in messages. */
 export function standsFor(video: object, held: () => Held): void {
   handles.set(video, held);
 }
 
-/** What a held video, or a part of it, is called in messages and reports. */
-export function nameVideo(native: NativeVideo, name: string): NativeVideo {
-  names.set(native, name);
+/** `native` is what was opened of `input`, or a part of that, and called so in messages and reports. */
+export function openedFrom(native: NativeVideo, input: NativeInput): NativeVideo {
+  names.set(native, describeInput(input));
+  const source = sourceOf(input);
+  if (source) sources.set(native, source);
   return native;
+}
+
+/** Where the bytes come from, if a caller's function reads them. */
+export function sourceOf(input: NativeInput): NativeSource | undefined {
+  if (typeof input === 'string' || input instanceof Uint8Array) return undefined;
+  return input instanceof NativeSource ? input : sources.get(input);
 }
 
 /** The addon's video that `value` stands for; undefined where it is none. Throws ERR_CPS_CLOSED. */
@@ -40,5 +50,5 @@ export function nativeVideoOf(value: unknown): NativeVideo | undefined {
 export function describeInput(input: NativeInput): string {
   if (typeof input === 'string') return input;
   if (input instanceof Uint8Array) return `<memory, ${input.byteLength} bytes>`;
-  return names.get(input) ?? 'a video';
+  return input instanceof NativeSource ? input.name : (names.get(input) ?? 'a video');
 }

@@ -1,5 +1,6 @@
 /** Videos as the addon has and takes them: a part of the contract (contract.ts). */
 import type { VideoInfo } from '../api/video-info.js';
+import type { NativeSource } from './source.js';
 
 /** A video that the addon holds open with its index, or a part of one. */
 export interface NativeVideo {
@@ -18,7 +19,7 @@ export interface NativeVideo {
 }
 
 /**
- * A video as the addon takes it: a path, the whole file (copied before the call returns), or one that
- * is open.
+ * A video as the addon takes it: a path, the whole file (copied before the call returns), what a
+ * caller's function reads, or one that is open.
  */
-export type NativeInput = string | Uint8Array | NativeVideo;
+export type NativeInput = string | Uint8Array | NativeSource | NativeVideo;

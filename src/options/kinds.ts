@@ -5,6 +5,8 @@
 import { types } from 'node:util';
 import { checkInteger, checkNumber, invalid, isDetached, rangeText } from '../support/is.js';
 import { absolutePath, isUrl, pathOfUrl } from '../support/paths.js';
+import { NativeSource } from '../native/source.js';
+import type { VideoSource } from '../native/source.js';
 import type { NativeInput } from '../native/video.js';
 import { nativeVideoOf } from '../native/video-handles.js';
 
@@ -210,7 +212,7 @@ export function folderOr(word: string, text: TextWithDefault<string>): WithDefau
 }
 
 export const VIDEO_EXPECTED =
-  'path (non-empty string), file: URL, Uint8Array, Buffer, ArrayBuffer or Video';
+  'path (non-empty string), file: URL, Uint8Array, Buffer, ArrayBuffer, Blob, source ({ size, read }) or Video';
 
 function bytesOf(name: string, value: Uint8Array | ArrayBufferLike): Uint8Array {
   const buffer = types.isUint8Array(value) ? value.buffer : value;
@@ -224,13 +226,15 @@ function bytesOf(name: string, value: Uint8Array | ArrayBufferLike): Uint8Array 
 /** What to do about the kinds of object that are a video's bytes, but not yet in memory. */
 function hintFor(value: unknown): string {
   switch (Object.prototype.toString.call(value)) {
-    case '[object Blob]':
-    case '[object File]':
     case '[object Response]':
     case '[object Request]':
       return '; pass its bytes: await value.arrayBuffer()';
     case '[object ReadableStream]':
-      return '; pass its bytes: await new Response(value).arrayBuffer()';
+      return (
+        ', which can be read but once and from its beginning, while a video is read here and there; ' +
+        'pass its bytes (await new Response(value).arrayBuffer()) or what it comes from ' +
+        '(docs/sources.md)'
+      );
     case '[object Promise]':
       return '; await it first';
     case '[object DataView]':
@@ -243,11 +247,44 @@ function hintFor(value: unknown): string {
     : '';
 }
 
-/** A local path, the whole file as bytes, or a video that is open. URLs of other protocols are refused, never opened. */
+/** Blobs of any realm. */
+const isBlob = (value: unknown): value is Blob =>
+  /^\[object (Blob|File)\]$/.test(Object.prototype.toString.call(value)) &&
+  typeof (value as Partial<Blob>).slice === 'function';
+
+function blobSource(blob: Blob & { readonly name?: unknown }): NativeSource {
+  const { size, name } = blob;
+  const source: VideoSource = {
+    size,
+    read: (offset, length) => blob.slice(offset, offset + length).arrayBuffer(),
+  };
+  const isNamed = typeof name === 'string' && name !== '';
+  return new NativeSource(source, isNamed ? name : `<blob, ${size} bytes>`);
+}
+
+/** Undefined: nobody meant it as one. */
+function callersSource(name: string, value: unknown): NativeSource | undefined {
+  if (typeof value !== 'object' || value === null) return undefined;
+  const source = value as Partial<VideoSource>;
+  if (typeof source.read !== 'function' || !('size' in source)) return undefined;
+  const size = checkInteger(`${name}.size`, source.size, 0, Number.MAX_SAFE_INTEGER);
+  const given: unknown = source.name;
+  if (given !== undefined && (typeof given !== 'string' || given === '')) {
+    throw invalid(`${name}.name`, 'a non-empty string', given);
+  }
+  return new NativeSource(value as VideoSource, given ?? `<source, ${size} bytes>`);
+}
+
+/**
+ * A local path, the whole file as bytes, what a caller's function reads, or a video that is open. URLs
+ * of other protocols are refused, never opened.
+ */
 export function parseVideo(name: string, value: unknown): NativeInput {
   const opened = nativeVideoOf(value);
   if (opened) return opened;
   if (types.isUint8Array(value) || types.isAnyArrayBuffer(value)) return bytesOf(name, value);
+  const source = isBlob(value) ? blobSource(value) : callersSource(name, value);
+  if (source) return source;
   const spelling = isUrl(value) ? value.href : value;
   if (typeof spelling !== 'string' || spelling === '' || spelling.includes('\0')) {
     throw invalid(name, VIDEO_EXPECTED, value, hintFor(value));
@@ -259,7 +296,12 @@ export function parseVideo(name: string, value: unknown): NativeInput {
     throw invalid(name, VIDEO_EXPECTED, spelling, reason, local.cause);
   }
   if (isUrl(value) || /^[a-z][a-z0-9+.-]*:\/\//i.test(spelling)) {
-    throw invalid(name, VIDEO_EXPECTED, spelling, '; only local files are opened');
+    throw invalid(
+      name,
+      VIDEO_EXPECTED,
+      spelling,
+      '; only local files are opened (docs/sources.md has what to do for others)',
+    );
   }
   return absolutePath(name, spelling);
 }

@@ -15,6 +15,7 @@ export const ERROR_CODES = [
   'ERR_CPS_OUT_OF_MEMORY',
   'ERR_CPS_LIMIT',
   'ERR_CPS_DEVICE',
+  'ERR_CPS_SOURCE',
   'ERR_CPS_CLOSED',
   'ERR_CPS_TIMEOUT',
 ] as const;
@@ -102,12 +103,14 @@ function isNativeError(error: unknown): error is NativeErrorShape {
   return typeof code === 'string' && typeof stage === 'string' && typeof message === 'string';
 }
 
-/** What a rejected native call becomes for the caller. */
-export function fromNativeError(error: unknown, signal?: AbortSignal): unknown {
+/** What a rejected native call becomes for the caller; `failure`: of the caller's own source. */
+export function fromNativeError(error: unknown, signal?: AbortSignal, failure?: unknown): unknown {
   if (!isNativeError(error)) return error;
   if (error.code === ABORT_CODE) return new AbortError(signal?.reason);
   const code = ERROR_CODES.find((known) => known === error.code);
   const stage = STAGES.find((known) => known === error.stage);
   if (code === undefined || stage === undefined) return error;
-  return new CodecPatchStreamError(code, stage, error.message, { cause: error });
+  return new CodecPatchStreamError(code, stage, error.message, {
+    cause: (code === 'ERR_CPS_SOURCE' ? failure : undefined) ?? error,
+  });
 }

@@ -48,7 +48,7 @@ int AvioReader::read(uint8_t* dst, int size) noexcept {
       }
       count = std::min(count, next->begin - position_);
     }
-    const size_t got = source_->readAt(position_, dst, static_cast<size_t>(count));
+    const size_t got = source_->readSome(position_, dst, static_cast<size_t>(count));
     if (got == 0) return AVERROR_EOF;  // the file became shorter since it was opened
     position_ += static_cast<int64_t>(got);
     bytesRead_ += static_cast<int64_t>(got);

@@ -11,12 +11,6 @@
 
 namespace cps {
 
-// A half-open range of file offsets.
-struct ByteRange {
-  int64_t begin = 0;
-  int64_t end = 0;
-};
-
 // FFmpeg's view of a ByteSource. Cancellation and read errors surface in rethrow(), which every
 // caller of an FFmpeg function that may read calls afterwards (exceptions cannot cross C).
 class AvioReader {

@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
+#include "media/container/far_source.h"
 
 namespace cps {
 namespace {
@@ -150,6 +151,7 @@ std::shared_ptr<ByteSource> openMemorySource(std::shared_ptr<const std::vector<u
 }
 
 std::shared_ptr<ByteSource> openByteSource(const VideoInput& input) {
+  if (input.source) return openFarSource(input.source);
   return input.bytes ? openMemorySource(input.bytes) : openFileSource(input.path);
 }
 

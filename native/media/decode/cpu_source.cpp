@@ -172,7 +172,7 @@ std::unique_ptr<OngoingRun> CpuSource::beginRun(int32_t first, int threads) cons
   run->index = video_.indexRef();
   run->cancel->actFor(cancel_);
   run->config = decoderConfig(threads);
-  run->reader = video_.openReader(run->cancel);
+  run->reader = video_.openReader(run->cancel, run->far);
   run->decoder = std::make_unique<PacketDecoder>(*index_.parameters, run->config);
   if (run->decoder->refused()) return nullptr;
   run->segments = std::make_unique<SegmentDecoder>(index_, *run->reader, *run->decoder,
@@ -195,6 +195,7 @@ bool CpuSource::goOn(const DecodePlan& plan, Targets& targets) {
   const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   std::unique_ptr<OngoingRun> run = video_.held()->takeRun();
   if (run) run->cancel->actFor(cancel_);
+  if (run && run->far) run->far->workFor(&profile_);
   for (const DecodeSegment& segment : joinTouching(plan)) {
     const std::vector<int32_t> wanted = targets.remaining(segment.targets);
     if (!run || !isReachedBy(*run, segment, wanted)) {

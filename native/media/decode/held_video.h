@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/call_context.h"
+#include "media/container/far_source.h"
 #include "media/decode/media_services.h"
 #include "media/decode/packet_decoder.h"
 #include "media/decode/segment_decoder.h"
@@ -19,6 +20,7 @@ struct OngoingRun {
   FrameIndexPtr index;
   std::shared_ptr<CancelToken> cancel = std::make_shared<CancelToken>();  // acts for the call
   DecoderConfig config;
+  std::shared_ptr<FarReading> far;  // the view that it reads a far source by
   std::unique_ptr<PacketReader> reader;
   std::unique_ptr<PacketDecoder> decoder;
   std::unique_ptr<SegmentDecoder> segments;

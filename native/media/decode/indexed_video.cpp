@@ -1,8 +1,10 @@
 #include "media/decode/indexed_video.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "core/error.h"
+#include "media/container/far_source.h"
 #include "media/decode/count_pass.h"
 #include "media/decode/frame_view_ffmpeg.h"
 #include "media/decode/held_video.h"
@@ -18,6 +20,22 @@ std::shared_ptr<const HeldVideo> heldBy(const VideoInput& input) {
   return std::dynamic_pointer_cast<const HeldVideo>(input.opened);
 }
 
+// What is read of a far source meanwhile comes up again.
+class LookingAhead {
+ public:
+  explicit LookingAhead(FarReading* far) : far_(far) {
+    if (far_) far_->lookAhead(true);
+  }
+  ~LookingAhead() {
+    if (far_) far_->lookAhead(false);
+  }
+  LookingAhead(const LookingAhead&) = delete;
+  LookingAhead& operator=(const LookingAhead&) = delete;
+
+ private:
+  FarReading* far_;
+};
+
 }  // namespace
 
 IndexedVideo::IndexedVideo(const VideoInput& input, const CallContext& call,
@@ -32,7 +50,10 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, std::shared_ptr<co
       profile_(call.profile),
       memory_(call.memory),
       indexes_(services.indexes),
-      bytes_(std::move(bytes)),
+      pool_(services.pool),
+      source_(std::move(bytes)),
+      far_(source_->forCall({call.cancel, &call.profile, services.pool})),
+      bytes_(far_ ? far_ : source_),
       held_(std::move(held)) {
   const Profile::Scope scope(call.profile, "indexMs");
   if (call.cancel) call.cancel->check(Stage::Open);
@@ -149,8 +170,15 @@ Timeline IndexedVideo::timeline() const {
           }};
 }
 
-std::unique_ptr<PacketReader> IndexedVideo::openReader(CancelPtr cancel) const {
-  return std::make_unique<PacketReader>(bytes_, std::move(cancel), *index_);
+std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
+  return std::make_unique<PacketReader>(bytes_, cancel_, *index_);
+}
+
+std::unique_ptr<PacketReader> IndexedVideo::openReader(const CancelPtr& cancel,
+                                                       std::shared_ptr<FarReading>& far) const {
+  far = source_->forCall({cancel, &profile_, pool_});
+  const std::shared_ptr<ByteSource> bytes = far ? far : source_;
+  return std::make_unique<PacketReader>(bytes, cancel, *index_);
 }
 
 std::string IndexedVideo::nameOf(int64_t displayIndex) const {
@@ -228,6 +256,25 @@ void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
   }
 }
 
+// What a far source is asked for beyond its tables.
+void IndexedVideo::expect(const DecodePlan& plan) const {
+  // Parsers read on to where the next packet begins, and containers have bytes of their own.
+  constexpr int64_t kReadOver = 64 * 1024;
+  std::vector<ByteRange> ranges;
+  for (const DecodeSegment& segment : plan.segments) {
+    ByteRange range{std::numeric_limits<int64_t>::max(), 0};
+    for (int32_t i = segment.first; i <= segment.last; ++i) {
+      const PacketEntry& packet = index_->packets[static_cast<size_t>(i)];
+      if (packet.pos < 0) continue;
+      range.begin = std::min(range.begin, packet.pos);
+      range.end = std::max(range.end, packet.pos + packet.size);
+    }
+    if (!index_->plain) range.end += kReadOver;
+    ranges.push_back(range);
+  }
+  far_->expect(std::move(ranges));
+}
+
 // Whether every start of the plan is an entry point; learns it from the packets themselves. Where
 // this finds flags that lie again and again, it looks at all of them up to the last target, once:
 // stepping back from one to the next would read each packet once per target.
@@ -235,6 +282,7 @@ IndexedVideo::Starts IndexedVideo::verifyStarts(const DecodePlan& plan,
                                                 std::unique_ptr<PacketReader>& reader,
                                                 int& lies) const {
   constexpr int kManyLies = 16;
+  const LookingAhead ahead(far_.get());
   bool good = true;
   UniqueAVPacket packet;
   for (const DecodeSegment& segment : plan.segments) {
@@ -281,6 +329,7 @@ DecodePlan IndexedVideo::makePlan(std::span<const int64_t> displayIndices,
   int lies = 0;
   for (;;) {
     DecodePlan result = planDecode(*index_, displayIndices, plan);
+    if (far_) expect(result);
     switch (verifyStarts(result, reader, lies)) {
       case Starts::Good:
         if (!index_->seeks().seekable()) reader.reset();  // it may have read past the plan's start

@@ -29,12 +29,15 @@ class IndexedVideo {
 
   const FrameIndex& index() const { return *index_; }
   const FrameIndexPtr& indexRef() const { return index_; }
-  const std::shared_ptr<ByteSource>& bytes() const { return bytes_; }
+  // What it was opened from: for whoever opens it again.
+  const std::shared_ptr<ByteSource>& bytes() const { return source_; }
   Timeline timeline() const;
   // The video as it is held for several calls; null: it is this call's alone.
   const HeldVideo* held() const { return held_.get(); }
-  std::unique_ptr<PacketReader> openReader() const { return openReader(cancel_); }
-  std::unique_ptr<PacketReader> openReader(CancelPtr cancel) const;
+  std::unique_ptr<PacketReader> openReader() const;
+  // One that outlives the call; of a far source with a view of its own (else null).
+  std::unique_ptr<PacketReader> openReader(const CancelPtr& cancel,
+                                           std::shared_ptr<FarReading>& far) const;
   // "Frame 7 of 'clip.mp4'".
   std::string nameOf(int64_t displayIndex) const;
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
@@ -65,6 +68,7 @@ class IndexedVideo {
                const CallContext& call, const MediaServices& services);
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
+  void expect(const DecodePlan& plan) const;
   enum class Starts : uint8_t { Good, SomeLie, Lost };
   Starts verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,
                       int& lies) const;
@@ -78,7 +82,10 @@ class IndexedVideo {
   Profile& profile_;
   std::shared_ptr<MemoryBudget> memory_;
   std::shared_ptr<IndexCache> indexes_;
-  std::shared_ptr<ByteSource> bytes_;
+  std::shared_ptr<TaskPool> pool_;
+  std::shared_ptr<ByteSource> source_;
+  std::shared_ptr<FarReading> far_;    // this call's view of a far source; else null
+  std::shared_ptr<ByteSource> bytes_;  // what this call reads
   std::shared_ptr<const HeldVideo> held_;
   FrameIndexPtr index_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "media/codec/nal_units.h"
 
@@ -43,6 +44,53 @@ class PacketHeads {
   int64_t asked_ = 0;  // the end of what was asked for last
 };
 
+// The parts of the file that packets are looked at in: all of it, but of a far source a few, since
+// small packets lie everywhere and each look would be a read (Note [Far sources]). A muxer that
+// hides something does so from the beginning to the end.
+class Looks {
+ public:
+  Looks(const FrameIndex& index, const ByteSource& source) : all_(!source.isFar()) {
+    constexpr int64_t kLength = 512 * 1024;
+    const auto& packets = index.packets;
+    if (all_ || packets.empty()) return;
+    for (const size_t i : {size_t{0}, packets.size() / 2, packets.size() - 1}) {
+      const int64_t middle = packets[i].pos;
+      parts_.push_back({middle - kLength / 2, middle + kLength / 2});
+    }
+  }
+
+  bool hold(const PacketEntry& entry) const {
+    return all_ || std::any_of(parts_.begin(), parts_.end(), [&](const ByteRange& part) {
+             return part.begin <= entry.pos && entry.pos + entry.size <= part.end;
+           });
+  }
+  // After something was found. False: it is all of it already.
+  bool widen() { return !std::exchange(all_, true); }
+
+ private:
+  bool all_;
+  std::vector<ByteRange> parts_;
+};
+
+// Finds packets without a picture; whether there are any.
+bool lookAtSmall(FrameIndex& index, PacketHeads& heads, const Looks& looks) {
+  // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
+  constexpr int32_t kMostWithoutPicture = 1024;
+  const auto small = pictureOrderOf(*index.parameters);
+  bool found = false;
+  for (PacketEntry& entry : index.packets) {
+    if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture || !looks.hold(entry)) continue;
+    const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
+    if (beginsWithSlice(bytes, index.bitstream) || small->add(bytes)) continue;
+    // One whose framing is broken may have held a picture, which is lost.
+    const bool whole = forEachNal(bytes, index.bitstream.lengthBytes,
+                                  [](std::span<const uint8_t> /*nal*/) { return true; });
+    if (whole) entry.displayIndex = -1;
+    found = found || whole;
+  }
+  return found;
+}
+
 // Whether timestamps alone look like those of one clock: decode times never step back, and no
 // picture in front of a key frame is shown after it.
 bool clockGoesOn(const FrameIndex& index) {
@@ -64,20 +112,10 @@ bool clockGoesOn(const FrameIndex& index) {
 
 void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order,
                     const CancelPtr& cancel) {
-  // Delimiters, headers and messages (that of x264 has some 700 bytes) without a picture.
-  constexpr int32_t kMostWithoutPicture = 1024;
   auto& packets = index.packets;
-  const auto small = pictureOrderOf(*index.parameters);
   PacketHeads heads(source, cancel);
-  for (PacketEntry& entry : packets) {
-    if (entry.displayIndex < 0 || entry.size >= kMostWithoutPicture) continue;
-    const std::span<const uint8_t> bytes = heads.of(entry, entry.size);
-    if (beginsWithSlice(bytes, index.bitstream) || small->add(bytes)) continue;
-    // One whose framing is broken may have held a picture, which is lost.
-    const bool whole = forEachNal(bytes, index.bitstream.lengthBytes,
-                                  [](std::span<const uint8_t> /*nal*/) { return true; });
-    if (whole) entry.displayIndex = -1;
-  }
+  Looks looks(index, source);
+  if (lookAtSmall(index, heads, looks) && looks.widen()) lookAtSmall(index, heads, looks);
   std::vector<bool> look(packets.size(), false);
   size_t doubtful = 0;
   const bool reorders = order.mayReorder();
@@ -97,7 +135,7 @@ void lookAtDoubtful(FrameIndex& index, ByteSource& source, PictureOrder& order,
   const size_t step = doubtful / kEnough + 1;
   size_t seen = 0;
   for (size_t i = 0; i < packets.size(); ++i) {
-    const bool wanted = look[i] && seen++ / kPiece % step == 0;
+    const bool wanted = look[i] && seen++ / kPiece % step == 0 && looks.hold(packets[i]);
     if (wanted) {
       order.add(heads.of(packets[i], PictureOrder::kHeadBytes));
     } else {
@@ -114,10 +152,12 @@ void lookForHidden(FrameIndex& index, ByteSource& source, const CancelPtr& cance
     return shownPictures(heads.of(entry, kHeadBytes), index.bitstream) > 0 ||
            shownPictures(heads.of(entry, entry.size), index.bitstream) > 0;
   };
+  const Looks looks(index, source);
   const size_t step = packets.size() / kEnough + 1;
   bool hidden = false;
   for (size_t i = 0; i < packets.size() && !hidden; ++i) {
-    hidden = i / kPiece % step == 0 && packets[i].size > 0 && !shows(packets[i]);
+    hidden = i / kPiece % step == 0 && packets[i].size > 0 && looks.hold(packets[i]) &&
+             !shows(packets[i]);
   }
   for (PacketEntry& entry : packets) {
     if (hidden && entry.size > 0 && !shows(entry)) entry.displayIndex = -1;

@@ -21,14 +21,15 @@ export const DECODING = {
   // --- what to decode ---------------------------------------------------------------------------
   videoPath: {
     apis: BOTH,
-    type: 'string | URL | Uint8Array | ArrayBuffer | OpenVideo',
+    type: 'string | URL | Uint8Array | ArrayBuffer | Blob | VideoSource | OpenVideo',
     expected: VIDEO_EXPECTED,
     default: undefined,
     defaultText: 'required',
     doc:
       'The video: a local path (a relative one is of the working directory at the call), a file: ' +
-      'URL, the bytes of the whole file (copied before the call returns), or an open Video. Nothing but local ' +
-      'files and memory is ever opened.',
+      'URL, the bytes of the whole file (copied before the call returns), a Blob or File (read as ' +
+      'needed), a source of your own ({ size, read }, docs/sources.md), or an open Video. Nothing but ' +
+      'local files and memory is ever opened.',
     parse: parseVideo,
   } as OptionSpec<NativeInput>,
   signal: {

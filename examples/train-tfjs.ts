@@ -1,10 +1,10 @@
 /**
  * Trains a model to tell in which direction a red square moves, among blue ones that move in other
- * directions: from patches, chosen by their energy, and their positions.
+ * directions: from H.264 videos, by the patches in which most happens and their positions.
  *
  *   npm run example train-tfjs -- [--clips 320] [--epochs 12] [--tf @tensorflow/tfjs-node]
  *
- * With --tf the same script runs on another backend. The model is saved to ./direction-model.
+ * The clips are made with the ffmpeg command. With --tf the same script runs on another backend. The model is saved to ./direction-model.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -14,7 +14,7 @@ import { parseArgs } from 'node:util';
 import type * as tfjs from '@tensorflow/tfjs';
 import { patchDataset } from 'codec-patch-stream/tfjs';
 import type { ClipXs } from 'codec-patch-stream/tfjs';
-import { DIRECTIONS, writeClips } from './lib/clips.ts';
+import { DIRECTIONS, writeMp4Clips } from './lib/clips.ts';
 import type { Clip } from './lib/clips.ts';
 
 type Tf = typeof tfjs;
@@ -35,7 +35,10 @@ export interface TrainResult {
   readonly seconds: number;
 }
 
-/** 8 frames of 64×64 pixels in patches of 8×8: 512 patches a clip, of which the best 64 count. */
+/**
+ * 8 frames of 64×64 pixels in patches of 8×8: 512 patches a clip, of which the best 64 count. That is one
+ * frame's worth, spread over the frames by where something moves.
+ */
 const FRAMES = 8;
 const SIZE = 64;
 const P = 8;
@@ -101,8 +104,8 @@ export async function train(tf: Tf, options: TrainOptions = {}): Promise<TrainRe
   const folder = mkdtempSync(join(tmpdir(), 'direction-clips-'));
   try {
     const start = performance.now();
-    const training = writeClips(join(folder, 'train'), clips, 1, { size: SIZE });
-    const unseen = writeClips(join(folder, 'test'), heldOut, 1_000_000, { size: SIZE });
+    const training = writeMp4Clips(join(folder, 'train'), clips, 1, { size: SIZE });
+    const unseen = writeMp4Clips(join(folder, 'test'), heldOut, 1_000_000, { size: SIZE });
     log(`${clips} clips to train on, ${heldOut} held out, backend '${tf.getBackend()}'`);
 
     const datasetOf = (videos: readonly Clip[], shuffle: boolean) =>

@@ -40,27 +40,53 @@ function renderTable(options) {
   );
 }
 
+const TITLES = {
+  sampling: 'Which frames',
+  patches: 'Patches',
+  selection: 'Which patches',
+  pixels: 'Pixels',
+  decoding: 'The video, devices, decoding',
+  limits: 'Limits',
+};
+
+/** A table for each subject that these options are about. */
+function renderGroups(schema, options) {
+  const names = Object.keys(schema.GROUPS);
+  const groupOf = (name) => names.find((group) => name in schema.GROUPS[group]) ?? 'others';
+  return [...names, 'others']
+    .map((group) => [group, options.filter(([name]) => groupOf(name) === group)])
+    .filter(([, own]) => own.length > 0)
+    .map(([group, own]) => `### ${TITLES[group] ?? 'Others'}\n\n${renderTable(own)}`)
+    .join('\n\n');
+}
+
 /** docs/options.md */
 function renderDoc(schema) {
   return `<!-- ${HEADER} -->
 
 # Options
 
-\`patchStream(config)\` and \`decodeOnly(config)\` take one object. An unknown key, a wrong type or a
+\`patchStream(config)\` and \`decodeOnly(config)\` take one object:
+
+\`\`\`js
+await patchStream({ videoPath: 'video.mp4', sequenceLength: 16, kKeep: 1024 });
+\`\`\`
+
+On the command line each option is a flag: \`kKeep\` is \`--k-keep\` ([cli.md](cli.md)). An unknown key, a wrong type or a
 value out of range rejects with a \`CodecPatchStreamError\` of code \`ERR_CPS_INVALID_ARGUMENT\` that
 names the option, what was expected and what was received. \`undefined\` counts as not given.
 
 ## Both functions
 
-${renderTable(shared(schema))}
+${renderGroups(schema, shared(schema))}
 
 ## patchStream
 
-${renderTable(ownOf(schema, 'patchStream'))}
+${renderGroups(schema, ownOf(schema, 'patchStream'))}
 
 ## decodeOnly
 
-${renderTable(ownOf(schema, 'decodeOnly'))}
+${renderGroups(schema, ownOf(schema, 'decodeOnly'))}
 
 ## Environment
 

@@ -4,6 +4,7 @@
 export { patchStream, PatchStream, FIELD_NAMES } from './api/patch-stream.js';
 export type {
   CollectedPatches,
+  Letterbox,
   MetadataTensors,
   PatchDType,
   PatchMetadata,

@@ -82,7 +82,12 @@ const WRONG: Record<OptionName, unknown[]> = {
   minPixels: pixels,
   maxPixels: pixels,
   patchSize: [...notInteger, 0, 1025],
-  kKeep: [...notInteger, 0, 2 ** 31],
+  kKeep: ['8', null, true, [8], {}, { frame: 8 }],
+  keyFramePatches: ['first', true, null],
+  wholeFrames: ['last', 1, true, null],
+  minPerFrame: [...notNumber, -1, 1.5, 2 ** 31],
+  maxPerFrame: [...notNumber, 0, -0.5, 2.5, 2 ** 31],
+  ignore: [1, true, null, {}, { x: 0, y: 0, width: 1, height: 1 }],
   selectionUnit: ['block', 4, null],
   staticFallback: notBoolean,
   staticAbsThresh: notNumber,
@@ -113,8 +118,8 @@ describe('wrong values', () => {
   });
 
   test('the message shows the value and its type', () => {
-    const message = (value: unknown) => refusal(() => patchCall({ kKeep: value })).message;
-    const start = 'Expected integer between 1 and 2147483647 for kKeep but received';
+    const message = (value: unknown) => refusal(() => patchCall({ patchSize: value })).message;
+    const start = 'Expected integer between 1 and 1024 for patchSize but received';
     expect(message(0)).toBe(`${start} 0 of type number`);
     expect(message('12')).toBe(`${start} "12" of type string`);
     expect(message(null)).toBe(`${start} null`);
@@ -216,7 +221,59 @@ describe('combinations', () => {
     const { message } = refusal(() => patchCall({ kKeep: 10, selectionUnit: 'block2x2' }));
     expect(message).toContain('for kKeep but received 10');
     expect(message).toContain('multiple of 4');
-    expect(patchCall({ kKeep: 12, selectionUnit: 'block2x2' }).patch.kKeep).toBe(12);
+    expect(patchCall({ kKeep: 12, selectionUnit: 'block2x2' }).patch.kKeep.value).toBe(12);
+  });
+
+  test('kKeep in every form', () => {
+    const budget = (kKeep: unknown) => patchCall({ kKeep }).patch.kKeep;
+    expect(budget(7)).toEqual({ kind: 'patches', value: 7 });
+    expect(budget({ frames: 1.5 })).toEqual({ kind: 'frames', value: { frames: 1.5 } });
+    expect(budget({ perSecond: 20, max: 64 })).toEqual({
+      kind: 'perSecond',
+      value: { perSecond: 20, min: null, max: 64 },
+    });
+    const refused = (kKeep: unknown) => refusal(() => patchCall({ kKeep })).message;
+    expect(refused(0)).toMatch(
+      /^Expected integer between 1 and 2147483647 for kKeep but received 0/,
+    );
+    expect(refused(1.5)).toMatch(/for kKeep but received 1.5/);
+    expect(refused({ frames: 0 })).toMatch(/^Expected number > 0 for kKeep.frames but received 0/);
+    expect(refused({ frames: 2, perSecond: 8 })).toMatch(/frames and perSecond at once/);
+    expect(refused({ frames: 2, max: 8 })).toMatch(/kKeep.max/);
+    expect(refused({ perSecond: 8, min: 9, max: 8 })).toMatch(
+      /^Expected integer <= max \(8\) for kKeep.min but received 9/,
+    );
+  });
+
+  test('bounds per frame', () => {
+    const blocks = { selectionUnit: 'block2x2', kKeep: 64 };
+    for (const name of ['minPerFrame', 'maxPerFrame'] as const) {
+      expect(patchCall({ [name]: 0.25 }).patch[name]).toBe(0.25);
+      expect(patchCall({ [name]: 6 }).patch[name]).toBe(6);
+      const { message } = refusal(() => patchCall({ ...blocks, [name]: 6 }));
+      expect(message).toMatch(`a multiple of 4 (selectionUnit is 'block2x2') for ${name}`);
+    }
+    for (const [minPerFrame, maxPerFrame] of [
+      [6, 4],
+      [0.5, 0.25],
+    ]) {
+      const { message } = refusal(() => patchCall({ minPerFrame, maxPerFrame }));
+      expect(message).toMatch(`Expected number <= maxPerFrame (${maxPerFrame}) for minPerFrame`);
+    }
+  });
+
+  test('ignored parts', () => {
+    const rectangle = { x: 0, y: 0.75, width: 1, height: 0.25 };
+    expect(patchCall({ ignore: 'letterbox' }).patch.ignore.kind).toBe('letterbox');
+    expect(patchCall({ ignore: ['letterbox', rectangle] }).patch.ignore.value).toEqual([
+      { kind: 'letterbox', value: 'letterbox' },
+      { kind: 'width', value: rectangle },
+    ]);
+    const refused = (ignore: unknown) => refusal(() => patchCall({ ignore })).message;
+    expect(refused(['bars'])).toMatch(/^Expected one of 'letterbox' for ignore\[0\]/);
+    expect(refused([{ ...rectangle, height: 0.3 }])).toMatch(/ignore\[0\] .*reaches out of it/);
+    expect(refused([{ ...rectangle, x: -0.1 }])).toMatch(/ignore\[0\]\.x but received -0.1/);
+    expect(refused([{ x: 0, y: 0, width: 1 }])).toMatch(/ignore\[0\]\.height/);
   });
 
   test('width without height, and the other way round', () => {
@@ -290,7 +347,12 @@ describe('records', () => {
       minPixels: 50176,
       maxPixels: 50176,
       patchSize: 14,
-      kKeep: 2048,
+      kKeep: { kind: 'patches', value: 2048 },
+      keyFramePatches: 'auto',
+      wholeFrames: 'none',
+      minPerFrame: 0,
+      maxPerFrame: null,
+      ignore: { kind: 'parts', value: [] },
       selectionUnit: 'patch',
       staticFallback: false,
       staticAbsThresh: 2,

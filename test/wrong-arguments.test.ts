@@ -71,7 +71,8 @@ describe('what can be done and is hardly meant gets a note', () => {
   });
 
   test('a patch that is larger than the frame', async () => {
-    const options = { videoPath, sequenceLength: 2, kKeep: 4, backend: 'cpu' } as const;
+    const small = { sequenceLength: 2, kKeep: 4, keyFramePatches: 'compete' } as const;
+    const options = { ...small, videoPath, backend: 'cpu' } as const;
     using fits = await patchStream({ ...options, patchSize: 34 });
     expect(fits.notes).toEqual([]);
     using above = await patchStream({ ...options, patchSize: 35 });

@@ -192,9 +192,9 @@ type Rest = Omit<PatchStreamConfig, 'videoPath' | 'signal' | 'prefetchDepth'>;
 /** The caller's options and the model's, checked against each other before anything is decoded. */
 function modelConfig(inputs: Inputs, rest: Rest): Rest {
   const model = optionsOf(inputs);
-  const { patch: asked } = checkPatchStreamOptions(rest);
+  const { patch: asked, mostPatches = Infinity } = checkPatchStreamOptions(rest);
   for (const [name, value] of Object.entries(model) as [keyof typeof model, unknown][]) {
-    const fits = name === 'kKeep' ? asked.kKeep <= (value as number) : asked[name] === value;
+    const fits = name === 'kKeep' ? mostPatches <= (value as number) : asked[name] === value;
     if (rest[name] !== undefined && !fits) {
       throw invalid(name, `${JSON.stringify(value)}, which the model takes`, rest[name]);
     }

@@ -156,7 +156,12 @@ export function patchDataset<E extends VideoEntry>(
   }
   checkNames('patchDataset', streamOptions, checkPatchStreamOptions, OWN_NAMES);
   const config = { ...streamOptions, layout, outputDtype };
-  const { patch } = checkPatchStreamOptions({ ...config, sample: fixedRule(sample) });
+  const { patch, mostPatches } = checkPatchStreamOptions({ ...config, sample: fixedRule(sample) });
+  if (unit === 'clip' && mostPatches === undefined) {
+    const hint = ": the rows of unit 'clip' have one length";
+    throw invalid('kKeep', 'integer, or { perSecond, max }', config.kKeep, hint);
+  }
+  const rows = mostPatches ?? 0; // of a clip
   const source = sampleSource(videos, flow.order);
   const batching = { ...flow, label, numClasses };
 
@@ -170,13 +175,13 @@ export function patchDataset<E extends VideoEntry>(
       discard: (stream) => stream.close(),
     });
     return unit === 'clip'
-      ? new ClipBatcher<E>(feed, batching, patch.kKeep)
+      ? new ClipBatcher<E>(feed, batching, rows)
       : new PatchBatcher<E>(feed, batching);
   };
   const toElement = (batch: HostBatch): { xs: TensorContainer; ys?: Tensor2D } => {
     const { count, mask, ys } = batch;
     const patches = tf.tensor(batch.patches, [...batch.patchesShape], 'float32');
-    const rowShape = mask ? [count, patch.kKeep] : [count];
+    const rowShape = mask ? [count, rows] : [count];
     const positions = tf.tensor(batch.positions, [...rowShape, 3], 'int32');
     const parts = mask
       ? { patches, positions, mask: tf.tensor(mask, rowShape, 'float32') }
@@ -189,7 +194,7 @@ export function patchDataset<E extends VideoEntry>(
   const dataset = hostDataset<HostBatch, { xs: TensorContainer }>(tf, { open, toElement, size });
   const p = patch.patchSize;
   const pixels = layout === 'nhwc' ? [p, p, 3] : [3, p, p];
-  const k = unit === 'clip' ? [patch.kKeep] : [];
+  const k = unit === 'clip' ? [rows] : [];
   const inputShapes = { patches: [...k, ...pixels], positions: [...k, 3], mask: k };
   return Object.assign(dataset, { inputShapes });
 }

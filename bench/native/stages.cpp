@@ -27,7 +27,8 @@ PatchOptions patchOptions(int64_t k) {
   o.energy = Energy::Block;
   o.minPixels = o.maxPixels = 224 * 224;
   o.patchSize = 14;
-  o.kKeep = k;
+  o.kKeep = {k};
+  o.keyFramePatches = KeyFramePatches::Auto;
   o.selectionUnit = SelectionUnit::Patch;
   o.staticAbsThresh = 2.0;
   o.staticRelThresh = 0.15;
@@ -102,7 +103,11 @@ class Stages {
       const std::vector<uint8_t> isI = withFirstFrameRule(keys_);
       const std::span<const float> scores(energy->scores(),
                                           keys_.size() * static_cast<size_t>(grid_.perFrame()));
-      const auto indices = selectPatches({scores, isI, grid_}, patch_, cancel_);
+      Notes notes;
+      const SelectionRule rule = selectionRule(
+          patch_, grid_, std::ssize(isI), [] { return 0.0; }, notes);
+      const std::vector<uint8_t> all(static_cast<size_t>(grid_.perFrame()), 1);
+      const auto indices = selectPatches({scores, isI, all, grid_}, rule, patch_, cancel_).patches;
       const size_t values =
           size_t{3} * static_cast<size_t>(patch_.patchSize) * static_cast<size_t>(patch_.patchSize);
       const Buffer out =

@@ -1,7 +1,9 @@
 /**
  * Short clips with a known answer: a red square moves left, right, up or down while blue squares
- * move in directions of their own. Uncompressed (Y4M), so nothing but this file is needed.
+ * move in directions of their own. Uncompressed (Y4M), for which nothing but this file is needed, or
+ * H.264 in MP4, made by the ffmpeg command.
  */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -99,4 +101,40 @@ export function writeClips(
     writeFileSync(video, makeClip(seed + i, label, options));
     return { video, label };
   });
+}
+
+/** The same clips as H.264 in MP4, each with one key frame, its first. One ffmpeg makes them all. */
+export function writeMp4Clips(
+  folder: string,
+  count: number,
+  seed: number,
+  options: ClipOptions = {},
+): Clip[] {
+  mkdirSync(folder, { recursive: true });
+  const { frames = 16 } = options;
+  const clips = Array.from({ length: count }, (_, i) => ({
+    video: join(folder, `${String(i).padStart(4, '0')}.mp4`),
+    label: i % DIRECTIONS.length,
+  }));
+  // One long video, each clip without the header line of its own, cut where the next one begins.
+  const parts = clips.map(({ label }, i) => {
+    const y4m = makeClip(seed + i, label, options);
+    return i === 0 ? y4m : y4m.subarray(y4m.indexOf(0x0a) + 1);
+  });
+  const cuts = clips.map((_, i) => i * frames).slice(1);
+  const { status, error, stderr } = spawnSync(
+    'ffmpeg',
+    [
+      ...['-v', 'error', '-y', '-f', 'yuv4mpegpipe', '-i', 'pipe:0'],
+      ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '20'],
+      ...['-x264-params', `keyint=${frames}:min-keyint=${frames}:scenecut=0`],
+      ...['-f', 'segment', '-segment_format', 'mp4', '-reset_timestamps', '1'],
+      ...(cuts.length > 0 ? ['-segment_frames', cuts.join(',')] : []),
+      join(folder, '%04d.mp4'),
+    ],
+    { input: Buffer.concat(parts), encoding: 'utf8' },
+  );
+  if (error) throw new Error('The clips are made with the ffmpeg command', { cause: error });
+  if (status !== 0) throw new Error(`ffmpeg could not make the clips: ${stderr}`);
+  return clips;
 }

@@ -182,6 +182,96 @@ inline bool holdKind(SampleRule& o, std::string_view kind) {
 template <>
 inline constexpr bool kIsUnion<SampleRule> = true;
 
+struct FramesBudget {
+  double frames;
+};
+template <typename Visitor, RecordLike<FramesBudget> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("frames", o.frames, Limits{kLeastDouble, kNoLimit});
+}
+template <>
+inline constexpr bool kHasFields<FramesBudget> = true;
+
+struct RateBudget {
+  double perSecond;
+  std::optional<int64_t> min;
+  std::optional<int64_t> max;
+};
+template <typename Visitor, RecordLike<RateBudget> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("perSecond", o.perSecond, Limits{kLeastDouble, kNoLimit});
+  v("min", o.min, Limits{1, 2147483647});
+  v("max", o.max, Limits{1, 2147483647});
+}
+template <>
+inline constexpr bool kHasFields<RateBudget> = true;
+
+struct PatchBudget {
+  std::variant<int64_t, FramesBudget, RateBudget> value;
+};
+template <typename Visitor, RecordLike<PatchBudget> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("patches", *p, Limits{1, 2147483647});
+  if (auto* p = std::get_if<1>(&o.value)) v("frames", *p);
+  if (auto* p = std::get_if<2>(&o.value)) v("perSecond", *p);
+}
+inline bool holdKind(PatchBudget& o, std::string_view kind) {
+  if (kind == "patches") return o.value.emplace<0>(), true;
+  if (kind == "frames") return o.value.emplace<1>(), true;
+  if (kind == "perSecond") return o.value.emplace<2>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<PatchBudget> = true;
+
+struct Rectangle {
+  double x;
+  double y;
+  double width;
+  double height;
+};
+template <typename Visitor, RecordLike<Rectangle> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("x", o.x, Limits{0, 1});
+  v("y", o.y, Limits{0, 1});
+  v("width", o.width, Limits{0.000001, 1});
+  v("height", o.height, Limits{0.000001, 1});
+}
+template <>
+inline constexpr bool kHasFields<Rectangle> = true;
+
+struct IgnoredPart {
+  std::variant<IgnoredBars, Rectangle> value;
+};
+template <typename Visitor, RecordLike<IgnoredPart> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("letterbox", *p);
+  if (auto* p = std::get_if<1>(&o.value)) v("width", *p);
+}
+inline bool holdKind(IgnoredPart& o, std::string_view kind) {
+  if (kind == "letterbox") return o.value.emplace<0>(), true;
+  if (kind == "width") return o.value.emplace<1>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<IgnoredPart> = true;
+
+struct Ignore {
+  std::variant<IgnoredBars, std::vector<IgnoredPart>> value;
+};
+template <typename Visitor, RecordLike<Ignore> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("letterbox", *p);
+  if (auto* p = std::get_if<1>(&o.value)) v("parts", *p);
+}
+inline bool holdKind(Ignore& o, std::string_view kind) {
+  if (kind == "letterbox") return o.value.emplace<0>(), true;
+  if (kind == "parts") return o.value.emplace<1>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<Ignore> = true;
+
 // What opening and decoding a video needs.
 struct SourceOptions {
   DecodeMode decodeMode;
@@ -260,16 +350,21 @@ inline constexpr bool kHasFields<CallOptions> = true;
 
 // What becomes of the frames in patchStream.
 struct PatchOptions {
-  Energy energy;
-  int64_t minPixels;
-  int64_t maxPixels;
-  int patchSize;
-  int64_t kKeep;
+  PatchBudget kKeep;
+  KeyFramePatches keyFramePatches;
+  WholeFrames wholeFrames;
+  double minPerFrame;
+  std::optional<double> maxPerFrame;
+  Ignore ignore;
   SelectionUnit selectionUnit;
   bool staticFallback;
   double staticAbsThresh;
   double staticRelThresh;
   int staticUniformFrames;
+  Energy energy;
+  int64_t minPixels;
+  int64_t maxPixels;
+  int patchSize;
   double energyPct;
   DType outputDtype;
   Layout layout;
@@ -277,16 +372,21 @@ struct PatchOptions {
 };
 template <typename Visitor, RecordLike<PatchOptions> Record>
 void visitFields(Visitor&& v, Record& o) {
-  v("energy", o.energy);
-  v("minPixels", o.minPixels, Limits{1, 2147483647});
-  v("maxPixels", o.maxPixels, Limits{1, 2147483647});
-  v("patchSize", o.patchSize, Limits{1, 1024});
-  v("kKeep", o.kKeep, Limits{1, 2147483647});
+  v("kKeep", o.kKeep);
+  v("keyFramePatches", o.keyFramePatches);
+  v("wholeFrames", o.wholeFrames);
+  v("minPerFrame", o.minPerFrame, Limits{0, 2147483647});
+  v("maxPerFrame", o.maxPerFrame, Limits{kLeastDouble, 2147483647});
+  v("ignore", o.ignore);
   v("selectionUnit", o.selectionUnit);
   v("staticFallback", o.staticFallback);
   v("staticAbsThresh", o.staticAbsThresh, Limits{-kNoLimit, kNoLimit});
   v("staticRelThresh", o.staticRelThresh, Limits{-kNoLimit, kNoLimit});
   v("staticUniformFrames", o.staticUniformFrames, Limits{0, 1000000});
+  v("energy", o.energy);
+  v("minPixels", o.minPixels, Limits{1, 2147483647});
+  v("maxPixels", o.maxPixels, Limits{1, 2147483647});
+  v("patchSize", o.patchSize, Limits{1, 1024});
   v("energyPct", o.energyPct, Limits{-kNoLimit, kNoLimit});
   v("outputDtype", o.outputDtype);
   v("layout", o.layout);

@@ -17,8 +17,11 @@ enum class SampleOnly { KeyFrames };
 enum class WhenShort { RepeatIds, All, RepeatLast, Error };
 enum class ClipPlace { Centre, Random };
 enum class Backend { Auto, Gpu, Cpu };
-enum class Energy { Block, Adjacent, Accumulated, Reference };
+enum class KeyFramePatches { Auto, BeforeOthers, Compete, None };
+enum class WholeFrames { None, First };
+enum class IgnoredBars { Letterbox };
 enum class SelectionUnit { Patch, Block2x2 };
+enum class Energy { Block, Adjacent, Accumulated, Reference };
 enum class Layout { Nchw, Nhwc };
 
 template <>
@@ -84,16 +87,33 @@ struct Spelled<Backend> {
       {"auto", Backend::Auto}, {"gpu", Backend::Gpu}, {"cpu", Backend::Cpu}};
 };
 template <>
-struct Spelled<Energy> {
-  static constexpr Spelling<Energy> all[] = {{"block", Energy::Block},
-                                             {"adjacent", Energy::Adjacent},
-                                             {"accumulated", Energy::Accumulated},
-                                             {"reference", Energy::Reference}};
+struct Spelled<KeyFramePatches> {
+  static constexpr Spelling<KeyFramePatches> all[] = {
+      {"auto", KeyFramePatches::Auto},
+      {"before-others", KeyFramePatches::BeforeOthers},
+      {"compete", KeyFramePatches::Compete},
+      {"none", KeyFramePatches::None}};
+};
+template <>
+struct Spelled<WholeFrames> {
+  static constexpr Spelling<WholeFrames> all[] = {{"none", WholeFrames::None},
+                                                  {"first", WholeFrames::First}};
+};
+template <>
+struct Spelled<IgnoredBars> {
+  static constexpr Spelling<IgnoredBars> all[] = {{"letterbox", IgnoredBars::Letterbox}};
 };
 template <>
 struct Spelled<SelectionUnit> {
   static constexpr Spelling<SelectionUnit> all[] = {{"patch", SelectionUnit::Patch},
                                                     {"block2x2", SelectionUnit::Block2x2}};
+};
+template <>
+struct Spelled<Energy> {
+  static constexpr Spelling<Energy> all[] = {{"block", Energy::Block},
+                                             {"adjacent", Energy::Adjacent},
+                                             {"accumulated", Energy::Accumulated},
+                                             {"reference", Energy::Reference}};
 };
 template <>
 struct Spelled<DType> {

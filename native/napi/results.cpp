@@ -99,6 +99,14 @@ Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
   grid.Set("h", result.grid.rows);
   grid.Set("w", result.grid.cols);
   out.Set("grid", grid);
+  if (result.letterbox) {
+    Napi::Object bars = Napi::Object::New(env);
+    bars.Set("top", result.letterbox->top);
+    bars.Set("bottom", result.letterbox->bottom);
+    bars.Set("left", result.letterbox->left);
+    bars.Set("right", result.letterbox->right);
+    out.Set("letterbox", bars);
+  }
   out.Set("targetWidth", result.grid.targetWidth);
   out.Set("targetHeight", result.grid.targetHeight);
   return out;

@@ -62,7 +62,26 @@ PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
                                stages.call.profile,
                                [known](int64_t id) { return known && known->isLost(id); }})),
       grid_(grid),
-      frames_(distinct_.ids.size()) {}
+      profile_(stages.call.profile),
+      cells_(makeCellGrid(grid.frameHeight, grid.frameWidth)),
+      frames_(distinct_.ids.size()) {
+  if (ignoresBars(patch.ignore)) barFinder_ = std::make_unique<BarFinder>(cells_);
+}
+
+std::optional<Bars> PatchCollector::bars() const {
+  if (!barFinder_) return std::nullopt;
+  return barFinder_->bars();
+}
+
+void PatchCollector::findBars(const FrameView& luma) {
+  if (!barFinder_ || !barFinder_->open()) return;
+  const Profile::Scope scope(profile_, "letterboxMs");
+  Buffer cells = Buffer::allocate(kernels_.memory(), static_cast<size_t>(cells_.cells()));
+  kernels_.lumaCells(luma, cells_, cells.as<uint8_t>());
+  std::vector<uint8_t> onHost(cells.bytes());
+  kernels_.download(onHost.data(), cells.data(), cells.bytes());
+  barFinder_->add(onHost, BarFinder::blackLevel(luma));
+}
 
 void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, void* out) {
   std::vector<FrameView> views;
@@ -78,8 +97,10 @@ void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, v
 
 void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) {
   const FrameView view = frame.view;
-  energy_->addFrame(input, view, frame.luma ? frame.luma->view : view);
+  const FrameView& luma = frame.luma ? frame.luma->view : view;
+  energy_->addFrame(input, view, luma);
   if (distinct == kNotSampled) return;
+  findBars(luma);
   Kept& kept = frames_[static_cast<size_t>(distinct)];
   if (std::optional<KeptPicture> rows = kernels_.keepForGather(view, grid_)) {
     kept = {nullptr, std::move(rows->memory), rows->view, std::move(rows->rows)};

@@ -3,6 +3,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "pipeline/backends.h"
 #include "pipeline/damage.h"
 #include "pipeline/energy_stage.h"
+#include "pipeline/ignored.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sampling/sampling.h"
 
@@ -79,6 +81,8 @@ class PatchCollector final : public Collector {
   // [T, rows, cols] in the kernels' memory.
   const float* scores() const { return energy_->scores(); }
   void gather(std::span<const int32_t> indices, GatherSpec spec, void* out);
+  // Of the sampled frames, where 'letterbox' is ignored.
+  std::optional<Bars> bars() const;
 
  private:
   struct Kept {
@@ -89,9 +93,13 @@ class PatchCollector final : public Collector {
   };
 
   void accept(int32_t input, int32_t distinct, SourceFrame frame) override;
+  void findBars(const FrameView& luma);
 
   std::unique_ptr<EnergyStage> energy_;
   PatchGrid grid_;
+  Profile& profile_;
+  const CellGrid cells_;
+  std::unique_ptr<BarFinder> barFinder_;  // where they are asked for
   std::vector<Kept> frames_;
 };
 

@@ -35,14 +35,19 @@ void reserveResult(double bytes, const CallContext& call, const VideoInput& inpu
           "maxMemoryBytes");
 }
 
+// The frames that sampling sees.
+Timeline timelineOf(const VideoInput& input, const FrameSource& source) {
+  const Timeline whole = source.timeline();
+  return input.part ? partOf(whole, input.part->from, input.part->to) : whole;
+}
+
 // Which frames of the video are wanted, in the order of the rule.
 std::vector<int64_t> framesOf(const VideoInput& input, const SamplingOptions& options,
                               const FrameSource& source) {
-  const Timeline whole = source.timeline();
-  if (!input.part) return sampledFrames(options.sample, whole);
-  const auto [from, to] = *input.part;
-  std::vector<int64_t> ids = sampledFrames(options.sample, partOf(whole, from, to));
-  for (int64_t& id : ids) id += from;
+  std::vector<int64_t> ids = sampledFrames(options.sample, timelineOf(input, source));
+  if (input.part) {
+    for (int64_t& id : ids) id += input.part->from;
+  }
   return ids;
 }
 
@@ -99,10 +104,21 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   }
   const size_t patchValues =
       size_t{3} * static_cast<size_t>(patch.patchSize) * static_cast<size_t>(patch.patchSize);
-  const int64_t count = std::min<int64_t>(patch.kKeep, allPatches);
-  // All scores, those of blocks, and the selection's 64-bit keys; per kept patch its values, index,
-  // fields and score.
-  constexpr double kBytesPerScore = 2 * sizeof(float) + sizeof(uint64_t);
+  const SelectionRule rule = selectionRule(
+      patch, result.grid, std::ssize(ids),
+      [&] {
+        return secondsInRange(options.sampling.sample, timelineOf(input, *backends.source),
+                              "kKeep.perSecond");
+      },
+      *call.notes);
+  if (!ignoresBars(patch.ignore)) {  // else what is left shows when the frames are there
+    checkCandidates(candidatePatches(result.grid, patch.ignore, {}), result.grid, rule,
+                    std::ssize(ids));
+  }
+  const int64_t count = std::min(rule.k * rule.patchesPerUnit, allPatches);
+  // All scores, those of blocks, and the selection's 64-bit keys and marks; per kept patch its
+  // values, index, fields and score.
+  constexpr double kBytesPerScore = 2 * sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t);
   constexpr double kBytesPerRow = 7 * sizeof(int32_t) + sizeof(float);
   const double patchBytes = static_cast<double>(patchValues * dtypeSize(patch.outputDtype));
   reserveResult(static_cast<double>(count) * (patchBytes + kBytesPerRow) +
@@ -123,13 +139,24 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   result.frameScores =
       Buffer::allocate(hostMemory(), static_cast<size_t>(allPatches) * sizeof(float));
   kernels.download(result.frameScores.data(), collector->scores(), result.frameScores.bytes());
-  std::vector<int32_t> indices;
+  Selection selection;
   {
     const Profile::Scope scope(call.profile, "selectMs");
     const std::span<const float> scores(result.frameScores.as<float>(),
                                         static_cast<size_t>(allPatches));
-    indices = selectPatches({scores, result.isI, result.grid}, patch, call.cancel);
+    result.letterbox = collector->bars();
+    const std::vector<uint8_t> candidates =
+        candidatePatches(result.grid, patch.ignore, result.letterbox.value_or(Bars{}));
+    selection =
+        selectPatches({scores, result.isI, candidates, result.grid}, rule, patch, call.cancel);
   }
+  if (selection.keyFramesFilledK) {
+    call.notes->add("key-frames-alone",
+                    "Key frames come before all others and have as many patches as kKeep, so every "
+                    "patch is of one of them.");
+    result.sample.notes = call.notes->list();
+  }
+  const std::vector<int32_t>& indices = selection.patches;
   call.cancel->check(Stage::Process);
   result.count = static_cast<int64_t>(indices.size());
   result.patches = Buffer::allocate(kernels.memory(),

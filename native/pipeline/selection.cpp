@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 
+#include "core/error.h"
 #include "ops/energy/percentile_math.h"
 
 namespace cps {
@@ -18,9 +19,14 @@ float percentileOf(std::vector<float>& values, double pct) {
   return *nth;
 }
 
-bool isStatic(std::span<const float> unitScores, int32_t unitArea, const PatchOptions& options) {
-  std::vector<float> means(unitScores.begin(), unitScores.end());
-  for (float& m : means) m /= static_cast<float>(unitArea);
+bool isStatic(const Units& units, int32_t unitArea, const PatchOptions& options) {
+  std::vector<float> means;
+  means.reserve(units.scores.size());
+  for (size_t i = 0; i < units.scores.size(); ++i) {
+    if (units.candidates[i % units.perFrame()] == 0) continue;
+    means.push_back(units.scores[i] / static_cast<float>(unitArea));
+  }
+  if (means.empty()) return false;
   const float p95 = percentileOf(means, 95);
   const float p50 = percentileOf(means, 50);
   auto threshold = static_cast<float>(options.staticAbsThresh);
@@ -31,17 +37,141 @@ bool isStatic(std::span<const float> unitScores, int32_t unitArea, const PatchOp
          (p95 < 2.0f * threshold && (p95 - p50) / std::max(p95, 1e-6f) < relative);
 }
 
-// One integer that orders units as DESIGN section 4 does. All keys of one selection differ, so the
-// k largest are unique. Bits: 63 isI, 62..31 score, 30..0 inverted index.
-uint64_t unitKey(bool isI, float score, int32_t index) {
-  return static_cast<uint64_t>(isI ? 1 : 0) << 63 |
-         static_cast<uint64_t>(orderedBits(score)) << 31 |
-         static_cast<uint64_t>(0x7fffffff - index);
+// One integer that orders units as Note [Selection] does. All keys of one selection differ, so the
+// k largest are unique. Bits: 63 key frame first, 62..31 score, 30..0 inverted index.
+uint64_t unitKey(bool first, float score, size_t index) {
+  return static_cast<uint64_t>(first ? 1 : 0) << 63 |
+         static_cast<uint64_t>(orderedBits(score)) << 31 | (0x7fffffff - index);
 }
-int32_t unitIndex(uint64_t key) { return 0x7fffffff - static_cast<int32_t>(key & 0x7fffffff); }
+size_t unitIndex(uint64_t key) { return 0x7fffffff - static_cast<size_t>(key & 0x7fffffff); }
+
+// Moves the `count` largest of these to the front.
+void keepLargest(std::vector<uint64_t>& keys, int64_t count) {
+  if (count >= std::ssize(keys)) return;
+  std::nth_element(keys.begin(), keys.begin() + count, keys.end(), std::greater<>());
+  keys.resize(static_cast<size_t>(count));
+}
 
 void checkCancel(const CancelPtr& cancel) {
   if (cancel) cancel->check(Stage::Process);
+}
+
+int64_t countOf(std::span<const uint8_t> flags) {
+  return std::count_if(flags.begin(), flags.end(), [](uint8_t f) { return f != 0; });
+}
+
+// The steps of Note [Selection].
+class Chooser {
+ public:
+  Chooser(const Units& units, std::span<const uint8_t> isI, std::span<const float> boosts,
+          const SelectionRule& rule)
+      : units_(units),
+        isI_(isI),
+        boosts_(boosts),
+        rule_(rule),
+        taken_(units.scores.size(), 0),
+        inFrame_(isI.size(), 0) {}
+
+  void takeFirstFrame() {
+    for (size_t u = 0; u < units_.perFrame(); ++u) {
+      if (units_.candidates[u] != 0) take(u);
+    }
+  }
+  void takeEachFramesBest(const CancelPtr& cancel) {
+    for (size_t t = 0; t < isI_.size(); ++t) {
+      checkCancel(cancel);
+      std::vector<uint64_t> best = left(t);
+      keepLargest(best, std::max<int64_t>(0, rule_.minPerFrame - inFrame_[t]));
+      for (const uint64_t key : best) take(unitIndex(key));
+    }
+  }
+  void takeBest(int64_t k, const CancelPtr& cancel) {
+    std::vector<uint64_t> best;
+    best.reserve(units_.scores.size());
+    for (size_t t = 0; t < isI_.size(); ++t) {
+      checkCancel(cancel);
+      // Passing over a full frame is the same as taking its best alone into account.
+      std::vector<uint64_t> ofFrame = left(t);
+      keepLargest(ofFrame, rule_.maxPerFrame - inFrame_[t]);
+      best.insert(best.end(), ofFrame.begin(), ofFrame.end());
+    }
+    keepLargest(best, std::max<int64_t>(0, k - total_));
+    for (const uint64_t key : best) take(unitIndex(key));
+  }
+  std::vector<int32_t> indices() const {
+    std::vector<int32_t> all;
+    all.reserve(static_cast<size_t>(total_));
+    for (size_t i = 0; i < taken_.size(); ++i) {
+      if (taken_[i] != 0) all.push_back(static_cast<int32_t>(i));
+    }
+    return all;
+  }
+
+ private:
+  void take(size_t index) {
+    taken_[index] = 1;
+    ++inFrame_[index / units_.perFrame()];
+    ++total_;
+  }
+  // Keys of a frame's candidates that are not taken.
+  std::vector<uint64_t> left(size_t t) const {
+    std::vector<uint64_t> keys;
+    const bool isKey = isI_[t] != 0;
+    if (isKey && rule_.keyFrames == KeyFramePatches::None) return keys;
+    const bool first = isKey && rule_.keyFrames == KeyFramePatches::BeforeOthers;
+    keys.reserve(units_.perFrame());
+    for (size_t u = 0; u < units_.perFrame(); ++u) {
+      const size_t index = t * units_.perFrame() + u;
+      if (units_.candidates[u] == 0 || taken_[index] != 0) continue;
+      keys.push_back(unitKey(first, units_.scores[index] + boosts_[t], index));
+    }
+    return keys;
+  }
+
+  const Units& units_;
+  std::span<const uint8_t> isI_;
+  std::span<const float> boosts_;
+  const SelectionRule& rule_;
+  std::vector<uint8_t> taken_;    // per unit
+  std::vector<int64_t> inFrame_;  // taken, per frame
+  int64_t total_ = 0;
+};
+
+// Blocks are candidates when all of their patches are.
+std::vector<uint8_t> unitCandidates(std::span<const uint8_t> patches, const PatchGrid& grid,
+                                    const SelectionRule& rule) {
+  if (rule.patchesPerUnit == 1) return {patches.begin(), patches.end()};
+  std::vector<uint8_t> blocks;
+  const auto cols = static_cast<size_t>(grid.cols);
+  for (size_t top = 0; top < patches.size(); top += 2 * cols) {
+    for (size_t i = top; i + 1 < top + cols; i += 2) {
+      blocks.push_back(patches[i] & patches[i + 1] & patches[i + cols] & patches[i + cols + 1]);
+    }
+  }
+  return blocks;
+}
+
+std::vector<int32_t> patchesOf(const std::vector<int32_t>& blocks, const PatchGrid& grid) {
+  std::vector<int32_t> patches;
+  patches.reserve(blocks.size() * 4);
+  const int32_t perFrame = grid.perFrame() / 4, blockCols = grid.cols / 2;
+  for (const int32_t block : blocks) {
+    const int32_t frame = block / perFrame, inFrame = block % perFrame;
+    const int32_t row = inFrame / blockCols * 2, col = inFrame % blockCols * 2;
+    const int32_t base = (frame * grid.rows + row) * grid.cols + col;
+    for (const int32_t offset : {0, 1, grid.cols, grid.cols + 1}) patches.push_back(base + offset);
+  }
+  return patches;
+}
+
+void checkUnits(int64_t inFrame, const SelectionRule& rule, int64_t frames) {
+  if (inFrame == 0) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                std::string("Expected parts that leave a ") +
+                    (rule.patchesPerUnit == 1 ? "patch" : "block of patches") +
+                    " of the frame for ignore but received parts that leave none");
+  }
+  checkWholeFirst(rule, inFrame, frames);
 }
 
 }  // namespace
@@ -55,38 +185,29 @@ std::vector<float> staticFallbackBoosts(const Units& units, std::span<const uint
   for (size_t t = 0; t < isI.size(); ++t) {
     if (isI[t] != 0) continue;
     others.push_back(t);
-    const auto perFrame = static_cast<size_t>(units.perFrame);
-    const auto ofFrame = units.scores.subspan(t * perFrame, perFrame);
-    const auto [lowest, highest] = std::minmax_element(ofFrame.begin(), ofFrame.end());
-    low = std::min(low, *lowest);
-    high = std::max(high, *highest);
+    for (size_t u = 0; u < units.perFrame(); ++u) {
+      if (units.candidates[u] == 0) continue;
+      const float score = units.scores[t * units.perFrame() + u];
+      low = std::min(low, score);
+      high = std::max(high, score);
+    }
   }
   if (others.empty() || options.staticUniformFrames <= 0) return boosts;
-  if (!isStatic(units.scores, unitArea, options)) return boosts;
+  if (!isStatic(units, unitArea, options)) return boosts;
   const size_t n = others.size();
   const size_t chosen = std::clamp<size_t>(static_cast<size_t>(options.staticUniformFrames), 1, n);
   for (size_t j = 0; j < chosen; ++j) boosts[others[j * n / chosen]] = high - low + 1.0f;
   return boosts;
 }
 
-std::vector<int32_t> bestUnits(const Units& units, std::span<const uint8_t> isI,
-                               std::span<const float> boosts, int64_t k, const CancelPtr& cancel) {
-  std::vector<uint64_t> keys;
-  keys.reserve(units.scores.size());
-  int32_t index = 0;
-  for (size_t t = 0; t < isI.size(); ++t) {
-    checkCancel(cancel);
-    for (int32_t u = 0; u < units.perFrame; ++u, ++index) {
-      const float score = units.scores[static_cast<size_t>(index)] + boosts[t];
-      keys.push_back(unitKey(isI[t] != 0, score, index));
-    }
-  }
-  const auto end = keys.begin() + k;
-  if (end != keys.end()) std::nth_element(keys.begin(), end, keys.end(), std::greater<>());
-  std::vector<int32_t> best(static_cast<size_t>(k));
-  std::transform(keys.begin(), end, best.begin(), unitIndex);
-  std::sort(best.begin(), best.end());
-  return best;
+std::vector<int32_t> chooseUnits(const Units& units, std::span<const uint8_t> isI,
+                                 std::span<const float> boosts, const SelectionRule& rule,
+                                 const CancelPtr& cancel) {
+  Chooser chooser(units, isI, boosts, rule);
+  if (rule.wholeFirst) chooser.takeFirstFrame();
+  if (rule.minPerFrame > 0) chooser.takeEachFramesBest(cancel);
+  chooser.takeBest(rule.k, cancel);
+  return chooser.indices();
 }
 
 std::vector<float> block2x2Scores(std::span<const float> scores, const PatchGrid& grid) {
@@ -102,43 +223,45 @@ std::vector<float> block2x2Scores(std::span<const float> scores, const PatchGrid
   return sums;
 }
 
-std::vector<int32_t> selectPatches(const SelectionInput& input, const PatchOptions& options,
-                                   const CancelPtr& cancel) {
-  const PatchGrid& grid = input.grid;
-  const bool blocks = options.selectionUnit == SelectionUnit::Block2x2;
-  const int32_t patchesPerUnit = blocks ? 4 : 1;
+void checkCandidates(std::span<const uint8_t> candidates, const PatchGrid& grid,
+                     const SelectionRule& rule, int64_t frames) {
+  checkUnits(countOf(unitCandidates(candidates, grid, rule)), rule, frames);
+}
+
+Selection selectPatches(const SelectionInput& input, const SelectionRule& rule,
+                        const PatchOptions& options, const CancelPtr& cancel) {
+  const bool blocks = rule.patchesPerUnit == 4;
+  const std::vector<uint8_t> candidates = unitCandidates(input.candidates, input.grid, rule);
   std::vector<float> sums;
-  if (blocks) sums = block2x2Scores(input.scores, grid);
-  const Units units{blocks ? std::span<const float>(sums) : input.scores,
-                    grid.perFrame() / patchesPerUnit};
-  const auto all = static_cast<int64_t>(units.scores.size());
-  const int64_t k = std::min<int64_t>(options.kKeep / patchesPerUnit, all);
-  if (k <= 0) return {};
+  if (blocks) sums = block2x2Scores(input.scores, input.grid);
+  const Units units{blocks ? std::span<const float>(sums) : input.scores, candidates};
+
+  const int64_t inFrame = countOf(candidates), frames = std::ssize(input.isI);
+  checkUnits(inFrame, rule, frames);
+  const int64_t keyFrames = countOf(input.isI);
+  if (rule.keyFrames == KeyFramePatches::None && keyFrames == frames && !rule.wholeFirst) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                "Expected a sample with other frames than key frames for keyFramePatches 'none' "
+                "but received key frames alone");
+  }
 
   std::vector<float> boosts(input.isI.size(), 0.0f);
-  const int64_t iUnits =
-      std::count_if(input.isI.begin(), input.isI.end(), [](uint8_t f) { return f != 0; }) *
-      int64_t{units.perFrame};
-  if (options.staticFallback && iUnits < k) {
-    const int32_t unitArea = grid.patchSize * grid.patchSize * patchesPerUnit;
-    boosts = staticFallbackBoosts(units, input.isI, unitArea, options);
+  const int64_t ofKeyFrames = keyFrames * std::min(inFrame, rule.maxPerFrame);
+  const bool keyFramesFirst = rule.keyFrames == KeyFramePatches::BeforeOthers;
+  if (options.staticFallback && (!keyFramesFirst || ofKeyFrames < rule.k)) {
+    const int32_t side = input.grid.patchSize;
+    boosts = staticFallbackBoosts(units, input.isI, side * side * rule.patchesPerUnit, options);
   }
 
-  const std::vector<int32_t> best = bestUnits(units, input.isI, boosts, k, cancel);
-  if (!blocks) return best;
-
-  std::vector<int32_t> patches;
-  patches.reserve(best.size() * 4);
-  const int32_t blockCols = grid.cols / 2;
-  for (const int32_t unit : best) {
-    const int32_t frame = unit / units.perFrame;
-    const int32_t inFrame = unit % units.perFrame;
-    const int32_t row = inFrame / blockCols * 2;
-    const int32_t col = inFrame % blockCols * 2;
-    const int32_t base = (frame * grid.rows + row) * grid.cols + col;
-    for (const int32_t offset : {0, 1, grid.cols, grid.cols + 1}) patches.push_back(base + offset);
-  }
-  return patches;
+  const std::vector<int32_t> chosen = chooseUnits(units, input.isI, boosts, rule, cancel);
+  Selection selection;
+  selection.keyFramesFilledK =
+      keyFramesFirst && keyFrames < frames &&
+      std::all_of(chosen.begin(), chosen.end(), [&](int32_t unit) {
+        return input.isI[static_cast<size_t>(unit) / units.perFrame()] != 0;
+      });
+  selection.patches = blocks ? patchesOf(chosen, input.grid) : chosen;
+  return selection;
 }
 
 }  // namespace cps

@@ -191,7 +191,8 @@ function nativeValue(kind, value) {
   }
   if (kind.shape) {
     const items = value.map((one) => nativeValue(kind.shape.list, one)).join(', ');
-    return `std::vector<${nativeType(kind.shape.list)}>{${items}}`;
+    const item = nativeType(kind.shape.list);
+    return `std::vector<${nameOf(kind.shape.list) ? `cps::${item}` : item}>{${items}}`;
   }
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'object')

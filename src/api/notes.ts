@@ -9,6 +9,12 @@ export const NOTE_CODES = {
     'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
     'taken.',
   'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
+  'key-frames-alone':
+    'Key frames, which come before all others, have as many patches as kKeep, so no other frame gave one; ' +
+    "keyFramePatches 'compete' or maxPerFrame spread the selection.",
+  'key-frames-compete':
+    "keyFramePatches 'auto' took 'compete', since kKeep is less than two frames' patches. Give the value " +
+    'to be without this note.',
   'patch-above-frame':
     'A patch is larger than the frame: frames were enlarged to hold it. Check patchSize.',
   'repeated-frames':

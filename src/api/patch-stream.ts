@@ -49,6 +49,18 @@ export interface MetadataTensors {
   readonly scores: Tensor<'float32'>;
 }
 
+/** Black bars along the edges, in pixels of the displayed frame; 0 where there is none. */
+export interface Letterbox {
+  /** Height of the upper one. */
+  readonly top: number;
+  /** Height of the lower one. */
+  readonly bottom: number;
+  /** Width of the left one. */
+  readonly left: number;
+  /** Width of the right one. */
+  readonly right: number;
+}
+
 /** One patch of an iteration. */
 export interface StreamedPatch {
   /** [3, P, P], or [P, P, 3] with layout 'nhwc'; shares the stream's memory. */
@@ -88,6 +100,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   readonly #grid: NativePatchResult['grid'];
   readonly #targetSize: PatchStream['targetSize'];
   readonly #isI: readonly boolean[];
+  readonly #letterbox: Letterbox | undefined;
   #positions: Tensor<'int32'> | undefined;
   #metadata: readonly PatchMetadata[] | undefined;
   #copies: { readonly fields: Int32Array; readonly scores: Float32Array } | undefined;
@@ -103,6 +116,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     this.#grid = grid;
     this.#targetSize = { width, height };
     this.#isI = result.isI;
+    this.#letterbox = result.letterbox && Object.freeze(result.letterbox);
     this.#patches = Tensor.over<PatchDType>(result.patches, outputDtype, [count, ...patchShape]);
     this.#fields = Tensor.over(result.fields, 'int32', [count, FIELDS]);
     this.#scores = Tensor.over(result.scores, 'float32', [count]);
@@ -158,6 +172,15 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   get isI(): readonly boolean[] {
     this.check();
     return this.#isI;
+  }
+
+  /**
+   * The black bars that option ignore 'letterbox' found in all sampled frames; undefined where it was not
+   * asked for.
+   */
+  get letterbox(): Letterbox | undefined {
+    this.check();
+    return this.#letterbox;
   }
 
   /** float32 [T, grid.h, grid.w]: the score of every patch, selected or not. */

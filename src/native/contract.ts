@@ -77,6 +77,8 @@ export interface NativePatchResult extends NativeSampleInfo {
   /** After the first-frame rule. */
   isI: boolean[];
   grid: { t: number; h: number; w: number };
+  /** Black bars in pixels of the displayed frame; absent unless 'letterbox' is ignored. */
+  letterbox?: { top: number; bottom: number; left: number; right: number };
   targetWidth: number;
   targetHeight: number;
 }

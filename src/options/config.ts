@@ -1,5 +1,4 @@
 // Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.
-import type { VideoSource } from '../native/source.js';
 import type { OpenVideo } from '../native/video-handles.js';
 
 import type { OneOf } from './structures.js';
@@ -146,15 +145,62 @@ export interface TimesRule {
  */
 export type SampleRule = OneOf<CountRule | ClipRule | IndicesRule | TimesRule>;
 
+/** One form of PatchBudget. */
+export interface FramesBudget {
+  /** As many patches as so many frames have, rounded down. Number > 0. */
+  readonly frames: number;
+}
+
+/** One form of PatchBudget. */
+export interface RateBudget {
+  /**
+   * Patches per second of the video (of the rule's range where it has one), rounded down. Number
+   * > 0.
+   */
+  readonly perSecond: number;
+  /** At least so many. Integer between 1 and 2147483647. */
+  readonly min?: number | undefined;
+  /** At most so many. Integer between 1 and 2147483647. */
+  readonly max?: number | undefined;
+}
+
+/**
+ * Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as
+ * eight frames have. { perSecond, min?, max? }: by the duration. A number has to be a multiple
+ * of 4 with selectionUnit 'block2x2'; the others are cut down to one.
+ */
+export type PatchBudget = number | OneOf<FramesBudget | RateBudget>;
+
+/** A part of the displayed frame, in 0..1 of its sides. */
+export interface Rectangle {
+  /** Left edge. Number between 0 and 1. */
+  readonly x: number;
+  /** Upper edge. Number between 0 and 1. */
+  readonly y: number;
+  /** Number between 0.000001 and 1. */
+  readonly width: number;
+  /** Number between 0.000001 and 1. */
+  readonly height: number;
+}
+
+/** A rectangle, or the bars that are found. */
+export type IgnoredPart = 'letterbox' | Rectangle;
+
+/**
+ * Parts of the frame that give no patches: rectangles in 0..1 of the displayed frame, and
+ * 'letterbox', the black bars that all sampled frames have (the result's `letterbox` says how
+ * large). A patch of which these cover more than half is left out.
+ */
+export type Ignore = 'letterbox' | readonly IgnoredPart[];
+
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {
   /**
    * The video: a local path (a relative one is of the working directory at the call), a file:
-   * URL, the bytes of the whole file (copied before the call returns), a Blob or File (read as
-   * needed), a source of your own ({ size, read }, docs/sources.md), or an open Video. Nothing
+   * URL, the bytes of the whole file (copied before the call returns), or an open Video. Nothing
    * but local files and memory is ever opened.
    */
-  readonly videoPath: string | URL | Uint8Array | ArrayBuffer | Blob | VideoSource | OpenVideo;
+  readonly videoPath: string | URL | Uint8Array | ArrayBuffer | OpenVideo;
   /** Rejects with an AbortError and stops the work within the decoding of one packet. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -276,6 +322,57 @@ export interface DecodeConfig {
 /** Options of patchStream. */
 export interface PatchStreamConfig extends DecodeConfig {
   /**
+   * Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as
+   * eight frames have. { perSecond, min?, max? }: by the duration. A number has to be a multiple
+   * of 4 with selectionUnit 'block2x2'; the others are cut down to one. Default: 2048.
+   */
+  readonly kKeep?: PatchBudget | undefined;
+  /**
+   * 'before-others': patches of key frames come before all others. 'compete': by score like any
+   * other. 'none': key frames give no patches. 'auto': 'compete' when kKeep is less than two
+   * frames' patches, else 'before-others'; always that with energy 'reference'.
+   * docs/selection.md shows each. Default: 'auto'.
+   */
+  readonly keyFramePatches?: 'auto' | 'before-others' | 'compete' | 'none' | undefined;
+  /** 'first': all patches of the first sampled frame come before anything else. Default: 'none'. */
+  readonly wholeFrames?: 'none' | 'first' | undefined;
+  /**
+   * Each sampled frame gives its best patches up to so many before the rest is chosen: below 1 a
+   * share of a frame's patches, rounded down; from 1 on a number (with blocks a multiple of 4).
+   * Number between 0 and 2147483647, an integer from 1 on. Default: 0.
+   */
+  readonly minPerFrame?: number | undefined;
+  /**
+   * No sampled frame, key frames included, gives more; counted as minPerFrame is. Number above 0
+   * and at most 2147483647, an integer from 1 on.
+   */
+  readonly maxPerFrame?: number | undefined;
+  /**
+   * Parts of the frame that give no patches: rectangles in 0..1 of the displayed frame, and
+   * 'letterbox', the black bars that all sampled frames have (the result's `letterbox` says how
+   * large). A patch of which these cover more than half is left out.
+   */
+  readonly ignore?: Ignore | undefined;
+  /** Whether patches compete one by one or as blocks of 2×2. Default: 'patch'. */
+  readonly selectionUnit?: 'patch' | 'block2x2' | undefined;
+  /** Spreads the selection over a few whole frames when hardly anything moves. Default: false. */
+  readonly staticFallback?: boolean | undefined;
+  /**
+   * The video is static when the 95th percentile of mean scores is below this (divided by 255
+   * above 1, then clamped to [0, 1]). Finite number. Default: 2.
+   */
+  readonly staticAbsThresh?: number | undefined;
+  /**
+   * Or below twice that, with a spread (p95 − p50) / p95 below this. Finite number. Default:
+   * 0.15.
+   */
+  readonly staticRelThresh?: number | undefined;
+  /**
+   * Number of frames that a static video is spread over; 0 switches the fallback off. Integer
+   * between 0 and 1000000. Default: 4.
+   */
+  readonly staticUniformFrames?: number | undefined;
+  /**
    * How motion and residual are measured. 'block': block matching with the sampled frame before;
    * 'adjacent': block matching down to single pixels with the frame that is shown just before,
    * which is decoded as well; 'accumulated': every change since the sampled frame before, so
@@ -304,30 +401,6 @@ export interface PatchStreamConfig extends DecodeConfig {
    * between 1 and 1024. Default: 14.
    */
   readonly patchSize?: number | undefined;
-  /**
-   * Number of patches kept; all of them when there are fewer. A multiple of 4 with selectionUnit
-   * 'block2x2'. Integer between 1 and 2147483647. Default: 2048.
-   */
-  readonly kKeep?: number | undefined;
-  /** Whether patches compete one by one or as blocks of 2×2. Default: 'patch'. */
-  readonly selectionUnit?: 'patch' | 'block2x2' | undefined;
-  /** Spreads the selection over a few whole frames when hardly anything moves. Default: false. */
-  readonly staticFallback?: boolean | undefined;
-  /**
-   * The video is static when the 95th percentile of mean scores is below this (divided by 255
-   * above 1, then clamped to [0, 1]). Finite number. Default: 2.
-   */
-  readonly staticAbsThresh?: number | undefined;
-  /**
-   * Or below twice that, with a spread (p95 − p50) / p95 below this. Finite number. Default:
-   * 0.15.
-   */
-  readonly staticRelThresh?: number | undefined;
-  /**
-   * Number of frames that a static video is spread over; 0 switches the fallback off. Integer
-   * between 0 and 1000000. Default: 4.
-   */
-  readonly staticUniformFrames?: number | undefined;
   /**
    * Percentile that motion and residual are divided by; clamped to [1, 100]. Finite number.
    * Default: 95.

@@ -26,7 +26,7 @@ export interface OptionInfo {
 function kindOf({ type, expected, values, range, shape }: OptionSpec<unknown>): OptionInfo['kind'] {
   if (shape !== undefined) return 'other';
   if (values !== undefined) return 'choice';
-  if (range !== undefined) return expected.includes('integer') ? 'integer' : 'number';
+  if (range !== undefined) return expected.startsWith('integer') ? 'integer' : 'number';
   return type === 'boolean' || type === 'string' ? type : 'other';
 }
 

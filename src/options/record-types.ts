@@ -67,6 +67,36 @@ export type SampleRuleRecord =
   | { readonly kind: 'indices'; readonly value: IndicesRuleRecord }
   | { readonly kind: 'timesSec'; readonly value: TimesRuleRecord };
 
+export interface FramesBudgetRecord {
+  readonly frames: number;
+}
+
+export interface RateBudgetRecord {
+  readonly perSecond: number;
+  readonly min: number | null;
+  readonly max: number | null;
+}
+
+export type PatchBudgetRecord =
+  | { readonly kind: 'patches'; readonly value: number }
+  | { readonly kind: 'frames'; readonly value: FramesBudgetRecord }
+  | { readonly kind: 'perSecond'; readonly value: RateBudgetRecord };
+
+export interface RectangleRecord {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export type IgnoredPartRecord =
+  | { readonly kind: 'letterbox'; readonly value: 'letterbox' }
+  | { readonly kind: 'width'; readonly value: RectangleRecord };
+
+export type IgnoreRecord =
+  | { readonly kind: 'letterbox'; readonly value: 'letterbox' }
+  | { readonly kind: 'parts'; readonly value: readonly IgnoredPartRecord[] };
+
 /** What opening and decoding a video needs. struct SourceOptions of the addon. */
 export interface SourceRecord {
   readonly decodeMode: 'throughput' | 'latency';
@@ -105,16 +135,21 @@ export interface CallRecord {
 
 /** What becomes of the frames in patchStream. struct PatchOptions of the addon. */
 export interface PatchRecord {
-  readonly energy: 'block' | 'adjacent' | 'accumulated' | 'reference';
-  readonly minPixels: number;
-  readonly maxPixels: number;
-  readonly patchSize: number;
-  readonly kKeep: number;
+  readonly kKeep: PatchBudgetRecord;
+  readonly keyFramePatches: 'auto' | 'before-others' | 'compete' | 'none';
+  readonly wholeFrames: 'none' | 'first';
+  readonly minPerFrame: number;
+  readonly maxPerFrame: number | null;
+  readonly ignore: IgnoreRecord;
   readonly selectionUnit: 'patch' | 'block2x2';
   readonly staticFallback: boolean;
   readonly staticAbsThresh: number;
   readonly staticRelThresh: number;
   readonly staticUniformFrames: number;
+  readonly energy: 'block' | 'adjacent' | 'accumulated' | 'reference';
+  readonly minPixels: number;
+  readonly maxPixels: number;
+  readonly patchSize: number;
   readonly energyPct: number;
   readonly outputDtype: 'bfloat16' | 'float16' | 'float32' | 'uint8';
   readonly layout: 'nchw' | 'nhwc';

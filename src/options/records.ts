@@ -115,15 +115,33 @@ const devicesRecord = (api: Api, v: Values): DevicesRecord =>
 const isIdentity = ({ scale, mean, std }: NormalizeRecord): boolean =>
   scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
 
+/** What options say of a selection whatever the video is; the addon sees the rest. */
+function checkSelection({ kKeep, minPerFrame, maxPerFrame, selectionUnit }: Values): void {
+  const counts = { kKeep: kKeep.kind === 'patches' ? kKeep.value : 0, minPerFrame, maxPerFrame };
+  for (const [name, value = 0] of Object.entries(counts)) {
+    if (selectionUnit === 'block2x2' && value >= 1 && value % 4 !== 0) {
+      throw invalid(name, "a multiple of 4 (selectionUnit is 'block2x2')", value);
+    }
+  }
+  if (maxPerFrame === undefined || minPerFrame < 1 !== maxPerFrame < 1) return;
+  if (minPerFrame > maxPerFrame) {
+    throw invalid('minPerFrame', `number <= maxPerFrame (${maxPerFrame})`, minPerFrame);
+  }
+}
+
+/** The most patches that a result may have, where that is known before any video is. */
+function mostPatches({ kKeep: { kind, value } }: Values): number | undefined {
+  if (kind === 'patches') return value;
+  return kind === 'perSecond' ? (value.max ?? undefined) : undefined;
+}
+
 function patchRecord(v: Values): PatchRecord {
   const area = v.inputSize * v.inputSize;
   const maxPixels = v.maxPixels ?? area;
   if (v.minPixels !== undefined && v.maxPixels !== undefined && v.minPixels > v.maxPixels) {
     throw invalid('minPixels', `integer <= maxPixels (${v.maxPixels})`, v.minPixels);
   }
-  if (v.selectionUnit === 'block2x2' && v.kKeep % 4 !== 0) {
-    throw invalid('kKeep', "a multiple of 4 (selectionUnit is 'block2x2')", v.kKeep);
-  }
+  checkSelection(v);
   if (v.outputDtype === 'uint8' && !isIdentity(v.normalize)) {
     throw invalid('normalize', "'none' (outputDtype is 'uint8')", v.normalize);
   }
@@ -224,12 +242,17 @@ export const parsePatchStream = (config: PatchStreamConfig): ParsedCall<PatchStr
 export const parseDecodeOnly = (config: DecodeOnlyConfig): ParsedCall<DecodeOnlyRecords> =>
   parsedCall('decodeOnly', config, decodeOnlyRecords);
 
-/** For datasets: checks options before any video is known, and says how far to decode ahead. */
-export function checkPatchStreamOptions(
-  options: Partial<PatchStreamConfig>,
-): PatchStreamRecords & { readonly prefetchDepth: number } {
+/**
+ * For datasets: checks options before any video is known, and says how far to decode ahead and how
+ * many patches a result has at most, where that does not depend on the video.
+ */
+export function checkPatchStreamOptions(options: Partial<PatchStreamConfig>): PatchStreamRecords & {
+  readonly prefetchDepth: number;
+  readonly mostPatches: number | undefined;
+} {
   const v = parseValues('patchStream', options);
-  return { ...patchStreamRecords(v), prefetchDepth: v.prefetchDepth };
+  const { prefetchDepth } = v;
+  return { ...patchStreamRecords(v), prefetchDepth, mostPatches: mostPatches(v) };
 }
 
 /** The same for decodeOnly. */

@@ -16,13 +16,21 @@ import { LIMITS } from './schema/limits.js';
 import { PATCHES } from './schema/patches.js';
 import { PIXELS } from './schema/pixels.js';
 import { SAMPLING } from './schema/sampling.js';
+import { SELECTION } from './schema/selection.js';
 
-export const OPTIONS = { ...DECODING, ...SAMPLING, ...PIXELS, ...PATCHES, ...LIMITS } as const;
+export const OPTIONS = {
+  ...DECODING,
+  ...SAMPLING,
+  ...PIXELS,
+  ...SELECTION,
+  ...PATCHES,
+  ...LIMITS,
+} as const;
 
 /** The same by what they are about. */
 export const GROUPS = {
   sampling: SAMPLING,
-  patches: PATCHES,
+  patches: { ...SELECTION, ...PATCHES },
   pixels: PIXELS,
   decoding: DECODING,
   limits: LIMITS,

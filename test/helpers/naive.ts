@@ -1,3 +1,5 @@
+import type { PatchStreamConfig } from '../../src/index.js';
+
 // Locals: jest looks a global up through an interceptor, which made these loops a hundred times slower.
 const { abs, ceil, floor, fround, max, min, sign, sqrt } = Math;
 /**
@@ -183,8 +185,14 @@ export function blockScores(
 }
 
 export interface SelectOptions {
+  /** In patches; with blocks the rest of a division by 4 counts for nothing. */
   readonly kKeep: number;
-  readonly block?: boolean;
+  readonly keyFramePatches?: 'auto' | 'before-others' | 'compete' | 'none';
+  readonly energy?: NonNullable<PatchStreamConfig['energy']>;
+  readonly wholeFrames?: 'none' | 'first';
+  readonly minPerFrame?: number;
+  readonly maxPerFrame?: number;
+  readonly selectionUnit?: 'patch' | 'block2x2';
   readonly patchSize: number;
   readonly staticFallback?: boolean;
   readonly staticAbsThresh?: number;
@@ -192,16 +200,44 @@ export interface SelectOptions {
   readonly staticUniformFrames?: number;
 }
 
-/** Step 5: adds a boost to the units of some frames when the video hardly moves. */
-function staticBoost(
-  units: Float32Array,
-  perFrame: number,
-  isI: readonly boolean[],
-  o: SelectOptions,
-): void {
+/** A patch or a block. */
+interface Unit {
+  readonly t: number;
+  readonly index: number;
+  readonly patches: readonly number[];
+  readonly candidate: boolean;
+  score: number;
+}
+
+function unitsOf(
+  scores: Float32Array,
+  { rows, cols }: { rows: number; cols: number },
+  frames: number,
+  side: number,
+  ignored: ReadonlySet<number>,
+): Unit[] {
+  const units: Unit[] = [];
+  for (let t = 0; t < frames; t++) {
+    for (let y = 0; y < rows; y += side) {
+      for (let x = 0; x < cols; x += side) {
+        const inFrame = side === 1 ? [[y, x]] : [[y, x], [y, x + 1], [y + 1, x], [y + 1, x + 1]]; // prettier-ignore
+        const places = inFrame.map(([r = 0, c = 0]) => r * cols + c);
+        const patches = places.map((place) => t * rows * cols + place);
+        const score = patches.map((p) => scores[p] ?? 0).reduce((sum, one) => f(sum + one));
+        const candidate = !places.some((place) => ignored.has(place));
+        units.push({ t, index: units.length, patches, candidate, score });
+      }
+    }
+  }
+  return units;
+}
+
+/** Raises the units of some frames when the video hardly moves. */
+function staticBoost(units: readonly Unit[], isI: readonly boolean[], o: SelectOptions): void {
   const { staticAbsThresh = 2, staticRelThresh = 0.15, staticUniformFrames = 4 } = o;
-  const area = o.patchSize ** 2 * (o.block ? 4 : 1);
-  const means = units.map((score) => f(score / area));
+  const area = o.patchSize ** 2 * (o.selectionUnit === 'block2x2' ? 4 : 1);
+  const candidates = units.filter((unit) => unit.candidate);
+  const means = candidates.map(({ score }) => f(score / area));
   const p95 = percentile(means, 95);
   const p50 = percentile(means, 50);
   const a = clamp(staticAbsThresh > 1 ? staticAbsThresh / 255 : staticAbsThresh, 0, 1);
@@ -209,54 +245,61 @@ function staticBoost(
   if (!(p95 < a || (p95 < 2 * a && spread < max(0, staticRelThresh)))) return;
   const others = isI.flatMap((flag, t) => (flag ? [] : [t]));
   const n = others.length;
-  if (n === 0) return;
-  const count = clamp(staticUniformFrames, 1, n);
-  const scoresOfOthers = others.flatMap((t) => [
-    ...units.subarray(t * perFrame, (t + 1) * perFrame),
-  ]);
-  const boost = f(f(max(...scoresOfOthers) - min(...scoresOfOthers)) + 1);
-  for (let j = 0; j < count; j++) {
-    const t = others[floor((j * n) / count)] ?? 0;
-    for (let u = t * perFrame; u < (t + 1) * perFrame; u++) units[u] = f((units[u] ?? 0) + boost);
-  }
+  if (n === 0 || staticUniformFrames === 0) return;
+  const count = min(staticUniformFrames, n);
+  const ofOthers = candidates.filter(({ t }) => !isI[t]).map(({ score }) => score);
+  const boost = f(f(max(...ofOthers) - min(...ofOthers)) + 1);
+  const raised = Array.from({ length: count }, (_, j) => others[floor((j * n) / count)]);
+  for (const unit of units) if (raised.includes(unit.t)) unit.score = f(unit.score + boost);
 }
 
-/** Steps 4 and 5: linear indices of the selected patches, in the order of the result. */
+/**
+ * The selection as docs/selection.md tells it: linear indices of the kept patches, in the order of the
+ * result; nothing where options contradict each other or no candidate is left. `ignored`: places
+ * row · cols + column.
+ */
 export function select(
   scores: Float32Array,
   grid: { rows: number; cols: number },
   isI: readonly boolean[],
   options: SelectOptions,
-): number[] {
-  const { rows, cols } = grid;
+  ignored: ReadonlySet<number> = new Set(),
+): number[] | undefined {
+  const { kKeep, energy = 'block', minPerFrame = 0, maxPerFrame = Infinity } = options;
   const frames = isI.length;
-  const k = min(options.kKeep, frames * rows * cols);
-  const unitSide = options.block ? 2 : 1;
-  const unitCols = cols / unitSide;
-  const perFrame = (rows / unitSide) * unitCols;
-  const base = (unit: number): number => {
-    const t = floor(unit / perFrame);
-    const y = floor((unit % perFrame) / unitCols) * unitSide;
-    return (t * rows + y) * cols + (unit % unitCols) * unitSide;
-  };
-  const members = (unit: number): number[] => {
-    const b = base(unit);
-    return options.block ? [b, b + 1, b + cols, b + cols + 1] : [b];
-  };
-  const units = Float32Array.from({ length: frames * perFrame }, (_, unit) =>
-    members(unit).reduce((sum, index) => f(sum + (scores[index] ?? 0)), 0),
-  );
-  const all = Array.from(units, (_, unit) => unit);
-  const inI = all.filter((unit) => isI[floor(unit / perFrame)]);
-  const rest = all.filter((unit) => !isI[floor(unit / perFrame)]);
-  const wanted = options.block ? floor(k / 4) : k;
-  const { staticFallback = false, staticUniformFrames = 4 } = options;
-  if (staticFallback && staticUniformFrames > 0 && inI.length < wanted) {
-    staticBoost(units, perFrame, isI, options);
+  const perUnit = options.selectionUnit === 'block2x2' ? 4 : 1;
+  const perFrame = grid.rows * grid.cols;
+  const bound = (b: number): number =>
+    b < 1 ? floor(b * (perFrame / perUnit)) : floor(b / perUnit);
+  const k = max(1, floor(kKeep / perUnit));
+  const [least, most] = [bound(minPerFrame), bound(maxPerFrame)];
+  const asked = options.keyFramePatches ?? 'auto';
+  const auto = kKeep < 2 * perFrame && energy !== 'reference' ? 'compete' : 'before-others';
+  const rule = asked === 'auto' ? auto : asked;
+  const first = options.wholeFrames === 'first';
+
+  const units = unitsOf(scores, grid, frames, perUnit === 4 ? 2 : 1, ignored);
+  const inFrame = units.filter(({ t, candidate }) => t === 0 && candidate).length;
+  if (most === 0 || least > most || least * frames > k) return undefined;
+  if (first && (inFrame > most || inFrame + least * (frames - 1) > k)) return undefined;
+  const ofKeyFrames = isI.filter(Boolean).length * min(inFrame, most);
+  if (options.staticFallback && (rule !== 'before-others' || ofKeyFrames < k)) {
+    staticBoost(units, isI, options);
   }
-  const best = (candidates: number[], count: number): number[] =>
-    [...candidates].sort((a, b) => (units[b] ?? 0) - (units[a] ?? 0) || a - b).slice(0, count);
-  const chosen =
-    inI.length >= wanted ? best(inI, wanted) : [...inI, ...best(rest, wanted - inI.length)];
-  return chosen.sort((a, b) => a - b).flatMap(members);
+
+  const before = ({ t }: Unit): number => (rule === 'before-others' && isI[t] ? 0 : 1);
+  const best = units
+    .filter(({ t, candidate }) => candidate && !(rule === 'none' && isI[t]))
+    .sort((a, b) => before(a) - before(b) || b.score - a.score || a.index - b.index);
+  const taken = new Set<Unit>();
+  const count = new Array<number>(frames).fill(0);
+  const take = (unit: Unit): void => {
+    if (!taken.has(unit)) count[unit.t] = (count[unit.t] ?? 0) + 1;
+    taken.add(unit);
+  };
+  if (first) units.filter(({ t, candidate }) => t === 0 && candidate).forEach(take);
+  for (const unit of best) if ((count[unit.t] ?? 0) < least) take(unit);
+  for (const unit of best) if (taken.size < k && (count[unit.t] ?? 0) < most) take(unit);
+  if (taken.size === 0) return undefined;
+  return units.filter((unit) => taken.has(unit)).flatMap(({ patches }) => patches);
 }

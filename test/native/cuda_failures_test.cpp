@@ -55,7 +55,7 @@ std::unique_ptr<Pipeline> makePipeline(const Way& way) {
   pipeline->options.sampling.sample = sampleOf(way.frames);
   pipeline->options.devices.nvdecReuseOpenDecoder = way.pools;
   pipeline->options.patch.minPixels = pipeline->options.patch.maxPixels = 28 * 28;
-  pipeline->options.patch.kKeep = 8;
+  pipeline->options.patch.kKeep = {8};
   pipeline->options.patch.energy = way.energy;
   pipeline->options.patch.selectionUnit = way.unit;
   return pipeline;

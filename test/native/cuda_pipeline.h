@@ -37,7 +37,7 @@ struct Pipeline {
     options.devices.decodeBackend = decode;
     options.devices.processBackend = process;
     options.patch.minPixels = options.patch.maxPixels = 56 * 56;
-    options.patch.kKeep = 24;
+    options.patch.kKeep = {24};
     input.path = media_test::fixturePath(clip);
   }
 

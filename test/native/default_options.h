@@ -51,16 +51,21 @@ inline cps::CallOptions defaultCall() {
 
 inline cps::PatchOptions defaultPatch() {
   cps::PatchOptions o = {};
-  o.energy = cps::Energy::Block;
-  o.minPixels = 50176;
-  o.maxPixels = 50176;
-  o.patchSize = 14;
-  o.kKeep = 2048;
+  o.kKeep = cps::PatchBudget{decltype(cps::PatchBudget::value)(std::in_place_index<0>, 2048)};
+  o.keyFramePatches = cps::KeyFramePatches::Auto;
+  o.wholeFrames = cps::WholeFrames::None;
+  o.minPerFrame = 0;
+  o.ignore = cps::Ignore{
+      decltype(cps::Ignore::value)(std::in_place_index<1>, std::vector<cps::IgnoredPart>{})};
   o.selectionUnit = cps::SelectionUnit::Patch;
   o.staticFallback = false;
   o.staticAbsThresh = 2;
   o.staticRelThresh = 0.15;
   o.staticUniformFrames = 4;
+  o.energy = cps::Energy::Block;
+  o.minPixels = 50176;
+  o.maxPixels = 50176;
+  o.patchSize = 14;
   o.energyPct = 95;
   o.outputDtype = cps::DType::BF16;
   o.layout = cps::Layout::Nchw;

@@ -325,7 +325,18 @@ Value* goodRecord() {
   f["energy"] = word("block");
   f["minPixels"] = f["maxPixels"] = number(56 * 56);
   f["patchSize"] = number(14);
-  f["kKeep"] = number(8);
+  f["kKeep"] = form("patches", number(8));
+  f["keyFramePatches"] = word("auto");
+  f["wholeFrames"] = word("none");
+  f["minPerFrame"] = number(0);
+  f["maxPerFrame"] = make(napi_null);
+  Value* parts = make(napi_object);
+  parts->isArray = true;
+  Value* rectangle = make(napi_object);
+  for (const char* name : {"x", "y"}) rectangle->fields[name] = number(0);
+  for (const char* name : {"width", "height"}) rectangle->fields[name] = number(0.25);
+  parts->items = {form("letterbox", word("letterbox")), form("width", rectangle)};
+  f["ignore"] = form("parts", parts);
   f["selectionUnit"] = word("patch");
   f["staticFallback"] = make(napi_boolean);
   f["staticAbsThresh"] = number(2);
@@ -415,7 +426,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const cps::PatchStreamOptions& o = patches;
     sameNumber(*record, "decodeThreads", o.source.decodeThreads);
     sameNumber(*record, "maxMemoryBytes", static_cast<double>(o.source.maxMemoryBytes));
-    sameNumber(*record, "kKeep", static_cast<double>(o.patch.kKeep));
+    sameNumber(*record, "energyPct", o.patch.energyPct);
     sameNumber(*record, "patchSize", o.patch.patchSize);
   }
 

@@ -160,7 +160,7 @@ TEST(GpuDecode, JumpsIntoOpenGroupsOfPictures) {
 PatchStreamOptions patchOptions(Energy energy) {
   PatchStreamOptions o = default_options::defaultPatchStream();
   o.patch.energy = energy;
-  o.patch.kKeep = 512;
+  o.patch.kKeep = {512};
   return o;
 }
 

@@ -82,7 +82,7 @@ PatchStreamOptions options(int threads) {
   o.source.uniformStrategy = UniformStrategy::Seek;
   o.sampling.sample = sampleOf(4);
   o.patch.minPixels = o.patch.maxPixels = 112 * 112;
-  o.patch.kKeep = 32;
+  o.patch.kKeep = {32};
   o.patch.staticFallback = true;
   o.patch.staticUniformFrames = 2;
   o.patch.outputDtype = DType::F32;

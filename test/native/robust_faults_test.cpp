@@ -415,7 +415,7 @@ TEST(Concurrency, PipelineCallsOnOneContext) {
   PatchStreamOptions usual = default_options::defaultPatchStream();
   usual.sampling.sample = sampleOf(kSampled);
   usual.patch.minPixels = usual.patch.maxPixels = 112 * 112;
-  usual.patch.kKeep = 64;
+  usual.patch.kKeep = {64};
   std::mutex mutex;
   std::map<std::string, std::string> results;
   std::atomic<int> different{0}, aborted{0};

@@ -196,4 +196,16 @@ std::vector<int64_t> sampledFrames(const SampleRule& rule, const Timeline& timel
   return std::visit([&](const auto& form) { return pick(form, timeline); }, rule.value);
 }
 
+double secondsInRange(const SampleRule& rule, const Timeline& timeline,
+                      const std::string& wantedBy) {
+  if (timeline.fps <= 0) needsRate(wantedBy);
+  const auto inRange = [&](const auto& form) {
+    if constexpr (requires { form.range; }) {
+      if (form.range) return Candidates(timeline, amongOf(form, timeline, {})).inRange();
+    }
+    return timeline.frames;
+  };
+  return static_cast<double>(std::visit(inRange, rule.value)) / timeline.fps;
+}
+
 }  // namespace cps

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "core/options.h"
@@ -17,6 +18,11 @@ namespace cps {
 // Not empty. Throws Error(InvalidArgument) naming the part of `sample` and the limit where the
 // video does not have what is asked for.
 std::vector<int64_t> sampledFrames(const SampleRule& rule, const Timeline& timeline);
+
+// Seconds of video in the rule's range, before trim and only: frames by the average rate. Throws
+// Error(InvalidArgument) naming `wantedBy` where there is no rate.
+double secondsInRange(const SampleRule& rule, const Timeline& timeline,
+                      const std::string& wantedBy);
 
 // More frames than this no rule gives.
 inline constexpr int64_t kMostSampled = 1'000'000;

@@ -1,6 +1,5 @@
-/** Options of patchStream alone: which patches, and how they are given. */
+/** Options of patchStream alone: how patches are made, scored and given. */
 import {
-  boolean,
   INT32_MAX,
   integer,
   NORMALIZE_EXPECTED,
@@ -69,52 +68,6 @@ export const PATCHES = {
     min: 1,
     max: 1024,
     doc: 'Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P.',
-  }),
-  kKeep: integer({
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    default: 2048,
-    min: 1,
-    max: INT32_MAX,
-    doc:
-      'Number of patches kept; all of them when there are fewer. A multiple of 4 with ' +
-      "selectionUnit 'block2x2'.",
-    impact: 'Size of the result; only selected patches are ever converted to RGB.',
-  }),
-  selectionUnit: oneOf(['patch', 'block2x2'], {
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    field: { enum: 'SelectionUnit' },
-    default: 'patch',
-    doc: 'Whether patches compete one by one or as blocks of 2×2.',
-  }),
-  staticFallback: boolean({
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    default: false,
-    doc: 'Spreads the selection over a few whole frames when hardly anything moves.',
-  }),
-  staticAbsThresh: number({
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    default: 2,
-    doc:
-      'The video is static when the 95th percentile of mean scores is below this (divided by 255 ' +
-      'above 1, then clamped to [0, 1]).',
-  }),
-  staticRelThresh: number({
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    default: 0.15,
-    doc: 'Or below twice that, with a spread (p95 − p50) / p95 below this.',
-  }),
-  staticUniformFrames: integer({
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    default: 4,
-    min: 0,
-    max: 1_000_000,
-    doc: 'Number of frames that a static video is spread over; 0 switches the fallback off.',
   }),
   energyPct: number({
     apis: PATCHES_ONLY,

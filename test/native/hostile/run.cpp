@@ -187,7 +187,7 @@ void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
   patch.energy = variant % 5 == 0 ? cps::Energy::Reference : cps::Energy::Block;
   patch.minPixels = patch.maxPixels = 112 * 112;
   patch.patchSize = 14;
-  patch.kKeep = 64;
+  patch.kKeep = {64};
   patch.staticFallback = variant % 2 == 0;
   patch.staticAbsThresh = 2;
   patch.staticRelThresh = 0.15;

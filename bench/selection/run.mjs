@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+/**
+ * node bench/selection/run.mjs [--videos FOLDER] [--write]
+ *
+ * How much of what a codec spends on a video the patches hold that each energy chooses. The clips are those
+ * of clips.mjs and every video of FOLDER; oracle.mjs says what a codec spends. --write makes
+ * docs/selection-evidence.md and its chart of it, and bench/results/selection.json.
+ */
+import * as fs from 'node:fs';
+import { createRequire } from 'node:module';
+import * as path from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildNative } from '../../scripts/lib/setup.mjs';
+import { root, step } from '../../scripts/lib/shell.mjs';
+import { machineFacts } from '../lib/machine.mjs';
+import { selectionClips } from './clips.mjs';
+import { compare, flatPatches } from './measure.mjs';
+import { oracleOf } from './oracle.mjs';
+import { pageOf, chartOf } from './publish.mjs';
+
+const require = createRequire(import.meta.url);
+require('../../scripts/require-ts.cjs');
+const { decodeOnly, describeOptions, patchStream } = require('../../src/index.ts');
+const { native } = require('../../src/native/binding.ts');
+
+const SHARES = [0.06, 0.125, 0.25];
+const FRAMES = 16;
+const P = 14;
+
+/** Every energy, and those with what else changes it. */
+function variants() {
+  const options = new Map(describeOptions('patchStream').map((o) => [o.name, o.choices ?? []]));
+  const energies = options.get('energy').filter((energy) => energy !== 'codec');
+  const wholeVideo = options.get('energyScope')?.includes('video');
+  return energies.flatMap((energy) => [
+    { name: energy, config: { energy } },
+    ...(wholeVideo && energy !== 'reference'
+      ? [{ name: `${energy}, whole video`, config: { energy, energyScope: 'video' } }]
+      : []),
+  ]);
+}
+
+/** Median milliseconds of processor time, the first call left out. */
+async function cpuMs(call) {
+  const times = [];
+  for (let i = 0; i < 4; i++) {
+    const before = process.cpuUsage();
+    (await call()).close();
+    const { user, system } = process.cpuUsage(before);
+    if (i > 0) times.push((user + system) / 1000);
+  }
+  return times.sort((a, b) => a - b)[1];
+}
+
+async function measure(clip) {
+  const config = { videoPath: clip.file, backend: 'cpu', sequenceLength: FRAMES };
+  const all = { ...config, kKeep: 2 ** 31 - 1, patchSize: P, outputDtype: 'uint8' };
+  const first = await patchStream(all);
+  const { grid, sampledFrameIds: ids, totalFrames, width, height } = first;
+  if (totalFrames < FRAMES) return undefined;
+  const flat = flatPatches(first.patches.data, P);
+  first.close();
+  const oracle = oracleOf(clip.file, ids, grid);
+  const decodeMs = await cpuMs(() => decodeOnly({ ...config, width: 64, height: 64 }));
+  const energies = {};
+  for (const { name, config: more } of variants()) {
+    const stream = await patchStream({ ...all, ...more });
+    const scores = Float32Array.from(stream.frameScores.data);
+    stream.close();
+    energies[name] = {
+      ...compare({ scores, flat, grid, clip }, oracle, SHARES),
+      cpuMs: await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })),
+    };
+  }
+  const hasEnergy = oracle.raw.some((v, i) => i >= grid.h * grid.w && v > 0);
+  return { clip: clip.name, size: [width, height], decodeMs, energies, hasEnergy };
+}
+
+async function main() {
+  const { values } = parseArgs({
+    options: {
+      videos: { type: 'string' },
+      write: { type: 'boolean', default: false },
+      'skip-build': { type: 'boolean', default: false },
+    },
+  });
+  if (!values['skip-build']) await buildNative({ bench: true, target: 'cps_bench_programs' });
+  const results = [];
+  for (const clip of await selectionClips(values.videos && path.resolve(values.videos))) {
+    step(clip.name);
+    const result = await measure(clip);
+    if (result?.hasEnergy) results.push(result);
+  }
+  const report = { machine: machineFacts(native().build), shares: SHARES, results };
+  const page = pageOf(report);
+  console.log(page);
+  if (!values.write) return;
+  const at = (...parts) => path.join(root, ...parts);
+  fs.mkdirSync(at('bench', 'results'), { recursive: true });
+  fs.writeFileSync(at('bench', 'results', 'selection.json'), JSON.stringify(report, null, 2));
+  fs.writeFileSync(at('docs', 'selection-evidence.md'), page);
+  fs.writeFileSync(at('docs', 'images', 'selection-evidence.svg'), chartOf(report));
+}
+
+await main();

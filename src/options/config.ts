@@ -1,4 +1,5 @@
 // Generated from src/options/schema.ts by scripts/gen-options.cjs; do not edit.
+import type { VideoSource } from '../native/source.js';
 import type { OpenVideo } from '../native/video-handles.js';
 
 import type { OneOf } from './structures.js';
@@ -197,10 +198,11 @@ export type Ignore = 'letterbox' | readonly IgnoredPart[];
 export interface DecodeConfig {
   /**
    * The video: a local path (a relative one is of the working directory at the call), a file:
-   * URL, the bytes of the whole file (copied before the call returns), or an open Video. Nothing
+   * URL, the bytes of the whole file (copied before the call returns), a Blob or File (read as
+   * needed), a source of your own ({ size, read }, docs/sources.md), or an open Video. Nothing
    * but local files and memory is ever opened.
    */
-  readonly videoPath: string | URL | Uint8Array | ArrayBuffer | OpenVideo;
+  readonly videoPath: string | URL | Uint8Array | ArrayBuffer | Blob | VideoSource | OpenVideo;
   /** Rejects with an AbortError and stops the work within the decoding of one packet. */
   readonly signal?: AbortSignal | undefined;
   /**

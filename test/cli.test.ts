@@ -109,6 +109,7 @@ test.each([
   [['x.mp4', '--kKeep', '0'], 1, /for --kKeep but received 0/],
   [['x.mp4', '--sample', 'count=3,plaice=ends'], 1, /for --sample\.plaice.*did you mean place/],
   [['x.mp4', '--sample', 'count=3', '--frames', '2'], 1, /beside --sample for --frames/],
+  [['x.mp4', '--sample', '{count: 3'], 1, /--sample.*Expected JSON/],
   [['frames', 'x.mp4', '--width', '9', '--out', 'w'], 1, /for --height but received undefined/],
   [['frames', 'x.mp4', '--all', '--frames', '9', '--out', 'w'], 1, /--all without/],
   [['frames', 'x.mp4'], 1, /required option '--out/],

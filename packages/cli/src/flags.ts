@@ -123,11 +123,15 @@ function topLevelParts(text: string): string[] {
   return parts;
 }
 
-/** JSON in which names and words need no quotes: { count: 8, place: linspace }. Else the text itself. */
+/**
+ * JSON in which names and words need no quotes, and .5 is a number: { count: 8, place: linspace }. What has no
+ * brackets and is no JSON is the text itself.
+ */
 function looseJson(text: string): unknown {
   const strict = text.replace(
-    /"(?:[^"\\]|\\.)*"|'([^']*)'|[A-Za-z_][\w-]*/g,
+    /"(?:[^"\\]|\\.)*"|'([^']*)'|[A-Za-z_][\w-]*|(?<![\w.])\.(?=\d)/g,
     (found, inner: string | undefined) => {
+      if (found === '.') return '0.';
       if (found.startsWith('"') || /^(true|false|null)$/.test(found)) return found;
       return JSON.stringify(inner ?? found);
     },
@@ -135,7 +139,8 @@ function looseJson(text: string): unknown {
   try {
     return JSON.parse(strict) as unknown;
   } catch {
-    return text;
+    if (!/^[[{]/.test(text)) return text;
+    throw new InvalidArgumentError(`Expected JSON but received '${text}'.`);
   }
 }
 

@@ -17,26 +17,63 @@ SourceFrame transferFrame(GpuRegistry& registry, const SourceFrame& frame, Devic
   return to.isCpu() ? host : uploadFrame(host, registry.device(to.id));
 }
 
-Buffer downloadBuffer(GpuRegistry& registry, const Buffer& buffer) {
-  const DeviceContext* context = contextOf(buffer.memory());
+// The device of memory that is read, after a look at whether the memory is still there. Memory of
+// others (outputs of ONNX Runtime) is in the primary context, as ours is.
+std::shared_ptr<GpuDevice> deviceOf(GpuRegistry& registry, Device where,
+                                    const MemoryResource* memory) {
   std::shared_ptr<GpuDevice> device;
   try {
-    device = registry.device(buffer.device().id);
+    device = registry.device(where.id);
   } catch (const Error& error) {
     throw Error(ErrorCode::Device, Stage::Transfer,
                 std::string("This memory cannot be read: ") + error.what());
   }
-  if (context != device->context.get()) {
+  const DeviceContext* context = contextOf(memory);
+  if (context != nullptr && context != device->context.get()) {
     throw Error(ErrorCode::Device, Stage::Transfer,
-                "This memory was lost with all memory of " + buffer.device().name() + " when " +
-                    (context ? context->poison() : "its context ended") +
-                    "; make the call that filled it again");
+                "This memory was lost with all memory of " + where.name() + " when " +
+                    context->poison() + "; make the call that filled it again");
   }
+  return device;
+}
+
+Buffer downloadBuffer(GpuRegistry& registry, const Buffer& buffer) {
+  const auto device = deviceOf(registry, buffer.device(), buffer.memory());
   // The call that filled the buffer has waited for its stream, so a new one may read it.
   const Stream stream(device->context);
   Buffer host = Buffer::allocate(hostMemory(), buffer.bytes());
   downloadThrough(device->pinned, stream, host.data(), buffer.data(), buffer.bytes());
   return host;
+}
+
+Buffer stackOnDevice(GpuRegistry& registry, int id, const std::vector<StackPart>& parts,
+                     size_t bytes) {
+  const auto device = registry.device(id);
+  for (const StackPart& part : parts) deviceOf(registry, Device::cuda(id), part.memory);
+  DeviceContext& context = *device->context;
+  const auto stream = std::make_shared<Stream>(device->context);
+  Buffer block = Buffer::allocate(streamMemory(stream), bytes);
+  const DeviceContext::Current current(context);
+  try {
+    for (const StackPart& part : parts) {
+      if (part.bytes == 0) continue;
+      context.check(
+          context.api().memcpyDtoDAsync(devicePointer(block.as<char>() + part.at),
+                                        devicePointer(part.data), part.bytes, stream->get()),
+          "cuMemcpyDtoDAsync", Stage::Transfer);
+    }
+    forGaps(parts, bytes, [&](size_t at, size_t count) {
+      context.check(context.api().memsetD8Async(devicePointer(block.as<char>() + at), 0, count,
+                                                stream->get()),
+                    "cuMemsetD8Async", Stage::Transfer);
+    });
+  } catch (...) {
+    // Copies already enqueued still read the parts.
+    context.api().streamSynchronize(stream->get());
+    throw;
+  }
+  stream->synchronize(Stage::Transfer);
+  return block;
 }
 
 }  // namespace
@@ -60,6 +97,9 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   };
   backend.downloadPinned = [registry](const Buffer& buffer) {
     return downloadBuffer(*registry, buffer);
+  };
+  backend.stack = [registry](int id, const std::vector<StackPart>& parts, size_t bytes) {
+    return stackOnDevice(*registry, id, parts, bytes);
   };
   return backend;
 }

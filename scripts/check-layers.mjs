@@ -37,7 +37,10 @@ const mayInclude = {
   pipeline: ['core', 'media', 'ops', 'backend'],
   cuda: ['core', 'ffmpeg', 'media', 'ops', 'backend'],
   'cuda/ops': ['core', 'ops'],
-  napi: ['core', 'ffmpeg', 'media', 'ops', 'backend', 'pipeline'],
+  // Libraries of others that the process has loaded: sessions of ONNX Runtime, tensors of TensorFlow.
+  ort: ['core'],
+  tf: ['core'],
+  napi: ['core', 'ffmpeg', 'media', 'ops', 'backend', 'pipeline', 'ort', 'tf'],
 };
 const layers = Object.keys(mayInclude);
 const foreign = [
@@ -232,6 +235,9 @@ function selfTest() {
     [1, native('cuda/a.cu', '#include "napi/call.h"')],
     [1, native('native/core/a.cpp', '#include "../media/a.h"')],
     [1, native('native/napi/a.cpp', '#include "cuda/device.h"')],
+    [0, native('native/ort/a.cpp', '#include "core/a.h"')],
+    [1, native('native/ort/a.cpp', '#include "media/a.h"')],
+    [1, native('native/ort/a.cpp', '#include <napi.h>')],
     [1, native('native/pipeline/a.cpp', '#include "cuda/device.h"')],
     [1, native('native/media/a.h', 'class Kernels;')],
     [0, native('native/media/a.h', 'class Buffer;')],

@@ -29,6 +29,17 @@ async function build() {
   await buildTypeScript();
 }
 
+/** For test/tfjs-node.test.ts, which says when it is left out: without pip's wheel there is none. */
+async function withTfjsNode() {
+  const { ensureTfjsNode } = await import('./tfjs-node.mjs');
+  try {
+    ensureTfjsNode();
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    process.stderr.write(`tfjs-node is left out: ${error.message}\n`);
+  }
+}
+
 const commands = {
   build,
   async demo(args) {
@@ -69,6 +80,7 @@ const commands = {
     try {
       await ensureSystem([...testNeeds, ...sanitizeNeeds, ...lintNeeds]);
       await ensurePackages();
+      await withTfjsNode();
       const { runTests, testReport, total } = await import('./lib/tests.mjs');
       const { runLint } = await import('./lib/lint.mjs');
       const code = await runTests([]);

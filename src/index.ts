@@ -28,6 +28,20 @@ export { reseed } from './api/sample-rule.js';
 export { seededRandom } from './support/random.js';
 export type { Rng } from './support/random.js';
 export { Tensor } from './api/tensor.js';
+export { stack } from './api/stack.js';
+export type { StackOptions } from './api/stack.js';
+export { tensorflowMemory } from './api/tensorflow-memory.js';
+export type { Filled, TensorflowMemory } from './api/tensorflow-memory.js';
+export { deviceSessions } from './api/device-sessions.js';
+export type {
+  DeviceSessions,
+  ElementType,
+  ModelInput,
+  ModelOutput,
+  ModelValue,
+  OpenSession,
+  SessionConfig,
+} from './api/device-sessions.js';
 export type { DType, TensorDataMap } from './api/tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './support/errors.js';
 export type { ErrorCode, Stage } from './support/errors.js';

@@ -4,7 +4,15 @@
  * GPU machine, so that it is known to work before there is one.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fixturePath, repoRoot } from './helpers/fixtures.js';
@@ -35,6 +43,10 @@ afterAll(() => {
 const check = (part: 'cpu' | 'gpu') => run('scripts/gpu/js-check.cjs', part);
 
 function run(script: string, ...args: string[]): string {
+  return runWith({}, script, ...args);
+}
+
+function runWith(env: Record<string, string>, script: string, ...args: string[]): string {
   const command = ['--expose-gc', join(repoRoot, script), ...args];
   const { status, stdout, stderr } = spawnSync(process.execPath, command, {
     encoding: 'utf8',
@@ -43,6 +55,7 @@ function run(script: string, ...args: string[]): string {
       CPS_PACKAGE: folder,
       CPS_FIXTURES: join(fixturePath('h264_bpyramid.mp4'), '..'),
       LD_LIBRARY_PATH: folder,
+      ...env,
     },
   });
   if (status !== 0) throw new Error(`${stdout}\n${stderr}`);
@@ -66,5 +79,23 @@ function run(script: string, ...args: string[]): string {
     const said: unknown = JSON.parse(run('test/helpers/gpu-adapters-child.cjs'));
     const same = 'feeds bf16 fp16 fp32 frames patchDataset frameDataset feedStream'.split(' ');
     expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
+  });
+
+  test('a DeviceSession binds device memory as it is, and nothing is downloaded for it', () => {
+    // An onnxruntime-node whose library is a fake that notes what is bound (test/native/fake_ort).
+    const stub = join(folder, 'node_modules', 'onnxruntime-node');
+    const bin = join(stub, 'bin', 'napi-v6', process.platform, process.arch);
+    mkdirSync(bin, { recursive: true });
+    const common = join(repoRoot, 'node_modules', 'onnxruntime-common');
+    writeFileSync(join(stub, 'index.js'), `module.exports = require(${JSON.stringify(common)});`);
+    const library = join(bin, 'libonnxruntime.so.1');
+    symlinkSync(join(repoRoot, 'build', 'test', 'native', 'libcps_fake_ort.so'), library);
+    const env = {
+      LD_PRELOAD: library,
+      CPS_FAKE_ORT_LOG: join(folder, 'bound'),
+      CPS_FAKE_DOWNLOADS: join(folder, 'downloads'),
+    };
+    const said: unknown = JSON.parse(runWith(env, 'test/helpers/gpu-session-child.cjs'));
+    expect(said).toEqual({ checks: 7, left: 0 });
   });
 });

@@ -3,7 +3,7 @@ import type { Tensor } from 'codec-patch-stream';
 import { invalid } from '../common/errors.js';
 import { int32Of } from '../common/ints.js';
 import { ARRAYS } from './ort.js';
-import type { InputArray, InputType } from './ort.js';
+import type { InputArray, OrtInputType } from './ort.js';
 
 /** float32 to the bits of a float16, round to nearest even. */
 export function toFloat16(values: Float32Array): Uint16Array {
@@ -40,7 +40,7 @@ function toUint8(values: Float32Array): Uint8Array {
 }
 
 /** Values of a tensor of the package in another type; the memory itself where it has that type. */
-export async function convert(tensor: Tensor, type: InputType): Promise<InputArray> {
+export async function convert(tensor: Tensor, type: OrtInputType): Promise<InputArray> {
   if (tensor.dtype === type) return tensor.toHost();
   switch (type) {
     case 'float32':
@@ -65,7 +65,7 @@ const isWhole = (tensor: Tensor): tensor is Tensor<'uint8' | 'bool' | 'int32' | 
 /** Whole numbers (positions, indices, masks) in the type of an input. */
 export function convertInts(
   values: Uint8Array | Int32Array | BigInt64Array,
-  type: InputType,
+  type: OrtInputType,
 ): InputArray {
   if (values instanceof BigInt64Array) {
     return type === 'int64' ? values : convertInts(int32Of(values), type);

@@ -11,21 +11,22 @@ import type { SampleOption } from '../common/sampling.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
-import { makeFeeds } from './feeds.js';
+import type { DeviceFeeds, DeviceSession } from './device-session.js';
+import { closeFeeds, makeFeeds } from './feeds.js';
 import { agreed, optionsOf, readInputs } from './inputs.js';
-import type { Inputs, Mapping } from './inputs.js';
+import type { DeviceMapping, Inputs, Mapping } from './inputs.js';
 import { loadOrt } from './ort.js';
 import type { Feeds, Ort, Session } from './ort.js';
 
-/** Every option of patchStream but videoPath, and these. */
-export interface FeedStreamOptions<E extends VideoEntry = VideoEntry>
+/** Every option of patchStream but videoPath, and these. M: DeviceMapping for a DeviceSession. */
+export interface FeedStreamOptions<E extends VideoEntry = VideoEntry, M = Mapping>
   extends
     Omit<PatchStreamConfig, 'videoPath' | 'sample' | keyof FlowOptions<never>>,
     FlowOptions<E> {
   /** Which frames: a rule, or a function that makes one for each video (docs/sampling.md). */
   readonly sample?: SampleOption | undefined;
   /** What the inputs of the model are, where their names do not tell. */
-  readonly mapping?: Mapping | undefined;
+  readonly mapping?: M | undefined;
   /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
   readonly ort?: Ort | undefined;
 }
@@ -51,16 +52,23 @@ export interface FedVideo<E> extends Sample<E> {
 }
 
 /** One batch: what the session takes, and which videos it is of. */
-export interface FedBatch<E> {
+export interface FedBatch<E, F = Feeds> {
   /** For session.run. */
-  readonly feeds: Feeds;
+  readonly feeds: F;
   /** The videos of the batch, in its order; fewer than a fixed batch size at the very end. */
   readonly videos: readonly FedVideo<E>[];
+  /**
+   * Frees the tensors of this package among the feeds (for a DeviceSession) at once; without it they
+   * go with the garbage collector. Allowed as soon as session.run has returned its promise.
+   */
+  close(): void;
+  /** The same as close(), for `using`. */
+  [Symbol.dispose](): void;
 }
 
 type Held<E> = Decoded<E, PatchStream>;
 
-class Batches<E> extends SerialIterator<FedBatch<E>> {
+class Batches<E> extends SerialIterator<FedBatch<E, DeviceFeeds>> {
   #held: Held<E>[] = [];
 
   constructor(
@@ -81,7 +89,7 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
     this.#held = [];
   }
 
-  protected async step(): Promise<IteratorResult<FedBatch<E>, undefined>> {
+  protected async step(): Promise<IteratorResult<FedBatch<E, DeviceFeeds>, undefined>> {
     const { batchSize, dropRemainder } = this.options;
     const ort = loadOrt(this.options.ort);
     try {
@@ -105,7 +113,8 @@ class Batches<E> extends SerialIterator<FedBatch<E>> {
     const streams = batch.map(({ result }) => result);
     try {
       const feeds = await makeFeeds(ort, this.inputs, streams, true);
-      return item({ feeds, videos: batch.map(describe) });
+      const close = (): void => closeFeeds(feeds);
+      return item({ feeds, videos: batch.map(describe), close, [Symbol.dispose]: close });
     } finally {
       // The tensors keep the memory they share for as long as they need it.
       for (const stream of streams) stream.close();
@@ -133,16 +142,26 @@ const describe = <E>({ sample, result: stream }: Held<E>): FedVideo<E> => ({
  *       const results = await session.run(feeds);
  *     }
  *
- * While the model runs (which blocks the event loop in onnxruntime-node) the next videos decode: at
- * most `prefetchDepth` besides the batch in use. Type, layout and fixed sizes are taken from the
+ * While the model runs (which blocks the event loop in onnxruntime-node, not in a DeviceSession) the
+ * next videos decode: at most `prefetchDepth` besides the batch in use. Type, layout and fixed sizes are taken from the
  * model; an option that contradicts it is an error. A fixed batch size is kept: the last batch is
  * padded with zeros. Leaving the loop, or the signal, stops everything.
  */
 export function feedStream<E extends VideoEntry>(
+  session: DeviceSession,
+  videos: Videos<E>,
+  options?: FeedStreamOptions<E, DeviceMapping>,
+): AsyncIterableIterator<FedBatch<E, DeviceFeeds>>;
+export function feedStream<E extends VideoEntry>(
   session: Session,
   videos: Videos<E>,
-  options: FeedStreamOptions<E> = {},
-): AsyncIterableIterator<FedBatch<E>> {
+  options?: FeedStreamOptions<E>,
+): AsyncIterableIterator<FedBatch<E>>;
+export function feedStream<E extends VideoEntry>(
+  session: Session,
+  videos: Videos<E>,
+  options: FeedStreamOptions<E, DeviceMapping> = {},
+): AsyncIterableIterator<FedBatch<E, DeviceFeeds>> {
   if ((options as unknown) === null) throw invalid('options', 'object', options);
   const { mapping, ort, sample, ...others } = options;
   const inputs = readInputs(session, mapping);

@@ -1,11 +1,13 @@
 /** Streams to the feeds of session.run. */
+import { stack, Tensor } from 'codec-patch-stream';
 import type { PatchStream } from 'codec-patch-stream';
 import { checkMembers, invalid } from '../common/errors.js';
 import { convert, convertInts } from './convert.js';
+import type { DeviceFeeds, DeviceSession } from './device-session.js';
 import { agreed, fail, readInputs } from './inputs.js';
-import type { Inputs, Mapping, StreamInput } from './inputs.js';
+import type { DeviceMapping, Inputs, Mapping, StreamInput } from './inputs.js';
 import { ARRAYS, loadOrt, makeOrtTensor } from './ort.js';
-import type { Feeds, InputArray, Ort, OrtTensor, Session } from './ort.js';
+import type { Feeds, InputArray, Ort, OrtInputType, OrtTensor, Session } from './ort.js';
 
 /** Options of feeds. */
 export interface FeedsOptions {
@@ -79,20 +81,48 @@ function indicesOf(stream: PatchStream): Int32Array {
 }
 
 /** The values of one stream for one input: [K, ...], unpadded. */
-function valuesOf(input: StreamInput, stream: PatchStream): Promise<InputArray> {
-  switch (input.source) {
+function valuesOf(
+  source: StreamInput['source'],
+  type: OrtInputType,
+  stream: PatchStream,
+): Promise<InputArray> {
+  switch (source) {
     case 'patches':
-      checkPatches(input, stream);
-      return convert(stream.patches, input.type);
+      return convert(stream.patches, type);
     case 'scores':
-      return convert(stream.metadataTensors.scores, input.type);
+      return convert(stream.metadataTensors.scores, type);
     case 'positions':
-      return stream.positions.toHost().then((values) => convertInts(values, input.type));
+      return stream.positions.toHost().then((values) => convertInts(values, type));
     case 'indices':
-      return Promise.resolve(convertInts(indicesOf(stream), input.type));
+      return Promise.resolve(convertInts(indicesOf(stream), type));
     case 'mask':
-      return Promise.resolve(convertInts(new Uint8Array(stream.length).fill(1), input.type));
+      return Promise.resolve(convertInts(new Uint8Array(stream.length).fill(1), type));
   }
+}
+
+/** The shape of an input: [B, K, ...], without B where there is no such axis. */
+function dimsOf(input: StreamInput, stream: PatchStream, size: Size): number[] {
+  const per = valuesPerPatch(input, stream);
+  const flat = input.source === 'positions' || input.source === 'patches' ? [per] : [];
+  const whole = input.source === 'patches' && input.rest.length !== 1;
+  const rest = whole ? stream.patches.shape.slice(1) : flat;
+  return [...(input.batched ? [size.batch] : []), size.count, ...rest];
+}
+
+/** Patches for a DeviceSession: the memory of the streams, or one block made of it where it is. */
+async function patchesOnDevice(
+  input: StreamInput,
+  streams: readonly PatchStream[],
+  size: Size,
+): Promise<Tensor> {
+  const first = streams[0] as PatchStream;
+  const dims = dimsOf(input, first, size);
+  if (size.batch === 1 && first.length === size.count) return first.patches.reshape(dims);
+  const patches = streams.map((stream) => stream.patches);
+  const stacked = await stack(patches, { padTo: size.count, count: size.batch });
+  const result = stacked.reshape(dims);
+  stacked.close();
+  return result;
 }
 
 async function feedOne(
@@ -100,28 +130,40 @@ async function feedOne(
   input: StreamInput,
   streams: readonly PatchStream[],
   size: Size,
-): Promise<OrtTensor> {
+  onDevice: boolean,
+): Promise<OrtTensor | Tensor> {
   const first = streams[0] as PatchStream;
-  const per = valuesPerPatch(input, first);
-  const row = size.count * per;
+  const { type, source } = input;
+  if (source === 'patches') {
+    for (const stream of streams) checkPatches(input, stream);
+    if (onDevice && streams.every(({ patches }) => patches.dtype === type)) {
+      return patchesOnDevice(input, streams, size);
+    }
+  }
+  if (type === 'bfloat16') {
+    const given = streams.map(({ patches }) => patches.dtype).join(', ');
+    return fail(
+      `Input '${input.name}' of the model is ${input.declared} but patches are ${given}; ` +
+        "decode with outputDtype: 'bf16' (patchOptions(session) says so)",
+    );
+  }
+  const row = size.count * valuesPerPatch(input, first);
   let data: InputArray | undefined;
   for (const [i, stream] of streams.entries()) {
-    const values = await valuesOf(input, stream);
+    const values = await valuesOf(source, type, stream);
     if (size.batch === 1 && values.length === row) {
       data = values; // No copy: the native memory itself where the type is the model's.
     } else {
-      data ??= new ARRAYS[input.type](size.batch * row);
+      data ??= new ARRAYS[type](size.batch * row);
       data.set(values as never, i * row);
     }
   }
-  const rest =
-    input.source !== 'patches' || input.rest.length === 1
-      ? input.source === 'positions' || input.source === 'patches'
-        ? [per]
-        : []
-      : first.patches.shape.slice(1);
-  const dims = [...(input.batched ? [size.batch] : []), size.count, ...rest];
-  return makeOrtTensor(ort, input.type, data as InputArray, dims);
+  return makeOrtTensor(ort, type, data as InputArray, dimsOf(input, first, size));
+}
+
+/** Closes what of `feeds` is this package's. */
+export function closeFeeds(feeds: DeviceFeeds): void {
+  for (const value of Object.values(feeds)) if (value instanceof Tensor) value.close();
 }
 
 /** Feeds of streams for inputs that have been read already. */
@@ -130,37 +172,61 @@ export async function makeFeeds(
   inputs: Inputs,
   streams: readonly PatchStream[],
   padBatch: boolean,
-): Promise<Feeds> {
+): Promise<DeviceFeeds> {
   if (streams.length === 0) throw invalid('streams', 'at least one stream', streams);
   for (const [i, stream] of streams.entries()) {
     const name = streams.length === 1 ? 'streams' : `streams[${i}]`;
     checkMembers(name, 'PatchStream', stream, 'metadataTensors', 'positions');
   }
   const size = sizeOf(inputs, streams, padBatch);
-  const result: Feeds = {};
-  for (const input of inputs.fed) result[input.name] = await feedOne(ort, input, streams, size);
-  for (const { name, supply } of inputs.supplied) {
-    result[name] = typeof supply === 'function' ? await supply(streams) : supply;
+  const result: Record<string, OrtTensor | Tensor> = {};
+  const { fed, supplied, onDevice } = inputs;
+  try {
+    for (const input of fed) {
+      result[input.name] = await feedOne(ort, input, streams, size, onDevice);
+    }
+    for (const { name, supply } of supplied) {
+      result[name] = typeof supply === 'function' ? await supply(streams) : supply;
+    }
+    return result;
+  } catch (error) {
+    for (const { name } of fed) if (result[name] instanceof Tensor) result[name].close();
+    throw error;
   }
-  return result;
 }
 
 /**
  * The feeds of `session.run` for one stream, or for several as a batch: names, types and shapes are
  * those of the model's inputs.
  *
- * Patches are [K, 3, P, P], [B, K, 3, P, P] or flattened, float32, float16 or uint8; positions,
- * indices and masks have the types that the model declares. Fewer patches than a fixed K (or than
- * the longest stream of a batch) are padded with zeros. What cannot fit is an error that says which
- * option of patchStream would help; `patchOptions(session)` gives them all. With these the feeds of
- * one stream share its memory, and stay valid after it is closed.
+ * Patches are [K, 3, P, P], [B, K, 3, P, P] or flattened, float32, float16 or uint8 (for a
+ * DeviceSession also bfloat16); positions, indices and masks have the types that the model declares.
+ * Fewer patches than a fixed K (or than the longest stream of a batch) are padded with zeros. What
+ * cannot fit is an error that says which option of patchStream would help; `patchOptions(session)`
+ * gives them all. With these the feeds of one stream share its memory, and stay valid after it is
+ * closed.
+ *
+ * For a DeviceSession the patches are a Tensor of this package, on the device where they were made and
+ * yours to close; several streams are put together there.
  */
+export async function feeds(
+  session: DeviceSession,
+  streams: PatchStream | readonly PatchStream[],
+  mapping?: DeviceMapping,
+  options?: FeedsOptions,
+): Promise<DeviceFeeds>;
 export async function feeds(
   session: Session,
   streams: PatchStream | readonly PatchStream[],
-  mapping: Mapping = {},
+  mapping?: Mapping,
+  options?: FeedsOptions,
+): Promise<Feeds>;
+export async function feeds(
+  session: Session,
+  streams: PatchStream | readonly PatchStream[],
+  mapping: DeviceMapping = {},
   options: FeedsOptions = {},
-): Promise<Feeds> {
+): Promise<DeviceFeeds> {
   const inputs = readInputs(session, mapping);
   const list = Array.isArray(streams) ? (streams as PatchStream[]) : [streams as PatchStream];
   return makeFeeds(loadOrt(options.ort), inputs, list, false);

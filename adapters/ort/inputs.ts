@@ -1,6 +1,7 @@
 /** What the inputs of a model are: read from the session, matched with what streams have. */
-import type { PatchStream } from 'codec-patch-stream';
+import type { PatchStream, Tensor } from 'codec-patch-stream';
 import { checkMembers, failure, invalid } from '../common/errors.js';
+import { DeviceSession } from './device-session.js';
 import { isInputType } from './ort.js';
 import type { InputType, OrtTensor, Session } from './ort.js';
 
@@ -10,12 +11,17 @@ import type { InputType, OrtTensor, Session } from './ort.js';
  */
 export type Source = 'patches' | 'positions' | 'indices' | 'mask' | 'scores';
 
-/** A tensor for an input that has nothing to do with the video, or that you make yourself. */
-export type Supply =
-  OrtTensor | ((streams: readonly PatchStream[]) => OrtTensor | Promise<OrtTensor>);
+/**
+ * A tensor for an input that has nothing to do with the video, or that you make yourself: T is
+ * OrtTensor, for a DeviceSession also a Tensor of this package.
+ */
+export type Supply<T = OrtTensor> = T | ((streams: readonly PatchStream[]) => T | Promise<T>);
 
 /** Input name -> what it is fed with. Inputs that are not named here are matched by their names. */
-export type Mapping = Readonly<Record<string, Source | Supply>>;
+export type Mapping<T = OrtTensor> = Readonly<Record<string, Source | Supply<T>>>;
+
+/** The mapping for a DeviceSession. */
+export type DeviceMapping = Mapping<OrtTensor | Tensor>;
 
 /** An input that is fed from the stream. Axes that the model leaves open are undefined. */
 export interface StreamInput {
@@ -34,7 +40,12 @@ export interface StreamInput {
 
 export interface Inputs {
   readonly fed: readonly StreamInput[];
-  readonly supplied: readonly { readonly name: string; readonly supply: Supply }[];
+  readonly supplied: readonly {
+    readonly name: string;
+    readonly supply: Supply<OrtTensor | Tensor>;
+  }[];
+  /** For a DeviceSession: patches are handed over as tensors of this package, where they are. */
+  readonly onDevice: boolean;
 }
 
 const NAMES: Readonly<Record<Source, RegExp>> = {
@@ -98,11 +109,14 @@ function sourceOf({ name }: Meta, all: readonly Meta[]): Source | undefined {
   return named ?? (all.length === 1 ? 'patches' : undefined);
 }
 
-function streamInput(meta: Meta, source: Source): StreamInput {
+function streamInput(meta: Meta, source: Source, onDevice: boolean): StreamInput {
   const { name, type, shape } = meta;
   const what = `Input '${name}' of the model is ${declare(meta)}`;
-  if (!isInputType(type) || !TYPES[source].includes(type)) {
-    return fail(`${what}, but ${source} can be ${TYPES[source].join(', ')}`);
+  const device: readonly InputType[] = source === 'patches' ? ['bfloat16'] : [];
+  const types = [...TYPES[source], ...(onDevice ? device : [])];
+  if (!isInputType(type) || !types.includes(type)) {
+    const hint = type === 'bfloat16' && device.length > 0 ? '; a DeviceSession takes bfloat16' : '';
+    return fail(`${what}, but ${source} can be ${types.join(', ')}${hint}`);
   }
   const sizes = shape.map((side) => (typeof side === 'number' ? side : undefined));
   const sides = REST[source].find((n) => shape.length === n + 1 || shape.length === n + 2);
@@ -133,7 +147,8 @@ function streamInput(meta: Meta, source: Source): StreamInput {
 const isSource = (value: unknown): value is Source => SOURCES.includes(value as Source);
 
 /** Matches the inputs of a session with sources; throws what does not fit, in words. */
-export function readInputs(session: Session, mapping: Mapping = {}): Inputs {
+export function readInputs(session: Session, mapping: DeviceMapping = {}): Inputs {
+  const onDevice = session instanceof DeviceSession;
   const metadata = metadataOf(session);
   const known = metadata.map(({ name }) => name);
   for (const name of Object.keys(mapping)) {
@@ -152,14 +167,14 @@ export function readInputs(session: Session, mapping: Mapping = {}): Inputs {
           'or a tensor',
       );
     } else if (isSource(source)) {
-      fed.push(streamInput(meta, source));
+      fed.push(streamInput(meta, source, onDevice));
     } else if (typeof source === 'function' || typeof source === 'object') {
       supplied.push({ name: meta.name, supply: source });
     } else {
       throw invalid(`mapping.${meta.name}`, `${SOURCES.join(', ')}, or a tensor`, source);
     }
   }
-  return { fed, supplied };
+  return { fed, supplied, onDevice };
 }
 
 /** The one size that inputs declare for an axis; throws if they declare two. */
@@ -183,7 +198,7 @@ export function agreed(
 /** Options of patchStream that make exactly what a model takes, so that nothing is converted. */
 export interface ModelOptions {
   /** Element type of the model's patch input. */
-  readonly outputDtype?: 'float32' | 'float16' | 'uint8';
+  readonly outputDtype?: 'float32' | 'float16' | 'uint8' | 'bfloat16';
   /** Order within a patch, where the input's shape tells it. */
   readonly layout?: 'nchw' | 'nhwc';
   /** Side of a patch, where the input's shape tells it. */
@@ -196,7 +211,7 @@ export interface ModelOptions {
  * The options of patchStream that a model's patch input asks for: outputDtype always; layout,
  * patchSize and kKeep where its shape is fixed.
  */
-export function patchOptions(session: Session, mapping: Mapping = {}): ModelOptions {
+export function patchOptions(session: Session, mapping: DeviceMapping = {}): ModelOptions {
   return optionsOf(readInputs(session, mapping));
 }
 
@@ -209,7 +224,7 @@ export function optionsOf({ fed }: Inputs): ModelOptions {
   const first = patches.rest.length === 3 && !last;
   const side = first ? b : last ? a : sideOf(patches.rest[0]);
   return {
-    outputDtype: patches.type as 'float32' | 'float16' | 'uint8',
+    outputDtype: patches.type as 'float32' | 'float16' | 'uint8' | 'bfloat16',
     ...(first || last ? { layout: last ? 'nhwc' : 'nchw' } : {}),
     ...(side === undefined ? {} : { patchSize: side }),
     ...(kKeep === undefined ? {} : { kKeep }),

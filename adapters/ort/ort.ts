@@ -9,8 +9,23 @@ export type OrtType = ortNode.Tensor.Type;
 /** Input name -> tensor: what session.run takes. */
 export type Feeds = Record<string, OrtTensor>;
 
-/** The part of an InferenceSession that says what its inputs are. */
-export type Session = Pick<ortNode.InferenceSession, 'inputNames' | 'inputMetadata'>;
+/** What a model declares of an input or output. Sides without a size are named, or ''. */
+export type ValueMetadata =
+  | { readonly name: string; readonly isTensor: false }
+  | {
+      readonly name: string;
+      readonly isTensor: true;
+      readonly type: string;
+      readonly shape: readonly (number | string)[];
+    };
+
+/** The part of an InferenceSession or a DeviceSession that says what its inputs are. */
+export interface Session {
+  /** Names of the inputs, in the model's order. */
+  readonly inputNames: readonly string[];
+  /** Their types and shapes. */
+  readonly inputMetadata: readonly ValueMetadata[];
+}
 
 /**
  * The module given by the caller, else onnxruntime-node, loaded at the first use. By require: a
@@ -34,6 +49,7 @@ export function loadOrt(given: Ort | undefined): Ort {
 export const ARRAYS = {
   float32: Float32Array,
   float16: Uint16Array,
+  bfloat16: Uint16Array,
   uint8: Uint8Array,
   bool: Uint8Array,
   int32: Int32Array,
@@ -42,6 +58,9 @@ export const ARRAYS = {
 
 export type InputType = keyof typeof ARRAYS;
 export type InputArray = Float32Array | Uint16Array | Uint8Array | Int32Array | BigInt64Array;
+
+/** Types of onnxruntime-node's tensors; bfloat16 goes to a DeviceSession only. */
+export type OrtInputType = Exclude<InputType, 'bfloat16'>;
 
 export const isInputType = (type: string): type is InputType => Object.hasOwn(ARRAYS, type);
 
@@ -52,7 +71,7 @@ export const isInputType = (type: string): type is InputType => Object.hasOwn(AR
 // tensor is given back the array it was made from.
 export function makeOrtTensor(
   ort: Ort,
-  type: InputType,
+  type: OrtInputType,
   data: InputArray,
   dims: readonly number[],
 ): OrtTensor {

@@ -26,7 +26,11 @@ export async function toOrtTensor(
   checkMembers('tensor', 'Tensor of codec-patch-stream', tensor, 'toFloat32', 'dtype');
   const { dtype = tensor.dtype === 'bfloat16' ? 'float32' : tensor.dtype, dims = tensor.shape } =
     options;
-  if (!isInputType(dtype) || (dtype === 'bool' && tensor.dtype !== 'bool')) {
+  if (
+    !isInputType(dtype) ||
+    (dtype as string) === 'bfloat16' ||
+    (dtype === 'bool' && tensor.dtype !== 'bool')
+  ) {
     throw invalid('dtype', "'float32', 'float16', 'uint8', 'int32' or 'int64'", dtype);
   }
   if (dims.reduce((product, side) => product * side, 1) !== tensor.length) {

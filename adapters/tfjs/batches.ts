@@ -1,6 +1,8 @@
 /** Decoded videos, one after the other, to batches in plain memory. */
 import type { PatchDType, PatchStream, Tensor } from 'codec-patch-stream';
 import type { VideoFeed } from '../common/feed.js';
+import { makeBlock } from './adopt.js';
+import type { Block } from './adopt.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
 import { LabelReader, stackLabels } from './labels.js';
 import type { LabelOptions, Ys } from './labels.js';
@@ -8,14 +10,16 @@ import type { LabelOptions, Ys } from './labels.js';
 export interface BatchOptions<E> extends LabelOptions<E> {
   readonly batchSize: number;
   readonly dropRemainder: boolean;
+  /** Whether patches are gathered in memory of the package, for a TensorFlow that adopts it. */
+  readonly native: boolean;
 }
 
 /** A batch of clips or of patches before it becomes tensors. */
 export interface HostBatch {
   /** B clips, or B patches. */
   readonly count: number;
-  /** [B, K, ...patch] or [B, ...patch] */
-  readonly patches: Float32Array;
+  /** [B, K, ...patch] or [B, ...patch], and perhaps more behind it. */
+  readonly patches: Block;
   readonly patchesShape: readonly number[];
   /** [B, K, 3] or [B, 3] */
   readonly positions: Int32Array;
@@ -53,10 +57,11 @@ class Patches {
     );
   }
 
-  /** All of them, without a copy. */
-  get data(): Float32Array {
+  /** All of them, without a copy; open after close(). */
+  get block(): Block {
     const source = this.#source;
-    return source instanceof Float32Array ? source : (source.data as Float32Array);
+    if (source instanceof Float32Array) return { data: source, tensor: undefined };
+    return { data: source.data as Float32Array, tensor: source.reshape(source.shape) };
   }
 
   /** Patches [from, from + count) of `size` values each. */
@@ -141,7 +146,7 @@ abstract class Batcher<E> extends SerialIterator<HostBatch> {
 /** unit 'clip': one row per video, padded with zeros to `k` patches. */
 export class ClipBatcher<E> extends Batcher<E> {
   #labels: (Float32Array | undefined)[] = [];
-  #patches: Float32Array | undefined;
+  #patches: Block | undefined;
   #positions: Int32Array | undefined;
   #mask: Float32Array | undefined;
   #patchShape: readonly number[] = [];
@@ -164,11 +169,11 @@ export class ClipBatcher<E> extends Batcher<E> {
     this.#patchShape = patchShape;
     this.#labels.push(label);
     if (batchSize === 1 && count === this.k) {
-      this.#patches = patches.data; // The native memory itself.
+      this.#patches = patches.block; // The native memory itself.
     } else {
       const size = product(patchShape);
-      this.#patches ??= new Float32Array(batchSize * this.k * size);
-      patches.copyTo(this.#patches.subarray(at * size), 0, count, size);
+      this.#patches ??= makeBlock('float32', batchSize * this.k * size, this.options.native);
+      patches.copyTo(this.#patches.data.subarray(at * size), 0, count, size);
     }
     patches.close();
     this.#positions ??= new Int32Array(batchSize * this.k * 3);
@@ -184,7 +189,7 @@ export class ClipBatcher<E> extends Batcher<E> {
     const rows = count * this.k;
     const batch = {
       count,
-      patches: (this.#patches as Float32Array).subarray(0, rows * product(this.#patchShape)),
+      patches: this.#patches as Block,
       patchesShape: [count, this.k, ...this.#patchShape],
       positions: (this.#positions as Int32Array).subarray(0, rows * 3),
       mask: (this.#mask as Float32Array).subarray(0, rows),
@@ -206,7 +211,7 @@ export class PatchBatcher<E> extends Batcher<E> {
   #row: Row | undefined;
   #next = 0;
   #labels: (Float32Array | undefined)[] = [];
-  #patches = new Float32Array();
+  #patches: Block = makeBlock('float32', 0, false);
   #positions = new Int32Array();
   #patchShape: readonly number[] = [];
 
@@ -234,7 +239,7 @@ export class PatchBatcher<E> extends Batcher<E> {
     const count = Math.min(this.missing(), row.count - from);
     const size = product(row.patchShape);
     this.#reserve(at + count, size);
-    row.patches.copyTo(this.#patches.subarray(at * size), from, count, size);
+    row.patches.copyTo(this.#patches.data.subarray(at * size), from, count, size);
     this.#positions.set(row.positions.subarray(from * 3, (from + count) * 3), at * 3);
     for (let i = 0; i < count; i++) this.#labels.push(row.label);
     this.#next += count;
@@ -249,8 +254,8 @@ export class PatchBatcher<E> extends Batcher<E> {
     if (rows <= have) return;
     const room = Math.min(this.options.batchSize, Math.max(rows, 2 * have));
     const [patches, positions] = [this.#patches, this.#positions];
-    this.#patches = new Float32Array(room * size);
-    this.#patches.set(patches);
+    this.#patches = makeBlock('float32', room * size, this.options.native);
+    this.#patches.data.set(patches.data);
     this.#positions = new Int32Array(room * 3);
     this.#positions.set(positions);
   }
@@ -259,7 +264,7 @@ export class PatchBatcher<E> extends Batcher<E> {
     const count = this.#labels.length;
     const batch = {
       count,
-      patches: this.#patches.subarray(0, count * product(this.#patchShape)),
+      patches: this.#patches,
       patchesShape: [count, ...this.#patchShape],
       positions: this.#positions.subarray(0, count * 3),
       mask: undefined,
@@ -277,7 +282,7 @@ export class PatchBatcher<E> extends Batcher<E> {
 
   #empty(): void {
     this.#labels = [];
-    this.#patches = new Float32Array();
+    this.#patches = makeBlock('float32', 0, false);
     this.#positions = new Int32Array();
   }
 }

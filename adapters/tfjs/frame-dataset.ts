@@ -11,12 +11,14 @@ import { decodingWith, fixedRule } from '../common/sampling.js';
 import type { SampleOption } from '../common/sampling.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
+import { adoptsBatches, blockTensor, makeBlock } from './adopt.js';
+import type { Block, Memory } from './adopt.js';
 import { hostDataset } from './dataset.js';
 import { LabelReader, stackLabels } from './labels.js';
 import type { Label, LabelOptions, Ys } from './labels.js';
 import type { Element, Labelled } from './patch-dataset.js';
 import { checkTf } from './tf.js';
-import type { Rank, Tensor5D, Tf, TfDataset } from './tf.js';
+import type { Tensor5D, Tf, TfDataset } from './tf.js';
 
 /** Every option of decodeOnly but videoPath, and these. */
 export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
@@ -35,12 +37,14 @@ export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
   readonly normalize?: PatchStreamConfig['normalize'];
   /** Default: 'float32'. */
   readonly dtype?: 'float32' | 'int32' | undefined;
+  /** Whose memory the frames have, where they are tfjs-node's. Default: 'auto'. */
+  readonly memory?: Memory | undefined;
 }
 
-const OWN_NAMES = ['label', 'numClasses', 'layout', 'normalize', 'dtype'];
+const OWN_NAMES = ['memory', 'label', 'numClasses', 'layout', 'normalize', 'dtype'];
 
 interface FrameBatch {
-  readonly frames: Float32Array | Int32Array;
+  readonly frames: Block<Float32Array | Int32Array>;
   readonly shape: [number, number, number, number, number];
   readonly ys: Ys | undefined;
 }
@@ -72,7 +76,9 @@ function write(
 }
 
 interface Pixels {
-  readonly array: typeof Float32Array | typeof Int32Array;
+  readonly dtype: 'float32' | 'int32';
+  /** Whether they are put together in memory of the package. */
+  readonly native: boolean;
   readonly tables: readonly Float32Array[] | undefined;
   readonly channelsFirst: boolean;
 }
@@ -80,7 +86,7 @@ interface Pixels {
 class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   readonly #reader: LabelReader<E>;
   #labels: (Float32Array | undefined)[] = [];
-  #frames: Float32Array | Int32Array | undefined;
+  #frames: Block<Float32Array | Int32Array> | undefined;
   #copy = new Uint8Array();
   /** T, H, W of the batch. */
   #size: readonly [number, number, number] | undefined;
@@ -123,7 +129,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
     const shape: FrameBatch['shape'] = this.pixels.channelsFirst
       ? [count, t, 3, h, w]
       : [count, t, h, w, 3];
-    const frames = (this.#frames as Float32Array).subarray(0, count * t * h * w * 3);
+    const frames = this.#frames as Block;
     const ys = stackLabels(this.#labels);
     this.#labels = [];
     this.#frames = undefined;
@@ -149,11 +155,11 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
       throw videoError(error, sample.video, sample.index);
     }
     const size = h * w * 3;
-    this.#frames ??= new this.pixels.array(this.options.batchSize * t * size);
-    const { tables, channelsFirst } = this.pixels;
+    const { tables, channelsFirst, dtype, native } = this.pixels;
+    this.#frames ??= makeBlock(dtype, this.options.batchSize * t * size, native);
     for (let i = 0; i < t; i++) {
       const at = (this.#labels.length * t + i) * size;
-      const out = this.#frames.subarray(at, at + size);
+      const out = this.#frames.data.subarray(at, at + size);
       write(await this.#bytes(decoded, i, size), h * w, out, tables, channelsFirst);
       // One frame is what the event loop waits for at most.
       await setImmediate();
@@ -210,7 +216,7 @@ export function frameDataset<E extends VideoEntry>(
   checkTf(tf);
   const { flow, rest } = parseFlow<E, FrameDatasetOptions<E>>(options);
   const { label, numClasses, layout = 'nhwc', normalize, dtype = 'float32', ...others } = rest;
-  const { sample, ...config } = others;
+  const { sample, memory = 'auto', ...config } = others;
   checkVideos(videos);
   if ((layout as string) !== 'nhwc' && (layout as string) !== 'nchw') {
     throw invalid('layout', "'nhwc' or 'nchw'", layout);
@@ -230,11 +236,7 @@ export function frameDataset<E extends VideoEntry>(
   if (checked.source.damaged === 'skip') {
     throw invalid('damaged', "'error' or 'nearest' (all videos of a batch have one T)", 'skip');
   }
-  const pixels = {
-    array: dtype === 'int32' ? Int32Array : Float32Array,
-    tables,
-    channelsFirst: layout === 'nchw',
-  };
+  adoptsBatches(tf, memory);
   const source = sampleSource(videos, flow.order);
   return hostDataset<FrameBatch, { xs: Tensor5D }>(tf, {
     open: () => {
@@ -246,10 +248,12 @@ export function frameDataset<E extends VideoEntry>(
         ),
         discard: (frames) => frames.close(),
       });
+      const native = adoptsBatches(tf, memory);
+      const pixels = { dtype, native, tables, channelsFirst: layout === 'nchw' };
       return new FrameBatcher<E>(feed, { ...flow, label, numClasses }, pixels);
     },
     toElement: ({ frames, shape, ys }) => {
-      const xs = tf.tensor<Rank.R5>(frames, shape, dtype);
+      const xs = blockTensor(tf, frames, shape, memory) as Tensor5D;
       return ys ? { xs, ys: tf.tensor(ys.data, ys.shape, 'float32') } : { xs };
     },
     size: batchCount(countVideos(videos, flow.order), flow),

@@ -1,4 +1,6 @@
 /** codec-patch-stream/tfjs: patches and frames of videos as tensors and datasets of TensorFlow.js. */
+export { tfMemory } from './adopt.js';
+export type { Memory, TfMemory } from './adopt.js';
 export { toTensor } from './to-tensor.js';
 export type { ToTensorOptions, ToTensorSource } from './to-tensor.js';
 export { patchDataset } from './patch-dataset.js';

@@ -12,6 +12,8 @@ import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { VideoEntry, Videos } from '../common/videos.js';
 import { ClipBatcher, PatchBatcher } from './batches.js';
 import type { HostBatch } from './batches.js';
+import { adoptsBatches, blockTensor } from './adopt.js';
+import type { Memory } from './adopt.js';
 import { hostDataset } from './dataset.js';
 import type { Label, LabelOptions } from './labels.js';
 import { checkTf } from './tf.js';
@@ -49,7 +51,7 @@ type Selectable<U extends Unit> = U extends 'clip' ? ClipXs : PatchXs;
 /** xs without `select`: everything of a clip; of a patch its pixels. */
 type DefaultXs<U extends Unit> = U extends 'clip' ? ClipXs : Tensor4D;
 
-const OWN_NAMES = ['unit', 'select', 'label', 'numClasses'];
+const OWN_NAMES = ['unit', 'select', 'label', 'numClasses', 'memory'];
 
 type StreamOptions = Omit<
   PatchStreamConfig,
@@ -76,6 +78,8 @@ export interface PatchDatasetOptions<
   readonly select?: ((xs: Selectable<U>) => X) | undefined;
   /** Order within a patch. Default: 'nhwc', as the layers of TensorFlow.js expect. */
   readonly layout?: 'nhwc' | 'nchw' | undefined;
+  /** Whose memory the patches have, where they are tfjs-node's. Default: 'auto'. */
+  readonly memory?: Memory | undefined;
 }
 
 /** An element of a dataset; without labels there are no ys, with an optional one there may be. */
@@ -138,7 +142,7 @@ export function patchDataset<E extends VideoEntry>(
   checkTf(tf);
   const { flow, rest } = parseFlow<E, PatchDatasetOptions<E>>(options);
   const { unit = 'clip', select, label, numClasses, layout = 'nhwc', sample, ...others } = rest;
-  const { outputDtype = 'float32', ...streamOptions } = others;
+  const { outputDtype = 'float32', memory = 'auto', ...streamOptions } = others;
   checkVideos(videos);
   if ((unit as string) !== 'clip' && (unit as string) !== 'patch') {
     throw invalid('unit', "'clip' or 'patch'", unit);
@@ -163,9 +167,10 @@ export function patchDataset<E extends VideoEntry>(
   }
   const rows = mostPatches ?? 0; // of a clip
   const source = sampleSource(videos, flow.order);
-  const batching = { ...flow, label, numClasses };
+  adoptsBatches(tf, memory);
 
   const open = (): HostIterator<HostBatch> => {
+    const batching = { ...flow, label, numClasses, native: adoptsBatches(tf, memory) };
     const feed = new VideoFeed<E, PatchStream>({
       ...flow,
       source: source(),
@@ -180,7 +185,7 @@ export function patchDataset<E extends VideoEntry>(
   };
   const toElement = (batch: HostBatch): { xs: TensorContainer; ys?: Tensor2D } => {
     const { count, mask, ys } = batch;
-    const patches = tf.tensor(batch.patches, [...batch.patchesShape], 'float32');
+    const patches = blockTensor(tf, batch.patches, batch.patchesShape, memory);
     const rowShape = mask ? [count, rows] : [count];
     const positions = tf.tensor(batch.positions, [...rowShape, 3], 'int32');
     const parts = mask

@@ -8,7 +8,17 @@ import { checkMembers } from '../common/errors.js';
  */
 export type Tf = Pick<
   typeof tfjs,
-  'tensor' | 'tidy' | 'dispose' | 'transpose' | 'mul' | 'sub' | 'div' | 'cast' | 'data'
+  | 'tensor'
+  | 'tidy'
+  | 'dispose'
+  | 'transpose'
+  | 'mul'
+  | 'sub'
+  | 'div'
+  | 'cast'
+  | 'data'
+  | 'backend'
+  | 'getBackend'
 >;
 
 export type {

@@ -10,6 +10,8 @@ import type {
 import { checkMembers, hasMembers, invalid } from '../common/errors.js';
 import { checkTf } from './tf.js';
 import { int32Of } from '../common/ints.js';
+import { adopt, adopts, checkMemory, checkNode } from './adopt.js';
+import type { Memory } from './adopt.js';
 import type { Tf, TfTensor } from './tf.js';
 
 type Layout = 'nchw' | 'nhwc';
@@ -27,6 +29,8 @@ export interface ToTensorOptions {
   readonly normalize?: PatchStreamConfig['normalize'];
   /** Default: 'int32' for int32 and int64, 'bool' for bool, else 'float32'. */
   readonly dtype?: 'float32' | 'int32' | 'bool' | undefined;
+  /** Whose memory the result has, where it is tfjs-node's. Default: 'auto'. */
+  readonly memory?: Memory | undefined;
 }
 
 /** What can be turned into a tensor: a tensor, the patches of a stream, the frames of a video. */
@@ -86,7 +90,7 @@ function layoutOf(shape: readonly number[], given: Layout | undefined): Layout {
  * bool), shape as it is.
  *
  * Where dtype and layout stay as they are the memory is shared, not copied, as far as the backend
- * allows ('cpu' does; others copy to their own memory): the result stays valid after the source is
+ * allows (tfjs-node and 'cpu' do; others copy to their own memory): the result stays valid after the source is
  * closed. float16, bfloat16 and uint8 are widened; an int64 value that is no int32 is
  * ERR_CPS_INVALID_ARGUMENT. Layout and normalisation are done by `tf` here;
  * as options of patchStream they cost nothing.
@@ -115,9 +119,14 @@ export async function toTensor(
   const identity = scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
   const shape = [...tensor.shape];
   const source3 = layout === undefined && identity ? undefined : layoutOf(shape, options.from);
-  const values = await valuesOf(tensor, dtype === 'int32' && identity);
+  const asInts = dtype === 'int32' && identity;
+  checkNode(tf);
+  const adopted = adopts(tf, tensor, checkMemory(options.memory ?? 'auto'));
+  const values = adopted ? undefined : await valuesOf(tensor, asInts);
   return tf.tidy(() => {
-    let result: TfTensor = tf.tensor(values.data, shape, values.dtype);
+    let result: TfTensor = values
+      ? tf.tensor(values.data, shape, values.dtype)
+      : adopt(tf, tensor, NATURAL[tensor.dtype] ?? (asInts ? 'int32' : 'float32'));
     if (!identity) {
       const channels = source3 === 'nchw' ? [3, 1, 1] : [3];
       result = tf.mul(tf.cast(result, 'float32'), scale);

@@ -68,6 +68,7 @@ inline constexpr int kCuErrorNoDevice = 100;
   X(memsetD8Async, CUresult(CUdeviceptr, unsigned char, size_t, CUstream), "cuMemsetD8Async")      \
   X(memcpyHtoDAsync, CUresult(CUdeviceptr, const void*, size_t, CUstream), "cuMemcpyHtoDAsync_v2") \
   X(memcpyDtoHAsync, CUresult(void*, CUdeviceptr, size_t, CUstream), "cuMemcpyDtoHAsync_v2")       \
+  X(memcpyDtoDAsync, CUresult(CUdeviceptr, CUdeviceptr, size_t, CUstream), "cuMemcpyDtoDAsync_v2") \
   X(memcpy2DAsync, CUresult(const CUDA_MEMCPY2D*, CUstream), "cuMemcpy2DAsync_v2")
 #define CPS_CUDA_OPTIONAL_ENTRY_POINTS(X)                                          \
   X(memPoolCreate, CUresult(CuMemPool*, const CuMemPoolProps*), "cuMemPoolCreate") \

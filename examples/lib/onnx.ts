@@ -40,6 +40,7 @@ export const ONNX_TYPES = {
   int64: 7,
   bool: 9,
   float16: 10,
+  bfloat16: 16,
 } as const;
 
 export type OnnxType = keyof typeof ONNX_TYPES;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "backend/kernels.h"
+#include "backend/stack.h"
 #include "core/buffer.h"
 #include "core/cancel.h"
 #include "media/decode/cpu_source.h"
@@ -28,6 +29,9 @@ struct GpuBackend {
   std::function<SourceFrame(const SourceFrame&, Device to)> transfer;
   // A device buffer in host memory, through pinned staging.
   std::function<Buffer(const Buffer&)> downloadPinned;
+  // A block of memory of device `id` with `parts`, which are there, in their places and zeros
+  // between them.
+  std::function<Buffer(int id, const std::vector<StackPart>& parts, size_t bytes)> stack;
 };
 
 // The GPU backend of this build: defined by cuda/gpu_backend.cpp, or by no_gpu.cpp in a build

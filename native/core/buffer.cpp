@@ -51,8 +51,13 @@ std::shared_ptr<MemoryResource> hostMemory() {
 }
 
 Buffer Buffer::allocate(std::shared_ptr<MemoryResource> memory, size_t bytes) {
+  void* const data = memory->allocate(bytes);
+  return adopt(std::move(memory), data, bytes);
+}
+
+Buffer Buffer::adopt(std::shared_ptr<MemoryResource> memory, void* data, size_t bytes) {
   Buffer buffer;
-  buffer.data_ = memory->allocate(bytes);
+  buffer.data_ = data;
   buffer.bytes_ = bytes;
   buffer.memory_ = std::move(memory);
   return buffer;

@@ -30,6 +30,8 @@ class Buffer {
  public:
   Buffer() = default;
   static Buffer allocate(std::shared_ptr<MemoryResource> memory, size_t bytes);
+  // A block that `memory` handed out otherwise: it is given back like an allocated one.
+  static Buffer adopt(std::shared_ptr<MemoryResource> memory, void* data, size_t bytes);
   ~Buffer() { release(); }
   Buffer(Buffer&& other) noexcept { swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {

@@ -13,4 +13,21 @@ void CancelToken::check(Stage stage) const {
   }
 }
 
+void CancelToken::stop() noexcept {
+  const std::lock_guard lock(stopMutex_);
+  if (stop_) stop_();
+}
+
+CancelToken::Stop::Stop(std::shared_ptr<CancelToken> token, std::function<void()> action)
+    : token_(std::move(token)) {
+  const std::lock_guard lock(token_->stopMutex_);
+  token_->stop_ = std::move(action);
+  if (token_->cancelled() || token_->expired()) token_->stop_();
+}
+
+CancelToken::Stop::~Stop() {
+  const std::lock_guard lock(token_->stopMutex_);
+  token_->stop_ = nullptr;
+}
+
 }  // namespace cps

@@ -5,8 +5,11 @@
 
 #include "core/error.h"
 #include "ffmpeg/version.h"
+#include "napi/adoption.h"
 #include "napi/environment.h"
 #include "napi/native_buffer.h"
+#include "napi/native_bytes.h"
+#include "napi/native_session.h"
 #include "napi/native_video.h"
 #include "napi/options_reader.h"
 #include "napi/results.h"
@@ -40,14 +43,6 @@ class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
 
   const CancelPtr token = std::make_shared<CancelToken>();
 };
-
-CancelPtr readCancel(const Napi::Value& value) {
-  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(
-                               Environment::of(value.Env()).cancelConstructor.Value())) {
-    throw Error(ErrorCode::InvalidArgument, Stage::Options, "cancel must come from createCancel()");
-  }
-  return NativeCancel::Unwrap(value.As<Napi::Object>())->token;
-}
 
 // One that is held open, or one to open.
 VideoInput videoOf(const Napi::Value& value) {
@@ -172,6 +167,14 @@ Napi::Value setThreads(const Napi::CallbackInfo& info) {
   });
 }
 
+Napi::Value allocate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    const auto bytes = static_cast<size_t>(info[0].ToNumber().Int64Value());
+    return NativeBuffer::create(env, Buffer::allocate(hostMemory(), bytes));
+  });
+}
+
 Napi::Object fill(Napi::Env env, Napi::Object exports) {
   auto owned = std::make_unique<Environment>(env);
   Environment* const environment = owned.get();
@@ -179,6 +182,7 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   environment->bufferConstructor = NativeBuffer::define(env);
   environment->cancelConstructor = NativeCancel::define(env);
   environment->videoConstructor = NativeVideo::define(env);
+  environment->sessionConstructor = NativeSession::define(env);
   exports.Set("recordFields", recordFields(env));
   exports.Set("errorCodes", errorCodes(env));
   exports.Set("noteCodes", noteCodes(env));
@@ -192,6 +196,10 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<call<readDecodeOnlyOptions, runOpenVideo>>(env, "openVideo"));
   exports.Set("decodeOnly",
               Napi::Function::New<call<readDecodeOnlyOptions, runDecodeOnly>>(env, "decodeOnly"));
+  exports.Set("openSession", Napi::Function::New<NativeSession::open>(env, "openSession"));
+  exports.Set("adoption", makeAdoption(env));
+  exports.Set("allocate", Napi::Function::New<allocate>(env, "allocate"));
+  exports.Set("stack", Napi::Function::New<stackTensors>(env, "stack"));
   exports.Set("setThreads", Napi::Function::New<setThreads>(env, "setThreads"));
   return exports;
 }
@@ -202,6 +210,14 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
 }
 
 }  // namespace
+
+CancelPtr readCancel(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(
+                               Environment::of(value.Env()).cancelConstructor.Value())) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "cancel must come from createCancel()");
+  }
+  return NativeCancel::Unwrap(value.As<Napi::Object>())->token;
+}
 
 NODE_API_MODULE(codec_patch_stream, init)
 

@@ -79,6 +79,7 @@ class Environment {
   Napi::FunctionReference bufferConstructor;
   Napi::FunctionReference cancelConstructor;
   Napi::FunctionReference videoConstructor;
+  Napi::FunctionReference sessionConstructor;
   // The functions of callers' sources that are in use (caller_source.h).
   std::unordered_map<uint64_t, Napi::FunctionReference> readers;
 

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "napi/native_bytes.h"
+
 namespace cps::napi {
 
 // One block and its place in the statistics; shared by the wrapper and by the ArrayBuffer over it.
@@ -75,6 +77,16 @@ const std::shared_ptr<NativeBuffer::Shared>& NativeBuffer::held(Napi::Env env) c
                                                        "The memory was released by close()")));
   }
   return shared_;
+}
+
+Bytes NativeBuffer::bytesOf(const Napi::Value& value) {
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(
+                               Environment::of(value.Env()).bufferConstructor.Value())) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "Expected memory of the addon");
+  }
+  const auto& shared = Unwrap(value.As<Napi::Object>())->held(value.Env());
+  const Buffer& buffer = shared->buffer;
+  return {buffer.data(), buffer.bytes(), buffer.device(), buffer.memory(), shared};
 }
 
 Napi::Value NativeBuffer::byteLength(const Napi::CallbackInfo& info) {

@@ -7,12 +7,17 @@
 
 namespace cps::napi {
 
+struct Bytes;
+
 // NativeBuffer of src/native/binding.ts. Memory is freed by release() unless an ArrayBuffer over it
 // was handed out; then the engine's garbage collector frees it, so that JS never sees freed memory.
 class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
  public:
   static Napi::FunctionReference define(Napi::Env env);
   static Napi::Object create(Napi::Env env, Buffer buffer);
+  // The memory of `value`, held. Throws Error(InvalidArgument) where it is none, Error(Closed)
+  // after its release.
+  static Bytes bytesOf(const Napi::Value& value);
 
   explicit NativeBuffer(const Napi::CallbackInfo& info);
   ~NativeBuffer() override;

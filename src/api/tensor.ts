@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import type { NativeBuffer } from '../native/binding.js';
+import type { NativeBuffer, NativeBytes } from '../native/binding.js';
 import { closedError, CodecPatchStreamError } from '../support/errors.js';
 import { fromBfloat16, fromFloat16 } from '../support/floats.js';
 import { checkInteger, invalid, isDetached } from '../support/is.js';
@@ -101,6 +101,11 @@ class SharedMemory {
     return this.memory.arrayBuffer();
   }
 
+  /** The addon's memory as it knows it; undefined for JavaScript's. */
+  get native(): NativeBuffer | undefined {
+    return this.memory.address === 0n ? undefined : (this.memory as NativeBuffer);
+  }
+
   copyTo(target: Uint8Array, byteOffset: number): void {
     this.memory.copyTo(target, byteOffset);
   }
@@ -149,6 +154,21 @@ export class Tensor<D extends DType = DType> {
     shape: readonly number[],
   ): Tensor<D> {
     return new Tensor(new SharedMemory(memory), dtype, shape, 0);
+  }
+
+  /** @internal */
+  static bytesPerElement(dtype: DType): number {
+    return ARRAYS[dtype].BYTES_PER_ELEMENT;
+  }
+
+  /** @internal The elements for a native call: the addon's memory where they are in it. */
+  static bytesOf(tensor: Tensor): NativeBytes {
+    const size = ARRAYS[tensor.#dtype].BYTES_PER_ELEMENT;
+    const byteLength = tensor.#length * size;
+    const { native } = tensor.#memory();
+    if (native) return { memory: native, byteOffset: tensor.#offset * size, byteLength };
+    const { buffer, byteOffset } = tensor.data as Uint8Array<ArrayBuffer>;
+    return { memory: new Uint8Array(buffer, byteOffset, byteLength), byteOffset: 0, byteLength };
   }
 
   /** Type of the elements. */

@@ -94,6 +94,76 @@ export interface NativeOpened extends NativeReport {
   video: NativeVideo;
 }
 
+/**
+ * Memory that a call reads while it runs: a part of the addon's own, or all of a typed array, which is
+ * copied before the call returns.
+ */
+export interface NativeBytes {
+  readonly memory: NativeBuffer | Uint8Array;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** A part of a block that is put together; `at` is its place there, in ascending order. */
+export interface NativePart extends NativeBytes {
+  readonly at: number;
+}
+
+/** An input or output of a model; `type` is ONNX's number of the element type, 0 for no tensor. */
+export interface NativeModelValue {
+  readonly name: string;
+  readonly type: number;
+  /** Open sides by their names, '' for those without one. */
+  readonly shape: readonly (number | string)[];
+}
+
+export interface NativeModelInput extends NativeBytes {
+  readonly name: string;
+  readonly type: number;
+  readonly dims: readonly number[];
+}
+
+export interface NativeModelOutput {
+  readonly name: string;
+  readonly type: number;
+  readonly dims: readonly number[];
+  readonly memory: NativeBuffer;
+}
+
+export interface NativeSessionConfig {
+  readonly providers: readonly {
+    readonly name: string;
+    readonly options: Readonly<Record<string, string>>;
+  }[];
+  readonly deviceId: number;
+  /** 0: ONNX Runtime's own choice. */
+  readonly intraOpNumThreads: number;
+}
+
+/** A session of ONNX Runtime. */
+export interface NativeSession {
+  inputs(): NativeModelValue[];
+  outputs(): NativeModelValue[];
+  /** Where inputs are read without a copy, and where outputs stay on request. */
+  device(): string;
+  /** Inputs are in host memory or on device(). Outputs that the model leaves empty are left out. */
+  run(
+    inputs: readonly NativeModelInput[],
+    onDevice: boolean,
+    cancel: NativeCancel,
+  ): Promise<NativeModelOutput[]>;
+  /** Frees it once no run uses it any more. */
+  release(): Promise<void>;
+}
+
+/** The op by which TensorFlow takes our memory (native/tf/adoption.h). */
+export interface NativeAdoption {
+  attach(): { version: string; op: string };
+  /** Host memory of the addon only; gives a token. */
+  offer(type: number, dims: readonly number[], bytes: NativeBytes): number;
+  withdraw(token: number): void;
+}
+
 export interface NativeBinding {
   /** Field names the addon reads of each record, for the test against src/options/schema.ts. */
   readonly recordFields: Readonly<Record<RecordName, readonly string[]>>;
@@ -110,6 +180,18 @@ export interface NativeBinding {
   stats(): { liveBuffers: number; liveBytes: number; callsInFlight: number; threads: number };
   /** Empty string when the GPU can be used for the stage, else what is missing. */
   whyNotGpu(stage: 'decode' | 'process', deviceId: number): string;
+  /** Opens a model in the ONNX Runtime that the process has loaded from the file `library`. */
+  openSession(
+    library: string,
+    model: string | Uint8Array,
+    config: NativeSessionConfig,
+    cancel: NativeCancel,
+  ): Promise<NativeSession>;
+  /** A block on the device of `parts`, zero where none of them is; in host memory without any. */
+  stack(parts: readonly NativePart[], byteLength: number): Promise<NativeBuffer>;
+  readonly adoption: NativeAdoption;
+  /** Host memory with whatever is in it. */
+  allocate(byteLength: number): NativeBuffer;
   /** For calls from now on, in the whole process; 0: what the machine gives. */
   setThreads(threads: number): void;
   createCancel(): NativeCancel;

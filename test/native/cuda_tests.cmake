@@ -46,6 +46,14 @@ if(TARGET cps_cuda_host)
     set_tests_properties(cuda_check_${part} PROPERTIES TIMEOUT 120)
   endforeach()
 
+  # ONNX Runtime's table over the memory of the fake driver.
+  add_library(cps_fake_ort SHARED fake_ort/fake_ort.cpp)
+  target_link_libraries(cps_fake_ort PRIVATE cps_flags cps_fake_driver)
+  target_include_directories(cps_fake_ort PRIVATE
+    ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native)
+  set_target_properties(cps_fake_ort PROPERTIES CXX_VISIBILITY_PRESET default
+    LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+
   # The addon over the fake driver, for test/gpu-emulated.test.ts.
   if(TARGET cps_addon_objects AND TARGET cps_cuda)
     add_library(cps_addon_emulated SHARED

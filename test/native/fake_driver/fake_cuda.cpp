@@ -1,5 +1,6 @@
 // The libcuda half of the fake driver (Note [Fake driver]).
 
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -94,6 +95,12 @@ void countDownload(const void* target, size_t bytes) {
   stats().downloads++;
   stats().downloadedBytes += static_cast<long>(bytes);
   if (!isPinned(target, bytes)) misuse("a download to memory that is not pinned");
+  // For tests in another language: one line per download.
+  const char* file = std::getenv("CPS_FAKE_DOWNLOADS");
+  if (std::FILE* out = file != nullptr ? std::fopen(file, "a") : nullptr) {
+    std::fprintf(out, "%zu\n", bytes);
+    std::fclose(out);
+  }
 }
 
 }  // namespace
@@ -457,6 +464,19 @@ FAKE_API cuMemcpyDtoHAsync_v2(void* target, CUdeviceptr source, size_t bytes, CU
   enqueue(stream, [=] {
     needDevice(p, bytes, "cuMemcpyDtoHAsync");
     std::memcpy(target, p, bytes);
+  });
+  return CUDA_SUCCESS;
+}
+FAKE_API cuMemcpyDtoDAsync_v2(CUdeviceptr target, CUdeviceptr source, size_t bytes,
+                              CUstream stream) {
+  FAKE_FAIL("cuMemcpyDtoDAsync");
+  needContext("cuMemcpyDtoDAsync");
+  auto* to = reinterpret_cast<void*>(target);
+  const auto* from = reinterpret_cast<const void*>(source);
+  enqueue(stream, [=] {
+    needDevice(from, bytes, "cuMemcpyDtoDAsync source");
+    needDevice(to, bytes, "cuMemcpyDtoDAsync target");
+    std::memcpy(to, from, bytes);
   });
   return CUDA_SUCCESS;
 }

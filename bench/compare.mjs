@@ -76,7 +76,7 @@ async function memory({ folders, plan: { floor, stages } }) {
       const peaks = { now: [], before: [] };
       for (let i = 0; i < 3; i++) {
         for (const [name, folder] of Object.entries(folders)) {
-          const reply = await peakMemory(call, file, frames, idle, folder);
+          const reply = await peakMemory(call, file, frames, idle, {}, folder);
           if (reply.error) throw new Stop(`${clip.name}: ${reply.error}`);
           peaks[name].push(reply.bytes);
         }

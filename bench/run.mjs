@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency] [--out FILE.json]
+ * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies] [--out FILE.json]
  *
  * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
  * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/lab/performance.md and the
@@ -29,6 +29,7 @@ const FULL = {
   stages: close,
   peers: { repetitions: 3, least: 2, budgetMs: 60_000 },
   growth: { repetitions: 3, least: 2, budgetMs: 10_000 },
+  energies: { repetitions: 5, least: 3, budgetMs: 90_000 },
   concurrency: { repetitions: 5, least: 3, budgetMs: 60_000 },
 };
 const look = { repetitions: 3, least: 3, budgetMs: 12_000 };
@@ -37,6 +38,7 @@ const QUICK = {
   stages: look,
   peers: look,
   growth: { repetitions: 1, least: 1, budgetMs: 3_000 },
+  energies: look,
   concurrency: look,
 };
 

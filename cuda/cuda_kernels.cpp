@@ -14,6 +14,7 @@
 #include "cuda/ops/refine_match_cuda.h"
 #include "cuda/ops/resample_cuda.h"
 #include "cuda/ops/values_cuda.h"
+#include "ops/energy/global_motion.h"
 
 namespace cps {
 namespace {
@@ -78,21 +79,56 @@ class CudaKernels final : public Kernels {
     enqueue(AddDifferences{a, b, count, sums});
   }
 
+  void cellTexture(const uint8_t* cells, const CellGrid& grid, int32_t residualBytes,
+                   void* out) override {
+    const Call call(*this);
+    enqueue(CellTexture{cells, grid, residualBytes, out});
+  }
+
+  // Some thousand blocks, and not by default: the host does it.
+  void subtractGlobalMotion(const CellMaps& maps, Move* moves) override {
+    const Call call(*this);
+    std::vector<uint8_t> residual(static_cast<size_t>(maps.cells.cells() * maps.residualBytes));
+    std::vector<Move> hostMoves(static_cast<size_t>(maps.cells.blocks()));
+    const size_t bytes = hostMoves.size() * sizeof(Move);
+    downloadThrough(gpu_->pinned, *stream_, residual.data(), maps.residual, residual.size());
+    downloadThrough(gpu_->pinned, *stream_, hostMoves.data(), moves, bytes);
+    CellMaps host = maps;
+    host.moves = hostMoves.data();
+    host.residual = residual.data();
+    subtractGlobalMotionCpu(host, hostMoves.data());
+    copyIn(moves, hostMoves.data(), bytes);
+  }
+
+  void countCells(const CellMaps& maps, CellCounts& total) override {
+    const Call call(*this);
+    const DeviceCellCounts counts = countOnDevice(maps);
+    const int32_t bins = residualLevels(maps.residualBytes);
+    std::vector<int32_t> host(static_cast<size_t>(kDeviceMotionLevels + bins));
+    downloadThrough(gpu_->pinned, *stream_, host.data(), counts.motion2,
+                    host.size() * sizeof(int32_t));
+    total.cells += maps.cells.cells();
+    total.residual.resize(static_cast<size_t>(bins));
+    for (int32_t v = 0; v < kDeviceMotionLevels; v++) {
+      if (host[static_cast<size_t>(v)] != 0) total.motion2[v] += host[static_cast<size_t>(v)];
+    }
+    for (size_t v = 0; v < total.residual.size(); v++) {
+      total.residual[v] += host[static_cast<size_t>(kDeviceMotionLevels) + v];
+    }
+  }
+
+  void cellScores(const CellMaps& maps, const PatchGrid& grid, const CellPercentiles& percentiles,
+                  float* scores) override {
+    const Call call(*this);
+    const Buffer given = upload(&percentiles, sizeof percentiles);
+    enqueue(CellScores{maps, given.as<CellPercentiles>(), grid, scores});
+  }
   void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                   float* scores) override {
     const Call call(*this);
-    const int32_t bins = residualLevels(maps.residualBytes);
-    if (!cellCounts_) {
-      cellCounts_ = Buffer::allocate(
-          memory_, sizeof(CellPercentiles) +
-                       sizeof(int32_t) * static_cast<size_t>(kDeviceMotionLevels + bins));
-    }
+    const DeviceCellCounts counts = countOnDevice(maps);
     auto* percentiles = cellCounts_.as<CellPercentiles>();
-    auto* motion2 = reinterpret_cast<int32_t*>(percentiles + 1);
-    zero(percentiles, cellCounts_.bytes());
-    const DeviceCellCounts counts{motion2, motion2 + kDeviceMotionLevels};
-    enqueue(CellHistogram{maps, counts});
-    enqueue(CellPercentile{counts, bins, maps.moves != nullptr,
+    enqueue(CellPercentile{counts, residualLevels(maps.residualBytes), maps.moves != nullptr,
                            percentileRank(energyPct, maps.cells.cells()), percentiles});
     enqueue(CellScores{maps, percentiles, grid, scores});
   }
@@ -244,16 +280,34 @@ class CudaKernels final : public Kernels {
         "cuMemsetD8Async");
   }
 
+  // One set of bins serves all frames of the call: the stream keeps them apart.
+  DeviceCellCounts countOnDevice(const CellMaps& maps) {
+    const int32_t bins = residualLevels(maps.residualBytes);
+    if (!cellCounts_) {
+      cellCounts_ = Buffer::allocate(
+          memory_, sizeof(CellPercentiles) +
+                       sizeof(int32_t) * static_cast<size_t>(kDeviceMotionLevels + bins));
+    }
+    zero(cellCounts_.data(), cellCounts_.bytes());
+    auto* motion2 = reinterpret_cast<int32_t*>(cellCounts_.as<CellPercentiles>() + 1);
+    const DeviceCellCounts counts{motion2, motion2 + kDeviceMotionLevels};
+    enqueue(CellHistogram{maps, counts});
+    return counts;
+  }
+
   // A small table. From pinned memory: where devices can read pageable memory themselves, the
   // driver need not have read it when it returns.
   Buffer upload(const void* host, size_t bytes) {
     Buffer buffer = Buffer::allocate(memory_, bytes);
+    copyIn(buffer.data(), host, bytes);
+    return buffer;
+  }
+  void copyIn(void* device, const void* host, size_t bytes) {
     const Buffer& staged = staged_.emplace_back(Buffer::allocate(gpu_->pinned, bytes));
     std::memcpy(staged.data(), host, bytes);
-    gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(buffer.data()),
-                                                              staged.data(), bytes, stream_->get()),
+    gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(device), staged.data(),
+                                                              bytes, stream_->get()),
                          "cuMemcpyHtoDAsync", Stage::Transfer);
-    return buffer;
   }
 
   struct UploadedTaps {

@@ -78,6 +78,10 @@ const WRONG: Record<OptionName, unknown[]> = {
   width: [...notInteger, 0, 16385],
   height: [...notInteger, 0, 16385],
   energy: ['motion', 1, null],
+  energyScope: ['all', 1, null],
+  intraEnergy: ['flat', 0, null],
+  globalMotion: ['remove', true, null],
+  maps: ['yes', 1, null],
   inputSize: [...notInteger, 0, 16385],
   minPixels: pixels,
   maxPixels: pixels,
@@ -344,6 +348,10 @@ describe('records', () => {
     });
     expect(patch).toEqual({
       energy: 'block',
+      energyScope: 'frame',
+      intraEnergy: 'zero',
+      globalMotion: 'keep',
+      maps: false,
       minPixels: 50176,
       maxPixels: 50176,
       patchSize: 14,

@@ -67,6 +67,11 @@ export function benchPlan(quick) {
     ].slice(0, quick ? 2 : 3),
     peers: quick ? [main[1], others[2]] : [...main, ...others],
     growth: growth(quick),
+    energies: {
+      clip: main[0].clip,
+      frames: 16,
+      lengths: [24, 2400].map((seconds) => small({ seconds })),
+    },
     concurrency: {
       clip: short({ preset: 'veryfast' }),
       frames: 16,

@@ -40,14 +40,14 @@ export class Package {
 }
 
 /** Peak memory of one call in a fresh process, over the same process before its first call. */
-export async function peakMemory(call, videoPath, frames, idleWith, checkout = root) {
+export async function peakMemory(call, videoPath, frames, idleWith, options = {}, checkout = root) {
   const fresh = new Package(checkout);
   try {
     await fresh.server.ready;
     // The addon, FFmpeg's tables and V8 are warm; the idle process is what remains.
     await fresh.call('patchStream', idleWith, 1)();
     const idle = await fresh.ask({ what: 'reset' });
-    const reply = await fresh.call(call, videoPath, frames)();
+    const reply = await fresh.call(call, videoPath, frames, options)();
     if (reply.error) return reply;
     const { peak } = await fresh.ask({ what: 'memory' });
     return { bytes: peak - idle.rss, outputBytes: reply.outputBytes };

@@ -6,6 +6,9 @@ namespace cps {
 void launch(const AddDifferences& program, CudaStream stream) {
   launchProgram(program, stream, "addDifferences");
 }
+void launch(const CellTexture& program, CudaStream stream) {
+  launchProgram(program, stream, "cellTexture");
+}
 void launch(const CellHistogram& program, CudaStream stream) {
   launchProgram(program, stream, "cellHistogram");
 }

@@ -32,6 +32,34 @@ struct AddDifferences {
   }
 };
 
+// Kernels::cellTexture: one thread a cell.
+struct CellTexture {
+  using Shared = NoShared;
+  static constexpr int kThreads = 256;
+
+  const uint8_t* cells;
+  CellGrid grid;
+  int32_t residualBytes;
+  void* out;
+
+  int64_t blocks() const { return ceilDiv64(grid.cells(), kThreads); }
+
+  template <class Block>
+  CPS_DEVICE void run(Block& block, Shared&) const {
+    block.forEach([&](int thread) {
+      const int64_t i = block.index() * kThreads + thread;
+      if (i >= static_cast<int64_t>(grid.rows) * grid.cols) return;
+      const uint8_t v = textureAt(cells, grid, static_cast<int32_t>(i / grid.cols),
+                                  static_cast<int32_t>(i % grid.cols));
+      if (residualBytes == 1) {
+        static_cast<uint8_t*>(out)[i] = v;
+      } else {
+        static_cast<uint16_t*>(out)[i] = v;
+      }
+    });
+  }
+};
+
 // Histograms of a frame's cells in device memory; all zero before CellHistogram runs.
 struct DeviceCellCounts {
   int32_t* motion2;   // [kDeviceMotionLevels]
@@ -173,6 +201,7 @@ struct CellScores {
 };
 
 void launch(const AddDifferences& program, CudaStream stream);
+void launch(const CellTexture& program, CudaStream stream);
 void launch(const CellHistogram& program, CudaStream stream);
 void launch(const CellPercentile& program, CudaStream stream);
 void launch(const CellScores& program, CudaStream stream);

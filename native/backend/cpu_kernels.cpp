@@ -6,6 +6,7 @@
 
 #include "ops/energy/block_energy_cpu.h"
 #include "ops/energy/cell_maps_cpu.h"
+#include "ops/energy/global_motion.h"
 #include "ops/energy/reference_energy_cpu.h"
 #include "ops/pixels/pixels_cpu.h"
 #include "ops/pixels/resample_cpu.h"
@@ -46,12 +47,28 @@ class CpuKernels final : public Kernels {
     ops_.addDifferences(a, b, count, sums);
   }
 
+  void cellTexture(const uint8_t* cells, const CellGrid& grid, int32_t residualBytes,
+                   void* out) override {
+    cellTextureCpu(cells, grid, residualBytes, out);
+  }
+
+  void subtractGlobalMotion(const CellMaps& maps, Move* moves) override {
+    subtractGlobalMotionCpu(maps, moves);
+  }
+
+  void countCells(const CellMaps& maps, CellCounts& counts) override {
+    countCellsCpu(maps, counts);
+  }
+
+  void cellScores(const CellMaps& maps, const PatchGrid& grid, const CellPercentiles& percentiles,
+                  float* scores) override {
+    cellScoresCpu(scratch_, maps, percentiles, grid, scores, config_.cancel.get());
+  }
   void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                   float* scores) override {
     CellCounts counts;
     countCellsCpu(maps, counts);
-    cellScoresCpu(scratch_, maps, percentilesOf(counts, energyPct), grid, scores,
-                  config_.cancel.get());
+    cellScores(maps, grid, percentilesOf(counts, energyPct), scores);
   }
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {

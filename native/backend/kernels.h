@@ -86,7 +86,16 @@ class CellMapKernels {
   // sums[i] += |a[i] - b[i]|, saturating.
   virtual void addDifferences(const uint8_t* a, const uint8_t* b, int64_t count,
                               uint16_t* sums) = 0;
-  // Patch scores [grid.rows * grid.cols] by the maps' own percentiles.
+  // max - min of the 3x3 cells around each, as residuals of that many bytes.
+  virtual void cellTexture(const uint8_t* cells, const CellGrid& grid, int32_t residualBytes,
+                           void* out) = 0;
+  // Note [Global motion]; `moves` are those of `maps`.
+  virtual void subtractGlobalMotion(const CellMaps& maps, Move* moves) = 0;
+  // Adds the maps' cells to `counts` (host).
+  virtual void countCells(const CellMaps& maps, CellCounts& counts) = 0;
+  // Patch scores [grid.rows * grid.cols] by given percentiles, and by the maps' own.
+  virtual void cellScores(const CellMaps& maps, const PatchGrid& grid,
+                          const CellPercentiles& percentiles, float* scores) = 0;
   virtual void cellScores(const CellMaps& maps, const PatchGrid& grid, double energyPct,
                           float* scores) = 0;
 };

@@ -21,6 +21,8 @@ class MemoryBudget {
     } while (!left_.compare_exchange_weak(left, left - static_cast<int64_t>(bytes)));
     return true;
   }
+  // What take() has taken.
+  void give(double bytes) { left_ += static_cast<int64_t>(bytes); }
 
  private:
   std::atomic<int64_t> left_;

@@ -362,6 +362,10 @@ struct PatchOptions {
   double staticRelThresh;
   int staticUniformFrames;
   Energy energy;
+  EnergyScope energyScope;
+  IntraEnergy intraEnergy;
+  GlobalMotion globalMotion;
+  bool maps;
   int64_t minPixels;
   int64_t maxPixels;
   int patchSize;
@@ -384,6 +388,10 @@ void visitFields(Visitor&& v, Record& o) {
   v("staticRelThresh", o.staticRelThresh, Limits{-kNoLimit, kNoLimit});
   v("staticUniformFrames", o.staticUniformFrames, Limits{0, 1000000});
   v("energy", o.energy);
+  v("energyScope", o.energyScope);
+  v("intraEnergy", o.intraEnergy);
+  v("globalMotion", o.globalMotion);
+  v("maps", o.maps);
   v("minPixels", o.minPixels, Limits{1, 2147483647});
   v("maxPixels", o.maxPixels, Limits{1, 2147483647});
   v("patchSize", o.patchSize, Limits{1, 1024});

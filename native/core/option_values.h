@@ -22,6 +22,9 @@ enum class WholeFrames { None, First };
 enum class IgnoredBars { Letterbox };
 enum class SelectionUnit { Patch, Block2x2 };
 enum class Energy { Block, Adjacent, Accumulated, Reference };
+enum class EnergyScope { Frame, Video };
+enum class IntraEnergy { Zero, Texture };
+enum class GlobalMotion { Keep, Subtract };
 enum class Layout { Nchw, Nhwc };
 
 template <>
@@ -114,6 +117,21 @@ struct Spelled<Energy> {
                                              {"adjacent", Energy::Adjacent},
                                              {"accumulated", Energy::Accumulated},
                                              {"reference", Energy::Reference}};
+};
+template <>
+struct Spelled<EnergyScope> {
+  static constexpr Spelling<EnergyScope> all[] = {{"frame", EnergyScope::Frame},
+                                                  {"video", EnergyScope::Video}};
+};
+template <>
+struct Spelled<IntraEnergy> {
+  static constexpr Spelling<IntraEnergy> all[] = {{"zero", IntraEnergy::Zero},
+                                                  {"texture", IntraEnergy::Texture}};
+};
+template <>
+struct Spelled<GlobalMotion> {
+  static constexpr Spelling<GlobalMotion> all[] = {{"keep", GlobalMotion::Keep},
+                                                   {"subtract", GlobalMotion::Subtract}};
 };
 template <>
 struct Spelled<DType> {

@@ -93,6 +93,17 @@ Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
   out.Set("fields", NativeBuffer::create(env, std::move(result.fields)));
   out.Set("scores", NativeBuffer::create(env, std::move(result.scores)));
   out.Set("frameScores", NativeBuffer::create(env, std::move(result.frameScores)));
+  if (result.maps) {
+    Napi::Object maps = Napi::Object::New(env);
+    maps.Set("rows", result.maps->rows);
+    maps.Set("cols", result.maps->cols);
+    if (result.maps->motion2) {
+      maps.Set("motion2", NativeBuffer::create(env, std::move(result.maps->motion2)));
+    }
+    maps.Set("residual", NativeBuffer::create(env, std::move(result.maps->residual)));
+    maps.Set("energy", NativeBuffer::create(env, std::move(result.maps->energy)));
+    out.Set("maps", maps);
+  }
   out.Set("isI", flags(env, result.isI));
   Napi::Object grid = Napi::Object::New(env);
   grid.Set("t", static_cast<double>(result.isI.size()));

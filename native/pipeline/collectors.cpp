@@ -59,7 +59,7 @@ PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
                                const KnownFrames* known)
     : Collector(std::move(frames), stages),
       energy_(makeEnergyStage({patch, grid, distinct_.ids, distinct_.ofPosition, kernels_,
-                               stages.call.profile,
+                               stages.call.profile, *stages.call.memory,
                                [known](int64_t id) { return known && known->isLost(id); }})),
       grid_(grid),
       profile_(stages.call.profile),

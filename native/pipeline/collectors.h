@@ -78,8 +78,10 @@ class PatchCollector final : public Collector {
   bool wantsOrder() const override { return energy_->wantsOrder(); }
   // Cells, luma maps and patches are scaled anyway.
   bool takesAnySize() const override { return true; }
-  // [T, rows, cols] in the kernels' memory.
+  // The energy, when everything has come. [T, rows, cols] in the kernels' memory; option maps.
+  void finish() { energy_->finish(); }
   const float* scores() const { return energy_->scores(); }
+  std::optional<EnergyMaps> takeMaps() { return energy_->takeMaps(); }
   void gather(std::span<const int32_t> indices, GatherSpec spec, void* out);
   // Of the sampled frames, where 'letterbox' is ignored.
   std::optional<Bars> bars() const;

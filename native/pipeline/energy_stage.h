@@ -3,14 +3,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "backend/kernels.h"
+#include "core/memory_budget.h"
 #include "core/options.h"
 #include "core/profile.h"
 #include "ops/geometry.h"
 
 namespace cps {
+
+// What an energy sees (option maps), on the host; frames that have none are zero.
+struct EnergyMaps {
+  int32_t rows = 0, cols = 0;
+  Buffer motion2;   // int32 [T, rows, cols]; none where the energy has no motion
+  Buffer residual;  // int32 [T, rows, cols]
+  Buffer energy;    // float32 [T, rows, cols]
+};
 
 // What an energy is made for.
 struct EnergyRequest {
@@ -20,6 +30,7 @@ struct EnergyRequest {
   std::span<const int32_t> distinctOfPosition;  // [T]: index into ids
   Kernels& kernels;
   Profile& profile;
+  MemoryBudget& memory;
   // Whether a frame is known not to be had (Note [Damaged frames]): nothing can be compared with
   // it.
   std::function<bool(int64_t)> isLost = [](int64_t) { return false; };
@@ -42,8 +53,12 @@ class EnergyStage {
   // `input` indexes inputs(). Each exactly once. Thread-safe. `luma`: what to read where luma is
   // wanted; the same picture, or its luma plane where `frame` is RGB made of it.
   virtual void addFrame(int32_t input, const FrameView& frame, const FrameView& luma) = 0;
-  // [T, rows, cols] in the kernels' memory. Valid after every input was added.
+  // Once, after every input was added.
+  virtual void finish() {}
+  // [T, rows, cols] in the kernels' memory. Valid after finish().
   virtual const float* scores() const = 0;
+  // Of option maps, once; valid after finish().
+  virtual std::optional<EnergyMaps> takeMaps() { return std::nullopt; }
 };
 
 std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request);

@@ -132,6 +132,8 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   if (!decoded) return std::nullopt;
   auto* collector = static_cast<PatchCollector*>(decoded.get());
   call.cancel->check(Stage::Process);
+  collector->finish();
+  result.maps = collector->takeMaps();
   fillSample(result.sample, stages, *collector);
   result.isI = withFirstFrameRule(result.sample.isKeyFrame);
   allPatches = int64_t{result.grid.perFrame()} * std::ssize(result.isI);  // fewer under 'skip'

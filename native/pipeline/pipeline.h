@@ -12,6 +12,7 @@
 #include "media/decode/frame_source.h"
 #include "media/decode/held_video.h"
 #include "pipeline/damage.h"
+#include "pipeline/energy_stage.h"
 #include "pipeline/ignored.h"
 
 namespace cps {
@@ -39,10 +40,11 @@ struct PatchResult {
   std::vector<uint8_t> isI;  // [T], after the first-frame rule of DESIGN section 4.2
   PatchGrid grid;
   Buffer patches;  // [count, 3, P, P] (or [count, P, P, 3]) of outputDtype, on the process device
-  int64_t count = 0;              // K
-  std::optional<Bars> letterbox;  // where 'letterbox' is ignored
-  Buffer fields;                  // int32 [count, 6]: seqPos, frameId, isI, linear, h, w; host
-  Buffer scores;                  // float32 [count]; host
+  int64_t count = 0;               // K
+  std::optional<Bars> letterbox;   // where 'letterbox' is ignored
+  Buffer fields;                   // int32 [count, 6]: seqPos, frameId, isI, linear, h, w; host
+  Buffer scores;                   // float32 [count]; host
+  std::optional<EnergyMaps> maps;  // option maps
   Buffer frameScores;  // float32 [T, rows, cols]: every patch's score; host (heat maps, statistics)
 };
 

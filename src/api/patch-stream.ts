@@ -61,6 +61,23 @@ export interface Letterbox {
   readonly right: number;
 }
 
+/**
+ * What the energy saw of each sampled frame (option maps), on the grid of its cells: samples with
+ * 'adjacent', else 4x4 samples (2x2 and 1 of small videos). Frames and repeats that have no energy
+ * are zero.
+ */
+export interface EnergyMaps {
+  /**
+   * int32 [T, rows, cols]: squared length of each cell's displacement, in cells. Not with
+   * 'accumulated', which looks for none.
+   */
+  readonly motion2: Tensor<'int32'> | undefined;
+  /** int32 [T, rows, cols]: the difference that is left, 0..255; with 'accumulated' the sum, to 65535. */
+  readonly residual: Tensor<'int32'>;
+  /** float32 [T, rows, cols], 0..1: what patch scores are the mean of. */
+  readonly energy: Tensor<'float32'>;
+}
+
 /** One patch of an iteration. */
 export interface StreamedPatch {
   /** [3, P, P], or [P, P, 3] with layout 'nhwc'; shares the stream's memory. */
@@ -96,6 +113,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   readonly #fields: Tensor<'int32'>;
   readonly #scores: Tensor<'float32'>;
   readonly #frameScores: Tensor<'float32'>;
+  readonly #maps: EnergyMaps | undefined;
   readonly #count: number;
   readonly #grid: NativePatchResult['grid'];
   readonly #targetSize: PatchStream['targetSize'];
@@ -120,6 +138,15 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     this.#patches = Tensor.over<PatchDType>(result.patches, outputDtype, [count, ...patchShape]);
     this.#fields = Tensor.over(result.fields, 'int32', [count, FIELDS]);
     this.#scores = Tensor.over(result.scores, 'float32', [count]);
+    if (result.maps) {
+      const { rows, cols, motion2, residual, energy } = result.maps;
+      const shape = [grid.t, rows, cols];
+      this.#maps = Object.freeze({
+        motion2: motion2 && Tensor.over(motion2, 'int32', shape),
+        residual: Tensor.over(residual, 'int32', shape),
+        energy: Tensor.over(energy, 'float32', shape),
+      });
+    }
     const scoresShape = [grid.t, grid.h, grid.w];
     this.#frameScores = Tensor.over(result.frameScores, 'float32', scoresShape);
   }
@@ -189,6 +216,12 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     return this.#frameScores;
   }
 
+  /** What the energy saw, with option maps; else undefined. */
+  get energyMaps(): EnergyMaps | undefined {
+    this.check();
+    return this.#maps;
+  }
+
   /** Patches that nextN can still give, 0..K. */
   get remaining(): number {
     this.check();
@@ -252,7 +285,8 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
 
   protected release(): void {
     const tensors = [this.#patches, this.#fields, this.#scores, this.#frameScores];
-    for (const tensor of [...tensors, this.#positions]) tensor?.close();
+    const maps = this.#maps && [this.#maps.motion2, this.#maps.residual, this.#maps.energy];
+    for (const tensor of [...tensors, this.#positions, ...(maps ?? [])]) tensor?.close();
     this.#metadata = this.#copies = undefined;
   }
 
@@ -336,7 +370,10 @@ export async function patchesOfParsed(call: ParsedPatchCall): Promise<PatchStrea
       ...patchAboveFrame(records.patch, r, { width: r.targetWidth, height: r.targetHeight }),
     ],
     start: (binding, cancel) => binding.patchStream(input, records, cancel),
-    discard: (r) => [r.patches, r.fields, r.scores, r.frameScores].forEach((b) => b.release()),
+    discard: (r) => {
+      const maps = [r.maps?.motion2, r.maps?.residual, r.maps?.energy];
+      for (const b of [r.patches, r.fields, r.scores, r.frameScores, ...maps]) b?.release();
+    },
   });
   return new PatchStream(result, records.patch);
 }

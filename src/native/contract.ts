@@ -74,6 +74,17 @@ export interface NativePatchResult extends NativeSampleInfo {
   scores: NativeBuffer;
   /** float32 [T, rows, cols]. */
   frameScores: NativeBuffer;
+  /** With option maps. */
+  maps?: {
+    rows: number;
+    cols: number;
+    /** int32 [T, rows, cols], where the energy has motion. */
+    motion2?: NativeBuffer;
+    /** int32 [T, rows, cols]. */
+    residual: NativeBuffer;
+    /** float32 [T, rows, cols]. */
+    energy: NativeBuffer;
+  };
   /** After the first-frame rule. */
   isI: boolean[];
   grid: { t: number; h: number; w: number };

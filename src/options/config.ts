@@ -383,6 +383,28 @@ export interface PatchStreamConfig extends DecodeConfig {
    */
   readonly energy?: 'block' | 'adjacent' | 'accumulated' | 'reference' | undefined;
   /**
+   * Whose percentiles motion and residual are divided by: each frame's own, or those of all
+   * sampled frames together, so that frames in which nothing happens get no share of their own.
+   * Not with energy 'reference'. Default: 'frame'.
+   */
+  readonly energyScope?: 'frame' | 'video' | undefined;
+  /**
+   * What frames score that have no frame before them to be compared with: nothing, or by how
+   * much neighbouring cells differ. Not with energy 'reference'. Default: 'zero'.
+   */
+  readonly intraEnergy?: 'zero' | 'texture' | undefined;
+  /**
+   * 'subtract' takes the displacement that most of the frame has (the camera's) off every
+   * block's before its length counts. Not with energies 'reference' and 'accumulated'. Default:
+   * 'keep'.
+   */
+  readonly globalMotion?: 'keep' | 'subtract' | undefined;
+  /**
+   * Also gives what the energy saw of each frame, cell by cell, as `energyMaps`. Not with energy
+   * 'reference'. Default: false.
+   */
+  readonly maps?: boolean | undefined;
+  /**
    * Side in pixels of the square whose area frames are scaled to, keeping their shape. Integer
    * between 1 and 16384. Default: 224.
    */

@@ -147,6 +147,10 @@ export interface PatchRecord {
   readonly staticRelThresh: number;
   readonly staticUniformFrames: number;
   readonly energy: 'block' | 'adjacent' | 'accumulated' | 'reference';
+  readonly energyScope: 'frame' | 'video';
+  readonly intraEnergy: 'zero' | 'texture';
+  readonly globalMotion: 'keep' | 'subtract';
+  readonly maps: boolean;
   readonly minPixels: number;
   readonly maxPixels: number;
   readonly patchSize: number;

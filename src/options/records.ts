@@ -135,7 +135,22 @@ function mostPatches({ kKeep: { kind, value } }: Values): number | undefined {
   return kind === 'perSecond' ? (value.max ?? undefined) : undefined;
 }
 
+/** What energies cannot be combined with; the error names both options. */
+function checkEnergy(v: Values): void {
+  const only = (name: OptionName, allowed: string): void => {
+    throw invalid(name, `${allowed} (energy is '${v.energy}')`, v[name]);
+  };
+  if (v.energy === 'reference') {
+    if (v.energyScope !== 'frame') only('energyScope', "'frame'");
+    if (v.intraEnergy !== 'zero') only('intraEnergy', "'zero'");
+    if (v.maps) only('maps', 'false');
+  }
+  const still = v.energy === 'reference' || v.energy === 'accumulated';
+  if (still && v.globalMotion !== 'keep') only('globalMotion', "'keep'");
+}
+
 function patchRecord(v: Values): PatchRecord {
+  checkEnergy(v);
   const area = v.inputSize * v.inputSize;
   const maxPixels = v.maxPixels ?? area;
   if (v.minPixels !== undefined && v.maxPixels !== undefined && v.minPixels > v.maxPixels) {

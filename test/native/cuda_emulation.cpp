@@ -61,6 +61,7 @@ void launch(const LumaCells& program, CudaStream stream) { emulate(program, stre
 void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
 void launch(const RefineMatch& program, CudaStream stream) { emulate(program, stream); }
 void launch(const AddDifferences& program, CudaStream stream) { emulate(program, stream); }
+void launch(const CellTexture& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellHistogram& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellPercentile& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CellScores& program, CudaStream stream) { emulate(program, stream); }

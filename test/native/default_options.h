@@ -63,6 +63,10 @@ inline cps::PatchOptions defaultPatch() {
   o.staticRelThresh = 0.15;
   o.staticUniformFrames = 4;
   o.energy = cps::Energy::Block;
+  o.energyScope = cps::EnergyScope::Frame;
+  o.intraEnergy = cps::IntraEnergy::Zero;
+  o.globalMotion = cps::GlobalMotion::Keep;
+  o.maps = false;
   o.minPixels = 50176;
   o.maxPixels = 50176;
   o.patchSize = 14;

@@ -128,6 +128,36 @@ void checkAdjacent(const std::vector<Variant>& variants, int h, int w, Scene sce
       }
     }
     expectEqual(expected.residual, residual.data(), v.name + ": " + what + " residual");
+    // What most of it does is taken off, for scores by given percentiles.
+    std::vector<cps::Move> still = moves;
+    v.kernels->subtractGlobalMotion(maps, still.data());
+    cps::CellMaps stillMaps = maps;
+    stillMaps.moves = still.data();
+    const auto expectedStill = naive::withoutGlobalMotion(expected, 1 << maps.log2Block);
+    for (int y = 0; y < h; y++) {
+      for (int x = 0; x < w; x++) {
+        const cps::Move& m =
+            still[(y >> maps.log2Block) * grid.last().blockCols + (x >> maps.log2Block)];
+        ASSERT_EQ(expectedStill.dy.at(y, x), m.dy) << v.name << ": " << what << " still";
+        ASSERT_EQ(expectedStill.dx.at(y, x), m.dx) << v.name << ": " << what << " still";
+      }
+    }
+    {
+      cps::CellCounts counts;
+      v.kernels->countCells(stillMaps, counts);
+      const auto squares = naive::squared(expectedStill);
+      const auto percentiles = cps::percentilesOf(counts, 95);
+      ASSERT_EQ(counts.cells, int64_t{h} * w);
+      ASSERT_EQ(percentiles.motion2, naive::percentile(squares.motion2.values, 95)) << what;
+      ASSERT_EQ(percentiles.residual, naive::percentile(squares.residual.values, 95)) << what;
+      const auto patches = cps::makePatchGrid(h, w, 50176, 50176, 14);
+      const auto scores = naive::blockScores(naive::blockEnergy(squares, 95), h, w, patches.rows,
+                                             patches.cols, 14, 1);
+      std::vector<float> got(static_cast<size_t>(patches.perFrame()));
+      v.kernels->cellScores(stillMaps, patches, percentiles, got.data());
+      expectEqual(scores, got.data(), v.name + ": " + what + " still score");
+      if (testing::Test::HasFatalFailure()) return;
+    }
     for (const auto& [pct, pixels, patch] : std::vector<std::tuple<double, int, int>>{
              {95, 50176, 14}, {50, 20000, 16}, {100, 3000, 5}}) {
       const auto patches = cps::makePatchGrid(h, w, pixels, pixels, patch);
@@ -183,6 +213,27 @@ TEST(OpsPyramid, FindsWhatMoved) {
       }
       EXPECT_GT(right, inner * 7 / 10) << v.name << " moved by " << my << ", " << mx;
     }
+  }
+}
+
+TEST(OpsTexture, IsWhatNeighboursDifferBy) {
+  const auto variants = allKernels();
+  std::mt19937 rng(8);
+  for (const auto& [h, w] : sizes()) {
+    const auto grid = cps::makeCellGrid(h, w);
+    naive::Map<int> cells(grid.rows, grid.cols);
+    for (int& v : cells.values) v = int(rng() & 255);
+    const std::vector<uint8_t> bytes(cells.values.begin(), cells.values.end());
+    const auto expected = naive::texture(cells);
+    for (const auto& v : variants) {
+      std::vector<uint8_t> narrow(bytes.size());
+      v.kernels->cellTexture(bytes.data(), grid, 1, narrow.data());
+      expectEqual(expected, narrow.data(), v.name);
+      std::vector<uint16_t> wide(bytes.size());
+      v.kernels->cellTexture(bytes.data(), grid, 2, wide.data());
+      expectEqual(expected, wide.data(), v.name + " wide");
+    }
+    if (HasFatalFailure()) return;
   }
 }
 

@@ -13,6 +13,8 @@ struct CellCounts {
   std::map<int32_t, int64_t> motion2;
   std::vector<int64_t> residual;  // by value
   int64_t cells = 0;
+
+  void add(const CellCounts& other);
 };
 
 // At least one cell has been counted.

@@ -12,6 +12,10 @@ struct Move {
   int16_t dy, dx;
 };
 
+// Of what has no displacement: 0, and not part of Note [Global motion].
+constexpr Move kNoMove = {INT16_MIN, INT16_MIN};
+CPS_HD bool isNoMove(Move m) { return m.dy == INT16_MIN; }
+
 // Note [Cell maps]
 // What a frame's energy is made of: a displacement per block and a residual per cell. Of these come
 // motion^2 and residual of each cell, the percentiles that both are divided by, and patch scores

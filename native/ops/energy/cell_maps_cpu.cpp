@@ -75,6 +75,13 @@ void scores(ScratchPool& scratch, const CellMaps& maps, const CellPercentiles& p
 
 }  // namespace
 
+void CellCounts::add(const CellCounts& other) {
+  for (const auto& [value, count] : other.motion2) motion2[value] += count;
+  residual.resize(std::max(residual.size(), other.residual.size()));
+  for (size_t v = 0; v < other.residual.size(); v++) residual[v] += other.residual[v];
+  cells += other.cells;
+}
+
 CellPercentiles percentilesOf(const CellCounts& counts, double pct) {
   const int64_t rank = percentileRank(pct, counts.cells);
   CellPercentiles out;
@@ -127,6 +134,32 @@ void cellScoresCpu(ScratchPool& scratch, const CellMaps& maps, const CellPercent
     scores<uint8_t>(scratch, maps, percentiles, grid, out, cancel);
   } else {
     scores<uint16_t>(scratch, maps, percentiles, grid, out, cancel);
+  }
+}
+
+void cellTextureCpu(const uint8_t* cells, const CellGrid& grid, int32_t residualBytes, void* out) {
+  for (int32_t y = 0; y < grid.rows; y++) {
+    const int64_t row = int64_t{y} * grid.cols;
+    for (int32_t x = 0; x < grid.cols; x++) {
+      const uint8_t v = textureAt(cells, grid, y, x);
+      if (residualBytes == 1) {
+        static_cast<uint8_t*>(out)[row + x] = v;
+      } else {
+        static_cast<uint16_t*>(out)[row + x] = v;
+      }
+    }
+  }
+}
+
+void expandMaps(const CellMaps& maps, const CellPercentiles& percentiles, int32_t* motion2,
+                int32_t* residual, float* energy) {
+  for (int32_t y = 0; y < maps.cells.rows; y++) {
+    for (int32_t x = 0; x < maps.cells.cols; x++) {
+      const int64_t i = int64_t{y} * maps.cells.cols + x;
+      residual[i] = residualAt(maps, i);
+      if (motion2) motion2[i] = motion2Of(maps.moves[blockOfCell(maps, y, x)]);
+      energy[i] = cellEnergy(maps, percentiles, y, x);
+    }
   }
 }
 

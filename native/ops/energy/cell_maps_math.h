@@ -6,6 +6,7 @@
 namespace cps {
 
 CPS_HD int32_t motion2Of(Move m) {
+  if (isNoMove(m)) return 0;
   const int32_t dy = m.dy, dx = m.dx;
   return dy * dy + dx * dx;
 }
@@ -17,6 +18,20 @@ CPS_HD int64_t blockOfCell(const CellMaps& maps, int32_t y, int32_t x) {
 CPS_HD int32_t residualAt(const CellMaps& maps, int64_t cell) {
   return maps.residualBytes == 1 ? static_cast<const uint8_t*>(maps.residual)[cell]
                                  : static_cast<const uint16_t*>(maps.residual)[cell];
+}
+
+// max - min of the 3x3 cells around (y, x), neighbours clamped to the grid.
+CPS_HD uint8_t textureAt(const uint8_t* cells, const CellGrid& grid, int32_t y, int32_t x) {
+  int32_t low = 255, high = 0;
+  for (int32_t dy = -1; dy <= 1; dy++) {
+    const int64_t row = static_cast<int64_t>(clampInt(y + dy, 0, grid.rows - 1)) * grid.cols;
+    for (int32_t dx = -1; dx <= 1; dx++) {
+      const int32_t v = cells[row + clampInt(x + dx, 0, grid.cols - 1)];
+      low = minInt(low, v);
+      high = maxInt(high, v);
+    }
+  }
+  return static_cast<uint8_t>(high - low);
 }
 
 // Energy of cell (y, x) by the percentiles of its frame, or of all of them.

@@ -40,6 +40,7 @@ class AccumulatedEnergy final : public MapStage {
       interval.open = interval.end - std::min(begin, interval.end);
       begin = std::max(begin, interval.end);
     }
+    firstIsAlone_ = scoresAlone() && intervals_[0].open == 0;
   }
 
   bool wantsOrder() const override { return true; }
@@ -62,6 +63,7 @@ class AccumulatedEnergy final : public MapStage {
       const int toCome = (hasBefore && !before ? 1 : 0) + (hasAfter && !after ? 1 : 0);
       if (toCome > 0) waiting_.emplace(i, Waiting{picture, toCome});
     }
+    if (i == 0 && firstIsAlone_) scoreAlone(intervals_[0].position, picture->as<uint8_t>());
     if (before) add(i, *before, *picture);
     if (after) add(i + 1, *picture, *after);
   }
@@ -102,7 +104,7 @@ class AccumulatedEnergy final : public MapStage {
       // Two segments may meet in one interval.
       const std::lock_guard lock(sums_[k % sums_.size()]);
       if (!interval.maps.residual) {
-        interval.maps = takeMaps();
+        interval.maps = newMaps();
         kernels_.fillZero(interval.maps.residual.data(), interval.maps.residual.bytes());
       }
       const Profile::Scope scope(profile_, "matchMs");
@@ -115,6 +117,7 @@ class AccumulatedEnergy final : public MapStage {
 
   CellGrid cells_;
   std::vector<Interval> intervals_;
+  bool firstIsAlone_ = false;          // nothing comes before the first sampled frame
   std::map<size_t, Waiting> waiting_;  // by input
   std::array<std::mutex, 16> sums_;
 };

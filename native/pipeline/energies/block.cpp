@@ -42,6 +42,10 @@ class BlockEnergy final : public PairwiseStage {
 }  // namespace
 
 std::unique_ptr<EnergyStage> makeBlockEnergy(const EnergyRequest& request) {
+  const PatchOptions& o = request.options;
+  const bool plain = o.energyScope == EnergyScope::Frame && o.intraEnergy == IntraEnergy::Zero &&
+                     o.globalMotion == GlobalMotion::Keep && !o.maps;
+  if (!plain) return makeBlockMapsEnergy(request);
   return std::make_unique<BlockEnergy>(request);
 }
 

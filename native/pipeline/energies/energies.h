@@ -8,6 +8,7 @@ namespace cps {
 
 // Each energy's constructor.
 std::unique_ptr<EnergyStage> makeBlockEnergy(const EnergyRequest& request);
+std::unique_ptr<EnergyStage> makeBlockMapsEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeAdjacentEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeAccumulatedEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeReferenceEnergy(const EnergyRequest& request);

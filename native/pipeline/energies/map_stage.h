@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/buffer.h"
+#include "core/memory_budget.h"
 #include "pipeline/energies/energies.h"
 #include "pipeline/sampling/sampling.h"
 
@@ -15,11 +17,14 @@ namespace cps {
 // Positions that are never scored have zero.
 class MapStage : public EnergyStage {
  public:
+  ~MapStage() override;
   std::span<const int64_t> inputs() const final { return inputs_; }
+  void finish() final;
   const float* scores() const final { return scores_.as<float>(); }
+  std::optional<EnergyMaps> takeMaps() final { return std::move(result_); }
 
  protected:
-  // Of one position; empty buffers where an energy has none of the kind.
+  // Of one position; no moves where an energy has none.
   struct Maps {
     Buffer moves, residual;
   };
@@ -27,9 +32,14 @@ class MapStage : public EnergyStage {
   MapStage(const EnergyRequest& request, const CellMaps& layout, bool moves);
 
   // Uninitialised maps, used again from position to position.
-  Maps takeMaps();
-  // Scores a position. Thread-safe for different positions.
-  void score(size_t position, Maps maps);
+  Maps newMaps();
+  // Scores a position whose picture was compared with another one. `counts`: whether its cells
+  // count for percentiles over all frames. Thread-safe for different positions.
+  void score(size_t position, Maps maps, bool counts = true);
+  // A position whose picture has nothing to be compared with, by the cells of the maps' grid.
+  void scoreAlone(size_t position, const uint8_t* cells);
+  // Whether scoreAlone is of use.
+  bool scoresAlone() const { return texture_; }
 
   PatchGrid grid_;
   Kernels& kernels_;
@@ -38,13 +48,31 @@ class MapStage : public EnergyStage {
   std::mutex mutex_;
 
  private:
+  struct Kept {
+    size_t position;
+    Maps maps;
+  };
+
   CellMaps viewOf(const Maps& maps) const;
+  float* scoresAt(size_t position) const {
+    return scores_.as<float>() + position * static_cast<size_t>(grid_.perFrame());
+  }
+  void reserve(double bytes, const EnergyRequest& request);
+  void giveBack(Maps maps);
+  void scoreByOwn(size_t position, const CellMaps& maps);
+  void scoreBy(const CellPercentiles& percentiles, size_t position, const CellMaps& maps);
 
   CellMaps layout_;
   bool hasMoves_;
   double energyPct_;
+  bool overVideo_, texture_, subtract_;
+  MemoryBudget& memory_;
+  double reserved_ = 0;
   std::vector<Maps> freeMaps_;
+  std::vector<Kept> kept_;  // energyScope 'video': until all have been counted
+  CellCounts counts_;
   Buffer scores_;
+  std::optional<EnergyMaps> result_;
 };
 
 }  // namespace cps

@@ -21,10 +21,12 @@ CellMaps layoutOf(const PyramidGrid& pyramid) {
 // kept until it has been compared with all that it has to be compared with.
 class MatchedEnergy final : public MapStage {
  public:
-  // What position `position` gets: input `cur` compared with input `prev`.
+  // What a position gets: input `cur` compared with input `prev`, or that it has none.
   struct Pair {
+    static constexpr size_t kAlone = SIZE_MAX;
     size_t position;
     size_t cur, prev;
+    bool counts = true;  // for percentiles over all frames
   };
 
   MatchedEnergy(const EnergyRequest& request, const PyramidGrid& pyramid,
@@ -39,9 +41,11 @@ class MatchedEnergy final : public MapStage {
     missing_.resize(pairs_.size());
     for (size_t p = 0; p < pairs_.size(); p++) {
       const Pair& pair = pairs_[p];
+      const bool two = pair.prev != Pair::kAlone && pair.prev != pair.cur;
+      missing_[p] = two ? 2 : 1;
+      if (pair.prev == Pair::kAlone && !scoresAlone()) continue;
       pictures_[pair.cur].pairs.push_back(p);
-      if (pair.prev != pair.cur) pictures_[pair.prev].pairs.push_back(p);
-      missing_[p] = pair.prev != pair.cur ? 2 : 1;
+      if (two) pictures_[pair.prev].pairs.push_back(p);
     }
     for (Picture& picture : pictures_) picture.uses = picture.pairs.size();
   }
@@ -75,7 +79,12 @@ class MatchedEnergy final : public MapStage {
   };
 
   void compare(const Pair& pair) {
-    Maps maps = takeMaps();
+    if (pair.prev == Pair::kAlone) {
+      scoreAlone(pair.position,
+                 pictures_[pair.cur].cells.as<uint8_t>() + offset_[pyramid_.levels - 1]);
+      return letGo(pair);
+    }
+    Maps maps = newMaps();
     const uint8_t *cur[kMaxPyramidLevels], *prev[kMaxPyramidLevels];
     for (int32_t l = 0; l < pyramid_.levels; l++) {
       cur[l] = pictures_[pair.cur].cells.as<uint8_t>() + offset_[l];
@@ -86,14 +95,18 @@ class MatchedEnergy final : public MapStage {
       kernels_.pyramidMatch(cur, prev, pyramid_, maps.moves.as<Move>(),
                             maps.residual.as<uint8_t>());
     }
+    letGo(pair);
+    score(pair.position, std::move(maps), pair.counts);
+  }
+
+  void letGo(const Pair& pair) {
     Buffer free[2];  // freed outside the lock
-    {
-      const std::lock_guard lock(mutex_);
-      Picture &a = pictures_[pair.cur], &b = pictures_[pair.prev];
-      if (--a.uses == 0) free[0] = std::move(a.cells);
-      if (&a != &b && --b.uses == 0) free[1] = std::move(b.cells);
-    }
-    score(pair.position, std::move(maps));
+    const std::lock_guard lock(mutex_);
+    Picture& cur = pictures_[pair.cur];
+    if (--cur.uses == 0) free[0] = std::move(cur.cells);
+    if (pair.prev == Pair::kAlone || pair.prev == pair.cur) return;
+    Picture& prev = pictures_[pair.prev];
+    if (--prev.uses == 0) free[1] = std::move(prev.cells);
   }
 
   PyramidGrid pyramid_;
@@ -120,14 +133,34 @@ std::unique_ptr<EnergyStage> makeAdjacentEnergy(const EnergyRequest& request) {
   for (size_t d = 0; d < request.ids.size(); d++) {
     const int64_t id = request.ids[d];
     const auto at = std::lower_bound(inputs.begin(), inputs.end(), id);
-    if (at == inputs.begin() || *(at - 1) != id - 1) continue;
     const auto cur = static_cast<size_t>(at - inputs.begin());
+    const bool alone = cur == 0 || inputs[cur - 1] != id - 1;
     // Repeats of a frame have no energy.
-    pairs.push_back({static_cast<size_t>(positions.frame(d)[0]), cur, cur - 1});
+    pairs.push_back({static_cast<size_t>(positions.frame(d)[0]), cur,
+                     alone ? MatchedEnergy::Pair::kAlone : cur - 1});
   }
   return std::make_unique<MatchedEnergy>(
       request, makePyramidGrid(request.grid.frameHeight, request.grid.frameWidth),
       std::move(inputs), std::move(pairs));
+}
+
+// Plain 'block' where more is wanted of it than scores by each frame's own percentiles: each
+// position against the one before it.
+std::unique_ptr<EnergyStage> makeBlockMapsEnergy(const EnergyRequest& request) {
+  std::vector<MatchedEnergy::Pair> pairs;
+  std::vector<bool> seen(request.ids.size());
+  for (size_t t = 0; t < request.distinctOfPosition.size(); t++) {
+    const auto cur = static_cast<size_t>(request.distinctOfPosition[t]);
+    const size_t prev = t == 0 ? MatchedEnergy::Pair::kAlone
+                               : static_cast<size_t>(request.distinctOfPosition[t - 1]);
+    pairs.push_back({t, cur, prev, !seen[cur]});
+    seen[cur] = true;
+  }
+  PyramidGrid pyramid = makePyramidGrid(request.grid.frameHeight, request.grid.frameWidth);
+  pyramid.levels = 1;
+  return std::make_unique<MatchedEnergy>(
+      request, pyramid, std::vector<int64_t>(request.ids.begin(), request.ids.end()),
+      std::move(pairs));
 }
 
 }  // namespace cps

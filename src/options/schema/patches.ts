@@ -1,5 +1,6 @@
 /** Options of patchStream alone: how patches are made, scored and given. */
 import {
+  boolean,
   INT32_MAX,
   integer,
   NORMALIZE_EXPECTED,
@@ -32,6 +33,45 @@ export const PATCHES = {
       "'adjacent' follows what a codec spends more closely; 'accumulated' sees what happens between " +
       "the sampled frames, at the price of decoding them all; 'reference' is several times slower " +
       'than block and noisier in flat areas.',
+  }),
+  energyScope: oneOf(['frame', 'video'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'EnergyScope' },
+    default: 'frame',
+    doc:
+      "Whose percentiles motion and residual are divided by: each frame's own, or those of all " +
+      'sampled frames together, so that frames in which nothing happens get no share of their ' +
+      "own. Not with energy 'reference'.",
+    impact:
+      "'video' keeps the maps of all sampled frames until the last one is there (maxMemoryBytes).",
+  }),
+  intraEnergy: oneOf(['zero', 'texture'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'IntraEnergy' },
+    default: 'zero',
+    doc:
+      'What frames score that have no frame before them to be compared with: nothing, or by how ' +
+      "much neighbouring cells differ. Not with energy 'reference'.",
+  }),
+  globalMotion: oneOf(['keep', 'subtract'], {
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    field: { enum: 'GlobalMotion' },
+    default: 'keep',
+    doc:
+      "'subtract' takes the displacement that most of the frame has (the camera's) off every " +
+      "block's before its length counts. Not with energies 'reference' and 'accumulated'.",
+  }),
+  maps: boolean({
+    apis: PATCHES_ONLY,
+    record: 'patch',
+    default: false,
+    doc:
+      'Also gives what the energy saw of each frame, cell by cell, as `energyMaps`. Not with energy ' +
+      "'reference'.",
+    impact: "12 bytes per cell and frame (maxMemoryBytes); with 'adjacent' a cell is a pixel.",
   }),
   inputSize: integer({
     apis: PATCHES_ONLY,

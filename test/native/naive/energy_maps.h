@@ -67,6 +67,61 @@ inline BlockMotion squared(const CellMotion& m) {
   return out;
 }
 
+// max - min of the 3x3 cells around each.
+inline Map<int> texture(const Map<int>& cells) {
+  Map<int> out(cells.height, cells.width);
+  for (int y = 0; y < cells.height; y++) {
+    for (int x = 0; x < cells.width; x++) {
+      std::vector<int> around;
+      for (int dy = -1; dy <= 1; dy++) {
+        for (int dx = -1; dx <= 1; dx++) {
+          around.push_back(cells.at(std::min(std::max(y + dy, 0), cells.height - 1),
+                                    std::min(std::max(x + dx, 0), cells.width - 1)));
+        }
+      }
+      std::sort(around.begin(), around.end());
+      out.at(y, x) = around.back() - around.front();
+    }
+  }
+  return out;
+}
+
+// Takes the frame's own motion off blocks of `side` cells.
+inline CellMotion withoutGlobalMotion(CellMotion m, int side) {
+  struct Block {
+    int y, x, dy, dx;
+    long level;
+  };
+  std::vector<Block> blocks;
+  for (int y = 0; y < m.dy.height; y += side) {
+    for (int x = 0; x < m.dy.width; x += side) {
+      long sum = 0, n = 0;
+      for (int yy = y; yy < std::min(y + side, m.dy.height); yy++) {
+        for (int xx = x; xx < std::min(x + side, m.dy.width); xx++, n++)
+          sum += m.residual.at(yy, xx);
+      }
+      blocks.push_back({y, x, m.dy.at(y, x), m.dx.at(y, x), 256 * sum / n});
+    }
+  }
+  const auto median = [](auto values) {
+    std::sort(values.begin(), values.end());
+    return values[(values.size() - 1) / 2];
+  };
+  std::vector<long> levels;
+  for (const Block& b : blocks) levels.push_back(b.level);
+  const long most = median(levels);
+  std::vector<int> dy, dx;
+  for (const Block& b : blocks) {
+    if (b.level > most) continue;
+    dy.push_back(b.dy);
+    dx.push_back(b.dx);
+  }
+  const int my = median(dy), mx = median(dx);
+  for (int& v : m.dy.values) v -= my;
+  for (int& v : m.dx.values) v -= mx;
+  return m;
+}
+
 inline Map<float> accumulatedEnergy(const Map<int>& sums, double pct) {
   const float r = std::max(float(percentile(sums.values, pct)), 1.0f);
   Map<float> out(sums.height, sums.width);

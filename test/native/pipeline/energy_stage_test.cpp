@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <ctime>
 #include <numeric>
+#include <optional>
 #include <random>
+#include <string>
 
 #include "backend/cpu_kernels.h"
+#include "core/error.h"
 #include "default_options.h"
 #include "pipeline/sampling/sampling.h"
 
@@ -30,7 +33,8 @@ double energySeconds(int32_t frames, int32_t repeats) {
   std::iota(ids.begin(), ids.end(), 0);
   const PatchOptions options = defaultPatch();
   Profile profile;
-  const auto energy = makeEnergyStage({options, grid, ids, positions, *kernels, profile});
+  MemoryBudget budget(int64_t{1} << 40);
+  const auto energy = makeEnergyStage({options, grid, ids, positions, *kernels, profile, budget});
   std::vector<uint8_t> luma(256);
   FrameView view;
   view.width = view.height = 16;
@@ -80,8 +84,9 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
     const PatchGrid grid = makePatchGrid(kHeight, kWidth, 50176, 50176, 14);
     auto kernels = cpuKernels();
     Profile profile;
+    MemoryBudget budget(int64_t{1} << 40);
     auto scoresOf = [&](const std::vector<int>& order) {
-      auto stage = makeEnergyStage({options, grid, ids, positions, *kernels, profile});
+      auto stage = makeEnergyStage({options, grid, ids, positions, *kernels, profile, budget});
       for (const int d : order) stage->addFrame(d, view(d), view(d));
       const float* s = stage->scores();
       return std::vector<float>(s, s + positions.size() * static_cast<size_t>(grid.perFrame()));
@@ -97,6 +102,94 @@ TEST(EnergyStage, OrderOfArrivalDoesNotMatter) {
       }
     }
   }
+}
+
+struct Scene {
+  static constexpr int kWidth = 200, kHeight = 150;
+  std::vector<std::vector<uint8_t>> luma;
+
+  explicit Scene(int frames) {
+    std::mt19937 rng(7);
+    for (int i = 0; i < frames; i++) {
+      luma.emplace_back(kWidth * kHeight);
+      for (int y = 0; y < kHeight; y++) {
+        for (int x = 0; x < kWidth; x++) {
+          luma.back()[static_cast<size_t>(y * kWidth + x)] =
+              static_cast<uint8_t>((x + 3 * i) * 5 + y * (x / 50) + static_cast<int>(rng() % 9));
+        }
+      }
+    }
+  }
+  FrameView view(int i) const {
+    FrameView v;
+    v.width = kWidth;
+    v.height = kHeight;
+    v.planes = 1;
+    v.plane[0].data = luma[static_cast<size_t>(i)].data();
+    v.plane[0].stride = kWidth;
+    return v;
+  }
+};
+
+struct Scored {
+  std::vector<float> scores;
+  std::optional<EnergyMaps> maps;
+};
+
+Scored scored(const PatchOptions& options, const std::vector<int32_t>& positions,
+              const std::vector<int>& order, MemoryBudget& budget) {
+  const Scene scene(static_cast<int>(order.size()));
+  std::vector<int64_t> ids(order.size());
+  std::iota(ids.begin(), ids.end(), 0);
+  const PatchGrid grid = makePatchGrid(Scene::kHeight, Scene::kWidth, 50176, 50176, 14);
+  const auto kernels = cpuKernels();
+  Profile profile;
+  auto stage = makeEnergyStage({options, grid, ids, positions, *kernels, profile, budget});
+  for (const int d : order) stage->addFrame(d, scene.view(d), scene.view(d));
+  stage->finish();
+  const float* s = stage->scores();
+  return {std::vector<float>(s, s + positions.size() * static_cast<size_t>(grid.perFrame())),
+          stage->takeMaps()};
+}
+
+// Scores that are made of maps that are kept are those that are made at once, in any order.
+TEST(EnergyStage, MapsAndScopesDoNotDependOnTheOrderOfArrival) {
+  MemoryBudget budget(int64_t{1} << 40);
+  const std::vector<int32_t> positions = {0, 1, 1, 2, 3, 4};
+  for (const Energy energy : {Energy::Block, Energy::Adjacent, Energy::Accumulated}) {
+    PatchOptions options = defaultPatch();
+    options.energy = energy;
+    const Scored plain = scored(options, positions, {0, 1, 2, 3, 4}, budget);
+    EXPECT_FALSE(plain.maps);
+    options.maps = true;
+    const Scored withMaps = scored(options, positions, {0, 1, 2, 3, 4}, budget);
+    EXPECT_EQ(withMaps.scores, plain.scores);
+    ASSERT_TRUE(withMaps.maps);
+    EXPECT_EQ(static_cast<bool>(withMaps.maps->motion2), energy != Energy::Accumulated);
+    options.energyScope = EnergyScope::Video;
+    options.intraEnergy = IntraEnergy::Texture;
+    if (energy != Energy::Accumulated) options.globalMotion = GlobalMotion::Subtract;
+    const Scored all = scored(options, positions, {0, 1, 2, 3, 4}, budget);
+    EXPECT_NE(all.scores, plain.scores);
+    EXPECT_EQ(scored(options, positions, {3, 4, 1, 2, 0}, budget).scores, all.scores);
+  }
+}
+
+TEST(EnergyStage, KeptMapsCountAgainstTheBudgetAndAreGivenBack) {
+  PatchOptions options = defaultPatch();
+  options.energy = Energy::Adjacent;
+  options.energyScope = EnergyScope::Video;
+  MemoryBudget small(100'000);
+  try {
+    scored(options, {0, 1, 2, 3}, {0, 1, 2, 3}, small);
+    FAIL() << "more was taken than there is";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::OutOfMemory);
+    EXPECT_NE(std::string(error.what()).find("energyScope"), std::string::npos) << error.what();
+  }
+  MemoryBudget enough(1'000'000);
+  for (int i = 0; i < 20; i++) scored(options, {0, 1, 2, 3}, {0, 1, 2, 3}, enough);
+  EXPECT_EQ(enough.left(), 1'000'000);
 }
 
 }  // namespace

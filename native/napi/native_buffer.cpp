@@ -158,7 +158,7 @@ Napi::Value NativeBuffer::toHost(const Napi::CallbackInfo& info) {
   }
   auto host = std::make_shared<Buffer>();
   Environment& environment = Environment::of(env);
-  const GpuBackend* gpu = environment.context().gpu();
+  const GpuBackend* gpu = guarded(env, [&] { return gpuOf(environment); });
   return environment.run(
       env, {std::make_shared<CancelToken>(),
             [shared, host, gpu] { *host = gpu->downloadPinned(shared->buffer); },

@@ -25,6 +25,13 @@ Bytes copied(const Napi::Value& array) {
 
 }  // namespace
 
+const GpuBackend* gpuOf(Environment& environment) {
+  const GpuBackend* gpu = environment.context().gpu();
+  if (gpu != nullptr) return gpu;
+  throw Error(ErrorCode::BackendUnavailable, Stage::Transfer,
+              std::string("Memory of a GPU cannot be read: ") + kNoCudaBuild);
+}
+
 Bytes readBytes(const Napi::Object& value) {
   const Napi::Value memory = value.Get("memory");
   if (memory.IsTypedArray()) return copied(memory);
@@ -63,7 +70,7 @@ Napi::Value stackTensors(const Napi::CallbackInfo& info) {
     }
     auto block = std::make_shared<Buffer>();
     Environment& environment = Environment::of(env);
-    const GpuBackend* gpu = environment.context().gpu();
+    const GpuBackend* gpu = device.isCpu() ? nullptr : gpuOf(environment);
     return environment.run(
         env, {std::make_shared<CancelToken>(),
               [parts = std::move(parts), owners = std::move(owners), total, device, block, gpu] {

@@ -19,6 +19,10 @@ struct Bytes {
 
 Bytes readBytes(const Napi::Object& value);
 
+// For memory of a GPU, which libraries of others may have made in a build that has no CUDA itself:
+// then Error(BackendUnavailable).
+const GpuBackend* gpuOf(Environment& environment);
+
 // stack() of src/native/contract.ts.
 Napi::Value stackTensors(const Napi::CallbackInfo& info);
 

@@ -5,8 +5,8 @@
 //
 //   cps_oracle VIDEO ROWS COLS ID...   ascending ids -> float32 [3][T][ROWS][COLS] on stdout
 //
-// The three forms: 'frame', 'interval', 'raw'; docs/selection-evidence.md says what they are. A key
-// picture has no vectors: it takes the maps of the picture before it.
+// The three forms: 'frame', 'interval', 'raw'; docs/lab/selection-evidence.md says what they are. A
+// key picture has no vectors: it takes the maps of the picture before it.
 #include <algorithm>
 #include <array>
 #include <cmath>

@@ -1,4 +1,4 @@
-/** docs/selection-evidence.md and its chart, of what run.mjs measured. */
+/** docs/lab/selection-evidence.md and its chart, of what run.mjs measured. */
 import { FORMS } from './oracle.mjs';
 
 const escape = (text) => `${text}`.replace(/[<>&]/g, (c) => `&#${c.charCodeAt(0)};`);
@@ -67,7 +67,7 @@ An energy is good when the patches it chooses hold what happens in the video. A 
 its bits there. So each clip is encoded once more by x264 with one reference and no B pictures, and its own
 motion vectors and residuals are taken as the measure.
 
-![Share of the codec's effort that the chosen patches hold](images/selection-evidence.svg)
+![Share of the codec's effort that the chosen patches hold](../images/selection-evidence.svg)
 
 \`\`\`
 node bench/selection/run.mjs [--videos FOLDER] [--write]

@@ -4,7 +4,7 @@
  *
  * How much of what a codec spends on a video the patches hold that each energy chooses. The clips are those
  * of clips.mjs and every video of FOLDER; oracle.mjs says what a codec spends. --write makes
- * docs/selection-evidence.md and its chart of it, and bench/results/selection.json.
+ * docs/lab/selection-evidence.md and its chart of it, and the figures as JSON in .cache/bench/selection.json.
  */
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,6 +12,7 @@ import * as path from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildNative } from '../../scripts/lib/setup.mjs';
 import { root, step } from '../../scripts/lib/shell.mjs';
+import { cacheDir } from '../lib/clips.mjs';
 import { machineFacts } from '../lib/machine.mjs';
 import { selectionClips } from './clips.mjs';
 import { compare, flatPatches } from './measure.mjs';
@@ -96,9 +97,8 @@ async function main() {
   console.log(page);
   if (!values.write) return;
   const at = (...parts) => path.join(root, ...parts);
-  fs.mkdirSync(at('bench', 'results'), { recursive: true });
-  fs.writeFileSync(at('bench', 'results', 'selection.json'), JSON.stringify(report, null, 2));
-  fs.writeFileSync(at('docs', 'selection-evidence.md'), page);
+  fs.writeFileSync(path.join(cacheDir, 'selection.json'), JSON.stringify(report, null, 2));
+  fs.writeFileSync(at('docs', 'lab', 'selection-evidence.md'), page);
   fs.writeFileSync(at('docs', 'images', 'selection-evidence.svg'), chartOf(report));
 }
 

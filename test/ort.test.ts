@@ -323,6 +323,8 @@ describe('feedStream', () => {
     expect(make({ layout: 'nhwc' })).toThrow(/for layout/);
     expect(make({ patchSize: 16 })).toThrow(/for patchSize/);
     expect(make({ kKeep: 13 })).toThrow(/12, which the model takes for kKeep/);
+    expect(make({ kKeep: { frames: 0.1 } })).toThrow(/12, which the model takes for kKeep/);
+    expect(make({ kKeep: { perSecond: 5, max: 12 } })).not.toThrow();
     expect(make({ normalize: 'unit' })).toThrow(/for normalize/);
     expect(make({ batchSize: 2 })).toThrow(/no batch axis/);
     expect(make({ kKep: 2 })).toThrow(/unknown key "kKep".*feedStream takes.*mapping/);

@@ -127,6 +127,18 @@ describe('toTensor', () => {
 });
 
 describe('patchDataset, clips', () => {
+  test('kKeep by the second: rows of its max, the mask says how many count', async () => {
+    const kKeep = { perSecond: 10, max: 12 };
+    const dataset = patchDataset(tf, clips.slice(0, 2), { ...options, kKeep, batchSize: 2 });
+    expect(dataset.inputShapes.patches).toEqual([12, 8, 8, 3]);
+    const [element] = await collect(dataset);
+    expect(element?.xs.patches.shape).toEqual([2, 12, 8, 8, 3]);
+    using stream = await patchStream({ ...options, kKeep, videoPath: videoOf(0) });
+    expect(stream.length).toBeLessThan(12);
+    const counted = Array.from({ length: 12 }, (_, i) => (i < stream.length ? 1 : 0));
+    expect(Array.from(element?.xs.mask.dataSync() ?? [])).toEqual([...counted, ...counted]);
+  });
+
   test('is a tf.data.Dataset whose elements are what patchStream gives', async () => {
     const dataset = patchDataset(tf, clips, { ...options, batchSize: 4, normalize: 'unit' });
     expect(dataset).toBeInstanceOf(tf.data.Dataset);
@@ -519,6 +531,10 @@ describe('errors', () => {
         patchDataset(tf, videos as Clip[], o as PatchDatasetOptions<Clip>);
     expect(make({ kKep: 3 })).toThrow(/unknown key "kKep".*kKeep/);
     expect(make({ kKeep: 0 })).toThrow(/kKeep/);
+    for (const kKeep of [{ frames: 2 }, { perSecond: 8 }]) {
+      expect(make({ kKeep })).toThrow(/integer, or { perSecond, max } for kKeep .*have one length/);
+      expect(make({ kKeep, unit: 'patch' })).not.toThrow();
+    }
     expect(make({ batchSize: 0 })).toThrow(/integer >= 1 for batchSize but received 0/);
     expect(make({ prefetchDepth: 65 })).toThrow(/prefetchDepth/);
     expect(make({ outputDtype: 'fp16' })).toThrow(/'float32' for outputDtype but received 'fp16'/);

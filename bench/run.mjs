@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies] [--out FILE.json]
+ * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies,pixels] [--out FILE.json]
  *
  * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
  * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/lab/performance.md and the
@@ -31,6 +31,7 @@ const FULL = {
   growth: { repetitions: 3, least: 2, budgetMs: 10_000 },
   energies: { repetitions: 5, least: 3, budgetMs: 90_000 },
   concurrency: { repetitions: 5, least: 3, budgetMs: 60_000 },
+  pixels: close,
 };
 const look = { repetitions: 3, least: 3, budgetMs: 12_000 };
 const QUICK = {
@@ -40,6 +41,7 @@ const QUICK = {
   growth: { repetitions: 1, least: 1, budgetMs: 3_000 },
   energies: look,
   concurrency: look,
+  pixels: look,
 };
 
 async function main() {

@@ -186,8 +186,14 @@ class CudaKernels final : public Kernels {
   }
 
   void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) override {
+    resizeRgb(frame, ResampleAxis::whole(frame.displayHeight(), outHeight),
+              ResampleAxis::whole(frame.displayWidth(), outWidth), out, int64_t{outWidth} * 3);
+  }
+
+  void resizeRgb(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x, uint8_t* out,
+                 int64_t outStride) override {
     const Call call(*this);
-    enqueue(ToRgb{frame, makeColorCoeffs(frame), outHeight, outWidth, out});
+    enqueue(ToRgb{frame, makeColorCoeffs(frame), y, x, out, outStride});
   }
 
   void resample(const FrameView& frame, const std::shared_ptr<const ResamplePlan>& plan,

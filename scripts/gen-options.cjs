@@ -10,7 +10,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 require('./require-ts.cjs');
-const { ownOf, shared, specsOf } = require('./lib/options-schema.cjs');
+const { ownOf, shared } = require('./lib/options-schema.cjs');
 const { defaultOf, renderRecordTypes, renderTypes } = require('./lib/options-typescript.cjs');
 const { renderDefaults, renderRecords, renderValues } = require('./lib/options-native.cjs');
 
@@ -119,12 +119,16 @@ ${table}
 /** docs/performance.md with the knobs between its markers: the options that say what they cost or bring. */
 function renderKnobs(schema) {
   const rows = Object.entries(schema.OPTIONS)
-    .flatMap(([name, spec]) => specsOf(spec).map((one) => [name, one]))
+    .flatMap(([name, spec]) =>
+      spec.per
+        ? Object.entries(spec.per).map(([api, one]) => [name, one, ` (${api})`])
+        : [[name, spec, '']],
+    )
     .filter(([, spec]) => spec.impact)
-    .map(([name, spec]) => {
+    .map(([name, spec, where]) => {
       const text = spec.defaultText !== undefined && !/^['0-9]/.test(spec.defaultText);
       const fallback = text ? spec.defaultText : code(defaultOf(spec));
-      return `| ${code(name)} | ${cell(fallback)} | ${cell(spec.impact)} |`;
+      return `| ${code(name)}${where} | ${cell(fallback)} | ${cell(spec.impact)} |`;
     });
   const table = ['| option | default | impact |', '| --- | --- | --- |', ...rows].join('\n');
   const page = fs.readFileSync(path.join(root, 'docs', 'performance.md'), 'utf8');

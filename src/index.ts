@@ -11,6 +11,8 @@ export type {
   StreamedPatch,
 } from './api/patch-stream.js';
 export { decodeOnly, DecodedFrames } from './api/decoded-frames.js';
+export type { FrameDType, FrameLayout } from './api/decoded-frames.js';
+export type { Augmentation } from './api/augmentation.js';
 export type { ResolvedBackend } from './api/sample-info.js';
 // Options and all that their values consist of.
 export type * from './options/config.js';
@@ -42,7 +44,7 @@ export type {
   OpenSession,
   SessionConfig,
 } from './api/device-sessions.js';
-export type { DType, TensorDataMap } from './api/tensor.js';
+export type { DType, TensorData, TensorDataMap } from './api/tensor.js';
 export { AbortError, CodecPatchStreamError, ERROR_CODES } from './support/errors.js';
 export type { ErrorCode, Stage } from './support/errors.js';
 export { NOTE_CODES } from './api/notes.js';

@@ -1,4 +1,5 @@
 import { AbortError, decodeOnly, patchStream } from '../src/index.js';
+import type { DecodeConfig, DecodedFrames, PatchStream } from '../src/index.js';
 import { native } from '../src/native/binding.js';
 import { fixturePath } from './helpers/fixtures.js';
 import { expectNoNativeMemory } from './helpers/native-memory.js';
@@ -30,7 +31,10 @@ const caught = (promise: Promise<unknown>) =>
     (error: unknown) => error,
   );
 
-describe.each([
+type Call = (config: DecodeConfig) => Promise<SampledResult>;
+type SampledResult = DecodedFrames | PatchStream;
+
+describe.each<[string, Call]>([
   ['patchStream', patchStream],
   ['decodeOnly', decodeOnly],
 ])('%s', (_, api) => {

@@ -90,8 +90,15 @@ beforeEach(() => {
   Object.assign(calls, { live: 0, maxLive: 0, maxRunning: 0 });
 });
 
-/** What is not of every video alike, and what `sample` stands for. */
-const LEFT_OUT = ['videoPath', 'signal', 'sequenceLength'] as const;
+/** What is not of every video alike, and what contradicts others of them or has a test of its own. */
+const LEFT_OUT = [
+  'videoPath',
+  'signal',
+  'sequenceLength',
+  'size',
+  'resample',
+  'augment',
+] as const satisfies readonly OptionName[];
 
 /** A value of every option that is not its default and fits the clips and the model. */
 const values: Record<Exclude<OptionName, (typeof LEFT_OUT)[number]>, unknown> = {
@@ -149,8 +156,12 @@ const values: Record<Exclude<OptionName, (typeof LEFT_OUT)[number]>, unknown> = 
 /** Options that the adapter itself sees to. */
 const OWN = ['prefetchDepth'];
 
+/** Options of decodeOnly that frameDataset has in a form of its own. */
+const OWN_FORMS = ['outputDtype', 'layout', 'normalize'];
+
 function valuesOf(api: 'patchStream' | 'decodeOnly'): Record<string, unknown> {
-  const names = optionNames(api).filter((name) => !LEFT_OUT.includes(name as never));
+  const out = [...LEFT_OUT, ...(api === 'decodeOnly' ? OWN_FORMS : [])];
+  const names = optionNames(api).filter((name) => !out.includes(name));
   return Object.fromEntries(names.map((name) => [name, values[name as keyof typeof values]]));
 }
 

@@ -48,6 +48,66 @@ test('random clips hang on seed, epoch, pass and index, never on concurrency', a
   expect(half).toEqual([first[1]]);
 });
 
+test('augment: drawn for each epoch, pass and video, never by concurrency', async () => {
+  const rule = { indices: [0] } as const;
+  const size = { short: 24, crop: 12 } as const;
+  const more = {
+    size,
+    augment: { crop: 'random', flip: 0.5 },
+    width: undefined,
+    height: undefined,
+  };
+  const alone = await batches(rule, { ...more, concurrency: 1 }, 2);
+  expect(alone).toHaveLength(6);
+  expect(await batches(rule, { ...more, concurrency: 3 }, 2)).toEqual(alone);
+  const [first, second] = [alone.slice(0, 3), alone.slice(3)];
+  expect(second).not.toEqual(first);
+  expect(new Set(alone.map((values) => values.join())).size).toBeGreaterThan(3);
+  expect(await batches(rule, { ...more, seed: 1 })).not.toEqual(first);
+  const other = { ...more, augment: { ...more.augment, seed: 5 } };
+  expect(await batches(rule, other)).not.toEqual(first);
+  // Beside a function of the video, too.
+  expect(await batches(() => rule, more)).toEqual(first);
+  // As decodeOnly crops and mirrors: each is one of the places in the whole picture.
+  using whole = await decodeOnly({ videoPath: BPYRAMID, sample: rule, size: { short: 24 } });
+  const [, h, w] = whole.frames.shape as [number, number, number];
+  const all = new Set<string>();
+  for (let top = 0; top <= h - 12; top++) {
+    for (let left = 0; left <= w - 12; left++) {
+      const rows = Array.from({ length: 12 }, (_, y) => {
+        const at = ((top + y) * w + left) * 3;
+        return Array.from(whole.frames.data!.subarray(at, at + 36));
+      });
+      const pixels = rows.map((row) =>
+        Array.from({ length: 12 }, (_, x) => row.slice(3 * x, 3 * x + 3)),
+      );
+      all.add(pixels.flat(2).join());
+      all.add(
+        pixels
+          .map((row) => [...row].reverse())
+          .flat(2)
+          .join(),
+      );
+    }
+  }
+  expect(alone.filter((values) => !all.has(values.join()))).toEqual([]);
+});
+
+test('size and resample reach every reader; frameDataset has a dtype of its own', async () => {
+  const call = { size: { exact: [28, 42] }, resample: 'bicubic' } as const;
+  using frames = await decodeOnly({ videoPath: BPYRAMID, sample: { indices: [3] }, ...call });
+  const got = await batches({ indices: [3] }, { ...call, width: undefined, height: undefined });
+  expect(got[0]).toEqual(Array.from(frames.frames.data!));
+  const patches = { ...call, sample: { indices: [3, 4] }, backend: 'cpu', kKeep: 2 } as const;
+  const dataset = patchDataset(tf, [BPYRAMID], patches);
+  await dataset.forEachAsync(({ xs }) => {
+    expect(xs.patches.shape).toEqual([1, 2, 14, 14, 3]);
+    tf.dispose(xs);
+  });
+  const dtype = { outputDtype: 'fp32' } as object;
+  expect(() => frameDataset(tf, [BPYRAMID], dtype)).toThrow('no value for outputDtype');
+});
+
 test('a function gets what is known of the video, and its own random numbers', async () => {
   const seen: number[] = [];
   const option: SampleOption = ({ totalFrames }, rng) => {
@@ -67,7 +127,7 @@ test('a function gets what is known of the video, and its own random numbers', a
     sample: { clip: 2, start: asked[0] as number },
     ...{ width: 8, height: 8, backend: 'cpu' },
   });
-  expect(Array.from(frames.frames.data as Uint8Array)).toEqual(all[0]);
+  expect(Array.from(frames.frames.data)).toEqual(all[0]);
 });
 
 test('errors: rules that are none, and batches of different lengths', async () => {

@@ -1,5 +1,5 @@
 import { decodeOnly } from '../src/index.js';
-import type { DecodedFrames, DecodeOnlyConfig } from '../src/index.js';
+import type { DecodeConfig, DecodedFrames, DecodeOnlyConfig } from '../src/index.js';
 import {
   displaySize,
   frameTimes,
@@ -58,7 +58,7 @@ const clips = fixtures().map((clip, i) => [clip.name, clip, i] as const);
 describe.each(clips)('%s', (_, clip, turn) => {
   const { frames: n } = clip;
   const videoPath = fixturePath(clip.name);
-  let every: DecodedFrames | undefined;
+  let every: DecodedFrames<'uint8'> | undefined;
 
   afterAll(() => every?.close());
 
@@ -102,7 +102,10 @@ describe.each(clips)('%s', (_, clip, turn) => {
 });
 
 describe('DecodedFrames', () => {
-  const open = (options: Partial<DecodeOnlyConfig> = {}): Promise<DecodedFrames> =>
+  const open = (
+    options: Omit<DecodeOnlyConfig, 'videoPath' | 'outputDtype' | 'layout'> &
+      Partial<DecodeConfig> = {},
+  ): Promise<DecodedFrames<'uint8'>> =>
     decodeOnly({ videoPath: BPYRAMID, sequenceLength: 4, ...options });
 
   test('knows the video', async () => {

@@ -17,7 +17,7 @@ import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
-import type { DecodeOnlyConfig, Tensor } from '../src/index.js';
+import type { DecodeConfig, Tensor } from '../src/index.js';
 import { fixturePath, fixtures } from './helpers/fixtures.js';
 import { longForm, someOf } from './helpers/long-form.js';
 
@@ -44,7 +44,7 @@ type Way = (typeof WAYS)[number];
 
 interface Row {
   name: string;
-  run: (config: DecodeOnlyConfig) => Promise<string[]>;
+  run: (config: DecodeConfig) => Promise<string[]>;
 }
 
 const ROWS: Row[] = [1, 2, 16, 64].flatMap((sequenceLength) => [

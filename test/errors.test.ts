@@ -1,4 +1,5 @@
 import { native } from '../src/native/binding.js';
+import type { DecodeConfig } from '../src/index.js';
 import {
   ABORT_CODE,
   AbortError,
@@ -48,7 +49,11 @@ describe('the error types', () => {
 
 /** Both functions must refuse the input with `code` and a message that names `named`. */
 async function expectRefusal(videoPath: string | Uint8Array, code: RegExp, named: string) {
-  for (const api of [decodeOnly, patchStream]) {
+  const apis: readonly ((config: DecodeConfig) => Promise<{ close(): void }>)[] = [
+    decodeOnly,
+    patchStream,
+  ];
+  for (const api of apis) {
     const error: unknown = await api({ videoPath, sequenceLength: 4 }).then(
       (result) => {
         result.close();

@@ -20,7 +20,7 @@ async function outcome(videoPath: string | Uint8Array, options: object = {}): Pr
   try {
     const stream = await patchStream({ sequenceLength: 7, kKeep: 96, ...common });
     const hash = createHash('sha1').update(JSON.stringify(stream.sampledFrameIds));
-    hash.update(new Uint8Array(stream.patches.data?.buffer as ArrayBuffer));
+    hash.update(new Uint8Array(stream.patches.data.buffer as ArrayBuffer));
     hash.update(new Uint8Array(stream.metadataTensors.fields.data?.buffer as ArrayBuffer));
     stream.close();
     return hash.digest('hex');

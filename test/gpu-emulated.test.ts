@@ -72,7 +72,7 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
   test('four combinations, device tensors, garbage collection, workers, fallback', () => {
     const said = check('gpu');
     expect(said).toContain('16 runs');
-    expect(said.match(/^ok {6}/gm)).toHaveLength(9);
+    expect(said.match(/^ok {6}/gm)).toHaveLength(10);
   });
 
   test("the adapters make the same of device tensors as of the host's", () => {

@@ -4,6 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { AbortError, CodecPatchStreamError, decodeOnly, patchStream } from '../src/index.js';
 import { nativeStats } from '../src/index.js';
+import type { DecodeConfig } from '../src/index.js';
 import { fixturePath, repoRoot } from './helpers/fixtures.js';
 import { expectNoNativeMemory } from './helpers/native-memory.js';
 
@@ -43,7 +44,11 @@ const FITS = {
 describe.each(['decodeOnly', 'patchStream'] as const)('%s', (api) => {
   describe.each(['file', 'memory'] as const)('from %s', (kind) => {
     const call = (options: object): Promise<{ close(): void }> =>
-      apis[api]({ videoPath: inputs[kind], backend: 'cpu', ...options });
+      (apis[api] as (config: DecodeConfig) => Promise<{ close(): void }>)({
+        videoPath: inputs[kind],
+        backend: 'cpu',
+        ...options,
+      });
     const sampled = api === 'patchStream' ? { sequenceLength: T, kKeep: K } : { sequenceLength: T };
 
     test.each([

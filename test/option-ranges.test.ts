@@ -44,7 +44,7 @@ const ranged = [...new Set([...optionNames('patchStream'), ...optionNames('decod
 
 test('every number has a range and a field, or none on purpose', () => {
   const numbers = (Object.keys(OPTIONS) as OptionName[]).filter(
-    (name) => OPTIONS[name].type === 'number',
+    (name) => (OPTIONS[name] as Partial<OptionSpec<unknown>>).type === 'number',
   );
   expect([...ranged].sort()).toEqual([...numbers].sort());
   const fields: readonly string[] = Object.values(native().recordFields).flat();

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeOnly, patchStream } from '../src/index.js';
+import type { DecodeConfig } from '../src/index.js';
 import { native } from '../src/native/binding.js';
 import { CodecPatchStreamError } from '../src/support/errors.js';
 import { NORMALIZE_PRESETS } from '../src/options/kinds.js';
@@ -75,6 +76,9 @@ const WRONG: Record<OptionName, unknown[]> = {
   readerCacheDir: ['', 7, null, {}, 'a\0b'],
   colorMatrix: ['bt.709', 709, null],
   damaged: ['ignore', true, null],
+  size: [224, 'short', null, [], new Array(4).fill({ short: 9 })],
+  resample: ['cubic', 3, null],
+  augment: ['flip', true, null, []],
   width: [...notInteger, 0, 16385],
   height: [...notInteger, 0, 16385],
   energy: ['motion', 1, null],
@@ -163,7 +167,8 @@ describe('wrong values', () => {
 
   test('the public functions reject, they never throw', async () => {
     for (const api of [patchStream, decodeOnly]) {
-      const promise = api({ videoPath: VIDEO, sequenceLength: 0 });
+      const call: (config: DecodeConfig) => Promise<unknown> = api;
+      const promise = call({ videoPath: VIDEO, sequenceLength: 0 });
       await expect(promise).rejects.toMatchObject({ code: 'ERR_CPS_INVALID_ARGUMENT' });
     }
   });
@@ -283,10 +288,82 @@ describe('combinations', () => {
   test('width without height, and the other way round', () => {
     expect(refusal(() => frameCall({ width: 64 })).message).toContain('for height but received');
     expect(refusal(() => frameCall({ height: 64 })).message).toContain('for width but received');
-    expect(frameCall({ width: 64, height: 48 }).frame).toEqual({
-      width: 64,
-      height: 48,
-    });
+    expect(frameCall({ width: 64, height: 48 }).frame).toMatchObject({ width: 64, height: 48 });
+  });
+
+  const crop = { crop: { scale: [0.5, 1] } };
+  test.each([
+    [{ size: { short: 9 }, width: 9, height: 9 }, 'no value beside size for width'],
+    [{ size: { short: 9 }, height: 9 }, 'no value beside size for height'],
+    [{ resample: 'bicubic' }, 'no value without size (or width and height) for resample'],
+    [{ normalize: 'unit' }, "Expected 'none' (outputDtype is 'uint8') for normalize"],
+    [{ normalize: { offset: 1 } }, "Expected 'none' (outputDtype is 'uint8') for normalize"],
+    [{ augment: crop }, 'Expected a size (augment has crop) for size but received undefined'],
+    [{ augment: { crop: 'random' } }, "Expected { short, crop } (augment has crop 'random')"],
+    [{ augment: { crop: 'random' }, size: { long: 9 } }, "augment has crop 'random') for size"],
+    [{ layout: 'nchw' }, "one of 'thwc', 'tchw', 'cthw' for layout"],
+  ])('decodeOnly %j', (options, message) => {
+    expect(refusal(() => frameCall(options)).message).toContain(message);
+  });
+
+  test.each([
+    [{ size: { short: 28 }, inputSize: 224 }, 'no value beside size for inputSize but received'],
+    [{ size: { short: 28 }, minPixels: 224 }, 'no value beside size for minPixels but received'],
+    [{ size: { short: 28 }, maxPixels: 224 }, 'no value beside size for maxPixels but received'],
+    [{ energy: 'reference', augment: {} }, "no value (energy is 'reference') for augment"],
+    [
+      { energy: 'reference', size: { short: 28, crop: 28 } },
+      "one rule without crop and pad (energy is 'reference') for size",
+    ],
+    [{ energy: 'reference', size: [{ long: 28 }, { exact: [28, 28] }] }, "'reference') for size"],
+    [{ augment: { crop: 'random' } }, "Expected { short, crop } (augment has crop 'random')"],
+    [{ layout: 'thwc' }, "one of 'nchw', 'nhwc' for layout"],
+  ])('patchStream %j', (options, message) => {
+    expect(refusal(() => patchCall(options)).message).toContain(message);
+  });
+
+  test.each([
+    [{ size: {} }, 'Expected { exact: [h, w] }, { short, crop? }'],
+    [{ size: { short: 4, long: 4 } }, 'which has short and long at once'],
+    [{ size: { exact: [4] } }, 'Expected [height, width] for size.exact but received'],
+    [{ size: { exact: [4, 0] } }, 'Expected integer between 1 and 16384 for size.exact.width'],
+    [{ size: { short: 0 } }, 'for size.short but received 0'],
+    [{ size: { short: 4, pad: true } }, 'for size.pad but received true'],
+    [{ size: [{ short: 4 }, { exact: 4 }] }, 'for size[1].exact but received 4'],
+    [
+      { size: { area: [4, 3], multipleOf: 1 } },
+      'Expected [min, max] with min <= max for size.area',
+    ],
+    [{ size: { area: [3, 4] } }, 'for size.multipleOf but received undefined'],
+    [
+      { size: { area: [3, 4], multipleOf: 1, maxOverFrames: true, cap: { tokens: 4 } } },
+      'Expected maxOverFrames or cap, not both for size.cap',
+    ],
+    [
+      { size: { area: [3, 4], multipleOf: 1, maxOverFrames: true, of: 'video' } },
+      "(of is 'video') for size.maxOverFrames",
+    ],
+    [{ augment: { flip: 2 } }, 'Expected number between 0 and 1 for augment.flip but received 2'],
+    [{ augment: { crop: 'centre' } }, "Expected one of 'random' for augment.crop"],
+    [{ augment: { crop: 0.5 } }, "Expected 'random' or { scale: [min, max]"],
+    [{ augment: { crop: { scale: [1, 0.5] } } }, 'min <= max for augment.crop.scale'],
+    [{ augment: { crop: { scale: [0.5, 1], ratio: [2, 1] } } }, 'for augment.crop.ratio'],
+    [{ augment: { seed: NaN } }, 'Expected finite number for augment.seed but received NaN'],
+  ])('both calls %j', (options, message) => {
+    for (const call of [patchCall, frameCall]) {
+      expect(refusal(() => call(options)).message).toContain(message);
+    }
+  });
+
+  test('augment: a seed stands for its own random numbers, as many as the addon takes', () => {
+    const draws = (seed: number) => frameCall({ augment: { seed } }).frame.augment?.seed ?? [];
+    expect(draws(0)).toEqual(frameCall({ augment: {} }).frame.augment?.seed);
+    expect(draws(1)).toHaveLength(41);
+    expect(draws(1)).not.toEqual(draws(2));
+    const all = Array.from({ length: 200 }, (_, seed) => draws(seed)).flat();
+    expect(all.every((v) => v >= 0 && v < 1)).toBe(true);
+    expect(all.reduce((a, b) => a + b, 0) / all.length).toBeCloseTo(0.5, 1);
+    expect(new Set(all).size).toBeGreaterThan(all.length * 0.99);
   });
 
   test.each([
@@ -369,9 +446,21 @@ describe('records', () => {
       energyPct: 95,
       outputDtype: 'bfloat16',
       layout: 'nchw',
-      normalize: { scale: 1, mean: [0, 0, 0], std: [1, 1, 1] },
+      normalize: { scale: 1, offset: null, mean: [0, 0, 0], std: [1, 1, 1] },
+      size: null,
+      resample: 'bilinear-plain',
+      augment: null,
     });
-    expect(frameCall({}).frame).toEqual({ width: 0, height: 0 });
+    expect(frameCall({}).frame).toEqual({
+      width: 0,
+      height: 0,
+      outputDtype: 'uint8',
+      layout: 'thwc',
+      normalize: { scale: 1, offset: null, mean: [0, 0, 0], std: [1, 1, 1] },
+      size: null,
+      resample: 'bilinear-plain',
+      augment: null,
+    });
   });
 
   test('are frozen, normalize included', () => {
@@ -443,10 +532,12 @@ describe('records', () => {
       expect(normalize(name)).toEqual(record);
     }
     expect(normalize({})).toEqual(NORMALIZE_PRESETS.none);
+    expect(normalize({ offset: 1 })).toEqual({ ...NORMALIZE_PRESETS.none, offset: 1 });
     expect(normalize({ std: 1e-30 })).toMatchObject({ std: [1e-30, 1e-30, 1e-30] });
     expect(normalize({ scale: 1 / 255 })).toEqual(NORMALIZE_PRESETS.unit);
     expect(normalize({ mean: 127.5, std: [1, 2, 3] })).toEqual({
       scale: 1,
+      offset: null,
       mean: [127.5, 127.5, 127.5],
       std: [1, 2, 3],
     });

@@ -40,7 +40,7 @@ describe('streams', () => {
   test('close while patches are taken off it', async () => {
     const stream = await patchStream({ videoPath: VIDEO, backend: 'cpu', kKeep: 64 });
     const { patches } = stream.nextN(8);
-    const held = patches.data?.slice();
+    const held = patches.data.slice();
     const taken: number[] = [];
     const iterate = (): void => {
       for (const { metadata } of stream) {

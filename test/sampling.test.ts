@@ -111,7 +111,7 @@ test('patches follow the order of the rule', async () => {
   const per = forward.grid.h * forward.grid.w;
   expect(backward.grid.t).toBe(3);
   const frame = (stream: typeof forward, t: number): Buffer =>
-    Buffer.from(Float32Array.from(stream.patches.view(t * per, per).data as Float32Array).buffer);
+    Buffer.from(Float32Array.from(stream.patches.view(t * per, per).data).buffer);
   expect(frame(backward, 1).equals(frame(forward, 0))).toBe(true);
   for (const t of [0, 2]) expect(frame(backward, t).equals(frame(forward, 1))).toBe(true);
   const scores = (stream: typeof forward, t: number): number[] => [

@@ -5,7 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { decodeOnly, patchStream } from '../src/index.js';
-import type { DecodeOnlyConfig } from '../src/index.js';
+import type { DecodeConfig } from '../src/index.js';
 import { fixturePath } from './helpers/fixtures.js';
 import { blockScores } from './helpers/naive.js';
 
@@ -80,7 +80,7 @@ function difference(a: Uint8Array, b: Uint8Array): number {
   return worst;
 }
 
-const WAYS: readonly Partial<DecodeOnlyConfig>[] = [
+const WAYS: readonly Partial<DecodeConfig>[] = [
   {},
   { uniformStrategy: 'seek', decodeThreads: 1 },
   { uniformStrategy: 'stream', decodeThreads: 2 },
@@ -125,7 +125,7 @@ describe.each([
     all.forEach((picture, id) => {
       const most = picture.width === width ? 0 : 1;
       const wanted = scaled(picture, width, height);
-      expect(difference(result.frame(id).data!, wanted)).toBeLessThanOrEqual(most);
+      expect(difference(result.frame(id).data, wanted)).toBeLessThanOrEqual(most);
     });
     result.close();
   });

@@ -61,7 +61,7 @@ describe('toTensor', () => {
 
   test('float32 on the cpu backend shares the memory and survives close()', async () => {
     const stream = await patchStream({ videoPath: videoOf(0), ...options, outputDtype: 'fp32' });
-    const data = stream.patches.data as Float32Array;
+    const data = stream.patches.data;
     const copy = Float32Array.from(data);
     const tensor = await toTensor(tf, stream);
     stream.close();
@@ -102,7 +102,7 @@ describe('toTensor', () => {
     const native = await patchStream({ ...base, layout: 'nhwc', normalize: 'imagenet' });
     const tensor = await toTensor(tf, plain, { layout: 'nhwc', normalize: 'imagenet' });
     expect(tensor.shape).toEqual(native.patches.shape);
-    const [got, want] = [tensor.dataSync(), native.patches.data as Float32Array];
+    const [got, want] = [tensor.dataSync(), native.patches.data];
     for (let i = 0; i < want.length; i++) {
       expect(Math.abs((got[i] as number) - (want[i] as number))).toBeLessThan(1e-5);
     }
@@ -159,7 +159,7 @@ describe('patchDataset, clips', () => {
         layout: 'nhwc',
         normalize: 'unit',
       });
-      const want = stream.patches.data as Float32Array;
+      const want = stream.patches.data;
       const at = i % 4;
       expect(xs.patches.dataSync().subarray(at * want.length, (at + 1) * want.length)).toEqual(
         want,
@@ -350,7 +350,7 @@ describe('patchDataset, patches', () => {
         outputDtype: 'fp32',
         layout: 'nhwc',
       });
-      const want = stream.patches.data as Float32Array;
+      const want = stream.patches.data;
       expect(all.dataSync().subarray(i * want.length, (i + 1) * want.length)).toEqual(want);
       stream.close();
     }
@@ -388,7 +388,7 @@ describe('frameDataset', () => {
   test('frames of one size, normalised and laid out', async () => {
     const config = { sequenceLength: 3, width: 20, height: 12, backend: 'cpu' } as const;
     const frames = await decodeOnly({ videoPath: videoOf(2), ...config });
-    const rgb = frames.frames.data as Uint8Array;
+    const rgb = frames.frames.data;
     const mixed = [clips[2] as Clip, { video: makeClip(9, 1, { size: 32, frames: 5 }), label: 9 }];
     const plain = await collect(frameDataset(tf, mixed, { ...config, batchSize: 2 }));
     expect(plain[0]?.xs.shape).toEqual([2, 3, 12, 20, 3]);

@@ -1,6 +1,13 @@
-/** The option `sample` of datasets and feeds: every video and every epoch has random clips of its own. */
+/** Options `sample` and `augment` of datasets and feeds: every video and every epoch draws its own. */
 import { openVideo, reseed, seededRandom } from 'codec-patch-stream';
-import type { OpenOptions, Rng, SampleRule, VideoInfo, VideoInput } from 'codec-patch-stream';
+import type {
+  AugmentRule,
+  OpenOptions,
+  Rng,
+  SampleRule,
+  VideoInfo,
+  VideoInput,
+} from 'codec-patch-stream';
 import { failure, show } from './errors.js';
 import type { Sample } from './videos.js';
 
@@ -15,6 +22,7 @@ export type SampleOption =
 export interface Sampled {
   readonly videoPath: VideoInput;
   readonly sample?: SampleRule;
+  readonly augment?: AugmentRule;
   readonly signal: AbortSignal;
 }
 
@@ -39,19 +47,24 @@ const hash = (seed: number | string, stream: readonly number[]): number =>
 export function decodingWith<E, R>(
   option: SampleOption | undefined,
   seed: number | string,
-  options: OpenOptions,
+  options: OpenOptions & { readonly augment?: AugmentRule | undefined },
   decode: (sampled: Sampled) => Promise<R>,
 ): (sample: Sample<E>, signal: AbortSignal) => Promise<R> {
-  if (option === undefined) return ({ video }, signal) => decode({ videoPath: video, signal });
-  if (typeof option !== 'function') {
-    return ({ video, epoch, pass, index }, signal) =>
-      decode({
-        videoPath: video,
-        sample: reseed(option, hash(seed, [epoch, pass, index])),
-        signal,
-      });
+  const { augment } = options;
+  const drawn = ({ epoch, pass, index }: Sample<E>) =>
+    augment && { augment: reseed(augment, hash(seed, [epoch, pass, index])) };
+  if (option === undefined) {
+    return (sample, signal) => decode({ videoPath: sample.video, ...drawn(sample), signal });
   }
-  return async ({ video, epoch, pass, index }, signal) => {
+  if (typeof option !== 'function') {
+    return (sample, signal) => {
+      const { video, epoch, pass, index } = sample;
+      const rule = reseed(option, hash(seed, [epoch, pass, index]));
+      return decode({ videoPath: video, sample: rule, ...drawn(sample), signal });
+    };
+  }
+  return async (entry, signal) => {
+    const { video, epoch, pass, index } = entry;
     const open = Object.fromEntries(OPENING.map((name) => [name, options[name]]));
     const opened = await openVideo(video, { ...open, signal });
     try {
@@ -64,7 +77,7 @@ export function decodingWith<E, R>(
         );
       }
       const sample = reseed(rule as SampleRule, hash(seed, [epoch, pass, index]));
-      return await decode({ videoPath: opened, sample, signal });
+      return await decode({ videoPath: opened, sample, ...drawn(entry), signal });
     } finally {
       opened.close();
     }

@@ -20,10 +20,15 @@ import type { Element, Labelled } from './patch-dataset.js';
 import { checkTf } from './tf.js';
 import type { Tensor5D, Tf, TfDataset } from './tf.js';
 
-/** Every option of decodeOnly but videoPath, and these. */
+type Frames = DecodedFrames<'uint8'>;
+
+/** What datasets have in forms of their own. */
+type OwnForms = 'videoPath' | 'sample' | 'outputDtype' | 'layout' | 'normalize';
+
+/** Every option of decodeOnly but videoPath and outputDtype, and these. */
 export interface FrameDatasetOptions<E extends VideoEntry = VideoEntry>
   extends
-    Omit<DecodeOnlyConfig, 'videoPath' | 'sample' | keyof FlowOptions<never>>,
+    Omit<DecodeOnlyConfig, OwnForms | keyof FlowOptions<never>>,
     FlowOptions<E>,
     LabelOptions<E> {
   /**
@@ -92,7 +97,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   #size: readonly [number, number, number] | undefined;
 
   constructor(
-    private readonly feed: VideoFeed<E, DecodedFrames>,
+    private readonly feed: VideoFeed<E, Frames>,
     private readonly options: LabelOptions<E> & { batchSize: number; dropRemainder: boolean },
     private readonly pixels: Pixels,
   ) {
@@ -136,7 +141,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
     return item({ frames, shape, ys });
   }
 
-  async #add(sample: Sample<E>, decoded: DecodedFrames): Promise<void> {
+  async #add(sample: Sample<E>, decoded: Frames): Promise<void> {
     const label = this.#reader.read(sample);
     const [t = 0, h = 0, w = 0] = decoded.frames.shape;
     const [length, height, width] = (this.#size ??= [t, h, w]);
@@ -150,7 +155,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
     if (h !== height || w !== width) {
       const message =
         `Expected frames of ${width}×${height}, as before, but received ${w}×${h}. ` +
-        'Give width and height, so that all videos have one size.';
+        'Give size (or width and height), so that all videos have one.';
       const error = failure('ERR_CPS_INVALID_ARGUMENT', message);
       throw videoError(error, sample.video, sample.index);
     }
@@ -168,7 +173,7 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   }
 
   /** Frame `index` on the host: a copy, so that its memory does not wait for the garbage collector. */
-  async #bytes(decoded: DecodedFrames, index: number, size: number): Promise<Uint8Array> {
+  async #bytes(decoded: Frames, index: number, size: number): Promise<Uint8Array> {
     const frame = decoded.frame(index);
     try {
       if (frame.device !== 'cpu') return await frame.toHost();
@@ -181,14 +186,16 @@ class FrameBatcher<E> extends SerialIterator<FrameBatch> {
   }
 }
 
-/** (rgb · scale − mean) / std for the 256 values of each channel; undefined: as they are. */
+/** (rgb · scale − offset − mean) / std for the 256 values of each channel; undefined: as they are. */
 function tablesOf(normalize: PatchStreamConfig['normalize']): Float32Array[] | undefined {
-  const { scale, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
-  if (scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1)) return undefined;
+  const { scale, offset, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
+  const moved = Math.fround(offset ?? 0);
+  const plain = scale === 1 && moved === 0 && mean.every((m) => m === 0);
+  if (plain && std.every((s) => s === 1)) return undefined;
   const { fround } = Math;
   return mean.map((m, c) =>
     Float32Array.from({ length: 256 }, (_, v) => {
-      const scaled = fround(v * fround(scale));
+      const scaled = fround(fround(v * fround(scale)) - moved);
       return fround(fround(scaled - fround(m)) / fround(std[c] ?? 1));
     }),
   );
@@ -196,7 +203,7 @@ function tablesOf(normalize: PatchStreamConfig['normalize']): Float32Array[] | u
 
 /**
  * The sampled frames of `videos` as batches `{ xs, ys }`: xs [B, T, H, W, 3]. All videos must have
- * one size; width and height see to it.
+ * one size; size, or width and height, see to it.
  */
 export function frameDataset<E extends VideoEntry>(
   tf: Tf,
@@ -231,6 +238,10 @@ export function frameDataset<E extends VideoEntry>(
   const tables = tablesOf(normalize);
   if (tables && dtype === 'int32')
     throw invalid('normalize', "'none' (dtype is 'int32')", normalize);
+  const { outputDtype } = config as DecodeOnlyConfig;
+  if (outputDtype !== undefined) {
+    throw invalid('outputDtype', 'no value', outputDtype, '; dtype says what xs holds');
+  }
   checkNames('frameDataset', config, checkDecodeOnlyOptions, OWN_NAMES);
   const checked = checkDecodeOnlyOptions({ ...config, sample: fixedRule(sample) });
   if (checked.source.damaged === 'skip') {
@@ -240,7 +251,7 @@ export function frameDataset<E extends VideoEntry>(
   const source = sampleSource(videos, flow.order);
   return hostDataset<FrameBatch, { xs: Tensor5D }>(tf, {
     open: () => {
-      const feed = new VideoFeed<E, DecodedFrames>({
+      const feed = new VideoFeed<E, Frames>({
         ...flow,
         source: source(),
         decode: decodingWith(sample, flow.order.seed, config, (sampled) =>

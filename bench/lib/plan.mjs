@@ -65,6 +65,7 @@ export function benchPlan(quick) {
       { clip: main[0].clip, frames: 64, bound: 90 },
       { clip: clip({ lines: 2160, seconds: 8, preset: 'veryfast' }), frames: 16, bound: 60 },
     ].slice(0, quick ? 2 : 3),
+    pixels: quick ? main.slice(0, 1) : main,
     peers: quick ? [main[1], others[2]] : [...main, ...others],
     growth: growth(quick),
     energies: {

@@ -4,6 +4,7 @@
 #include "cuda/ops/block_program.h"
 #include "ops/geometry.h"
 #include "ops/pixels/gather_math.h"
+#include "ops/pixels/resample_axis.h"
 
 namespace cps {
 
@@ -68,30 +69,31 @@ struct GatherPatches {
   }
 };
 
-// Kernels::toRgb: one thread a pixel.
+// FrameKernels::toRgb and resizeRgb: one thread a pixel.
 struct ToRgb {
   using Shared = NoShared;
   static constexpr int kThreads = 256;
 
   FrameView frame;
   ColorCoeffs coeffs;
-  int32_t outHeight, outWidth;
+  ResampleAxis y, x;
   uint8_t* out;
+  int64_t outStride;
 
-  int64_t blocks() const { return ceilDiv64(static_cast<int64_t>(outHeight) * outWidth, kThreads); }
+  int64_t blocks() const { return ceilDiv64(static_cast<int64_t>(y.count) * x.count, kThreads); }
 
   template <class Block>
   CPS_DEVICE void run(Block& block, Shared&) const {
     block.forEach([&](int thread) {
       const int64_t i = block.index() * kThreads + thread;
-      if (i >= static_cast<int64_t>(outHeight) * outWidth) return;
-      const int32_t y = static_cast<int32_t>(i / outWidth);
-      const int32_t x = static_cast<int32_t>(i % outWidth);
-      const RgbF v = resizedRgb(frame, coeffs, bilinearTap(y, displayHeight(frame), outHeight),
-                                bilinearTap(x, displayWidth(frame), outWidth));
-      out[3 * i] = roundToU8(v.r);
-      out[3 * i + 1] = roundToU8(v.g);
-      out[3 * i + 2] = roundToU8(v.b);
+      if (i >= static_cast<int64_t>(y.count) * x.count) return;
+      const int32_t row = static_cast<int32_t>(i / x.count);
+      const int32_t column = static_cast<int32_t>(i % x.count);
+      const RgbF v = resizedRgb(frame, coeffs, bilinearTap(row, y), bilinearTap(column, x));
+      uint8_t* to = out + row * outStride + static_cast<int64_t>(column) * 3;
+      to[0] = roundToU8(v.r);
+      to[1] = roundToU8(v.g);
+      to[2] = roundToU8(v.b);
     });
   }
 };

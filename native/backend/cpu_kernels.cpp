@@ -134,7 +134,16 @@ class CpuKernels final : public Kernels {
     const ResizeTables tables(frame, outHeight, outWidth);
     const ResizePlan plan = tables.planFor(frame);
     parallelRows(outHeight, 32, [&](int32_t begin, int32_t end) {
-      resizedRgbRowsCpu(ops_, scratch_, plan, begin, end, outWidth, out);
+      resizedRgbRowsCpu(ops_, scratch_, plan, begin, end, outWidth, out, int64_t{outWidth} * 3);
+    });
+  }
+
+  void resizeRgb(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x, uint8_t* out,
+                 int64_t outStride) override {
+    const ResizeTables tables(frame, y, x);
+    const ResizePlan plan = tables.planFor(frame);
+    parallelRows(y.count, 32, [&](int32_t begin, int32_t end) {
+      resizedRgbRowsCpu(ops_, scratch_, plan, begin, end, x.count, out, outStride);
     });
   }
 

@@ -129,6 +129,10 @@ class FrameKernels {
   // One frame as interleaved 8-bit RGB in display orientation, out [outHeight, outWidth, 3];
   // bilinear as in gatherPatches (rounded half away) when the size differs from the display size.
   virtual void toRgb(const FrameView& frame, int32_t outHeight, int32_t outWidth, uint8_t* out) = 0;
+  // The same of parts of the frame or of the result: out [y.count, x.count, 3], rows outStride
+  // bytes apart.
+  virtual void resizeRgb(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x,
+                         uint8_t* out, int64_t outStride) = 0;
   // One frame by a plan made for its size and orientation (Note [Antialiased resize]), as
   // interleaved 8-bit RGB: out [plan.y.count, plan.x.count, 3], rows outStride bytes apart.
   virtual void resample(const FrameView& frame, const std::shared_ptr<const ResamplePlan>& plan,

@@ -182,6 +182,186 @@ inline bool holdKind(SampleRule& o, std::string_view kind) {
 template <>
 inline constexpr bool kIsUnion<SampleRule> = true;
 
+struct HeightWidth {
+  int height;
+  int width;
+};
+template <typename Visitor, RecordLike<HeightWidth> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("height", o.height, Limits{1, 16384});
+  v("width", o.width, Limits{1, 16384});
+}
+template <>
+inline constexpr bool kHasFields<HeightWidth> = true;
+
+struct ExactSize {
+  HeightWidth exact;
+};
+template <typename Visitor, RecordLike<ExactSize> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("exact", o.exact);
+}
+template <>
+inline constexpr bool kHasFields<ExactSize> = true;
+
+struct ShortSize {
+  int short_;
+  int crop;  // 0: not given
+};
+template <typename Visitor, RecordLike<ShortSize> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("short", o.short_, Limits{1, 16384});
+  v("crop", o.crop, Limits{0, 16384});
+}
+template <>
+inline constexpr bool kHasFields<ShortSize> = true;
+
+struct LongSize {
+  int long_;
+  bool even;
+  bool pad;
+};
+template <typename Visitor, RecordLike<LongSize> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("long", o.long_, Limits{1, 16384});
+  v("even", o.even);
+  v("pad", o.pad);
+}
+template <>
+inline constexpr bool kHasFields<LongSize> = true;
+
+struct AreaBounds {
+  int64_t min;
+  int64_t max;
+};
+template <typename Visitor, RecordLike<AreaBounds> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("min", o.min, Limits{1, 2147483647});
+  v("max", o.max, Limits{1, 2147483647});
+}
+template <>
+inline constexpr bool kHasFields<AreaBounds> = true;
+
+struct SizeCap {
+  int64_t tokens;
+  double share;
+};
+template <typename Visitor, RecordLike<SizeCap> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("tokens", o.tokens, Limits{1, 2147483647});
+  v("share", o.share, Limits{kLeastDouble, 1});
+}
+template <>
+inline constexpr bool kHasFields<SizeCap> = true;
+
+struct AreaSize {
+  AreaBounds area;
+  int multipleOf;
+  AreaOf of;
+  int framesPerStep;
+  AreaBranch branch;
+  bool maxOverFrames;
+  std::optional<SizeCap> cap;
+};
+template <typename Visitor, RecordLike<AreaSize> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("area", o.area);
+  v("multipleOf", o.multipleOf, Limits{1, 1024});
+  v("of", o.of);
+  v("framesPerStep", o.framesPerStep, Limits{1, 1024});
+  v("branch", o.branch);
+  v("maxOverFrames", o.maxOverFrames);
+  v("cap", o.cap);
+}
+template <>
+inline constexpr bool kHasFields<AreaSize> = true;
+
+struct SizeRule {
+  std::variant<ExactSize, ShortSize, LongSize, AreaSize> value;
+};
+template <typename Visitor, RecordLike<SizeRule> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("exact", *p);
+  if (auto* p = std::get_if<1>(&o.value)) v("short", *p);
+  if (auto* p = std::get_if<2>(&o.value)) v("long", *p);
+  if (auto* p = std::get_if<3>(&o.value)) v("area", *p);
+}
+inline bool holdKind(SizeRule& o, std::string_view kind) {
+  if (kind == "exact") return o.value.emplace<0>(), true;
+  if (kind == "short") return o.value.emplace<1>(), true;
+  if (kind == "long") return o.value.emplace<2>(), true;
+  if (kind == "area") return o.value.emplace<3>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<SizeRule> = true;
+
+struct CropScale {
+  double min;
+  double max;
+};
+template <typename Visitor, RecordLike<CropScale> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("min", o.min, Limits{0.0001, 1});
+  v("max", o.max, Limits{0.0001, 1});
+}
+template <>
+inline constexpr bool kHasFields<CropScale> = true;
+
+struct CropRatio {
+  double min;
+  double max;
+};
+template <typename Visitor, RecordLike<CropRatio> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("min", o.min, Limits{0.01, 100});
+  v("max", o.max, Limits{0.01, 100});
+}
+template <>
+inline constexpr bool kHasFields<CropRatio> = true;
+
+struct ResizedCrop {
+  CropScale scale;
+  CropRatio ratio;
+};
+template <typename Visitor, RecordLike<ResizedCrop> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("scale", o.scale);
+  v("ratio", o.ratio);
+}
+template <>
+inline constexpr bool kHasFields<ResizedCrop> = true;
+
+struct AugmentCrop {
+  std::variant<CropPlace, ResizedCrop> value;
+};
+template <typename Visitor, RecordLike<AugmentCrop> Record>
+void visitValue(Visitor&& v, Record& o) {
+  if (auto* p = std::get_if<0>(&o.value)) v("place", *p);
+  if (auto* p = std::get_if<1>(&o.value)) v("scale", *p);
+}
+inline bool holdKind(AugmentCrop& o, std::string_view kind) {
+  if (kind == "place") return o.value.emplace<0>(), true;
+  if (kind == "scale") return o.value.emplace<1>(), true;
+  return false;
+}
+template <>
+inline constexpr bool kIsUnion<AugmentCrop> = true;
+
+struct AugmentRule {
+  std::optional<AugmentCrop> crop;
+  double flip;
+  std::vector<double> seed;
+};
+template <typename Visitor, RecordLike<AugmentRule> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("crop", o.crop);
+  v("flip", o.flip, Limits{0, 1});
+  v("seed", o.seed, Limits{0, 1});
+}
+template <>
+inline constexpr bool kHasFields<AugmentRule> = true;
+
 struct FramesBudget {
   double frames;
 };
@@ -350,6 +530,12 @@ inline constexpr bool kHasFields<CallOptions> = true;
 
 // What becomes of the frames in patchStream.
 struct PatchOptions {
+  std::optional<std::vector<SizeRule>> size;
+  Resample resample;
+  std::optional<AugmentRule> augment;
+  DType outputDtype;
+  Layout layout;
+  Normalize normalize;
   PatchBudget kKeep;
   KeyFramePatches keyFramePatches;
   WholeFrames wholeFrames;
@@ -370,12 +556,15 @@ struct PatchOptions {
   int64_t maxPixels;
   int patchSize;
   double energyPct;
-  DType outputDtype;
-  Layout layout;
-  Normalize normalize;
 };
 template <typename Visitor, RecordLike<PatchOptions> Record>
 void visitFields(Visitor&& v, Record& o) {
+  v("size", o.size);
+  v("resample", o.resample);
+  v("augment", o.augment);
+  v("outputDtype", o.outputDtype);
+  v("layout", o.layout);
+  v("normalize", o.normalize);
   v("kKeep", o.kKeep);
   v("keyFramePatches", o.keyFramePatches);
   v("wholeFrames", o.wholeFrames);
@@ -396,20 +585,29 @@ void visitFields(Visitor&& v, Record& o) {
   v("maxPixels", o.maxPixels, Limits{1, 2147483647});
   v("patchSize", o.patchSize, Limits{1, 1024});
   v("energyPct", o.energyPct, Limits{-kNoLimit, kNoLimit});
-  v("outputDtype", o.outputDtype);
-  v("layout", o.layout);
-  v("normalize", o.normalize);
 }
 template <>
 inline constexpr bool kHasFields<PatchOptions> = true;
 
 // What becomes of the frames in decodeOnly.
 struct FrameOptions {
+  std::optional<std::vector<SizeRule>> size;
+  Resample resample;
+  std::optional<AugmentRule> augment;
+  DType outputDtype;
+  FrameLayout layout;
+  Normalize normalize;
   int width;   // 0: not given
   int height;  // 0: not given
 };
 template <typename Visitor, RecordLike<FrameOptions> Record>
 void visitFields(Visitor&& v, Record& o) {
+  v("size", o.size);
+  v("resample", o.resample);
+  v("augment", o.augment);
+  v("outputDtype", o.outputDtype);
+  v("layout", o.layout);
+  v("normalize", o.normalize);
   v("width", o.width, Limits{0, 16384});
   v("height", o.height, Limits{0, 16384});
 }

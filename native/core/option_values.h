@@ -17,6 +17,11 @@ enum class SampleOnly { KeyFrames };
 enum class WhenShort { RepeatIds, All, RepeatLast, Error };
 enum class ClipPlace { Centre, Random };
 enum class Backend { Auto, Gpu, Cpu };
+enum class AreaOf { Frame, Video };
+enum class AreaBranch { Rounded, Original, FactorFirst };
+enum class Resample { BilinearPlain, Bilinear, Bicubic, Lanczos, Area };
+enum class CropPlace { Random };
+enum class Layout { Nchw, Nhwc };
 enum class KeyFramePatches { Auto, BeforeOthers, Compete, None };
 enum class WholeFrames { None, First };
 enum class IgnoredBars { Letterbox };
@@ -25,7 +30,7 @@ enum class Energy { Block, Adjacent, Accumulated, Reference };
 enum class EnergyScope { Frame, Video };
 enum class IntraEnergy { Zero, Texture };
 enum class GlobalMotion { Keep, Subtract };
-enum class Layout { Nchw, Nhwc };
+enum class FrameLayout { Thwc, Tchw, Cthw };
 
 template <>
 struct Spelled<DecodeMode> {
@@ -90,6 +95,39 @@ struct Spelled<Backend> {
       {"auto", Backend::Auto}, {"gpu", Backend::Gpu}, {"cpu", Backend::Cpu}};
 };
 template <>
+struct Spelled<AreaOf> {
+  static constexpr Spelling<AreaOf> all[] = {{"frame", AreaOf::Frame}, {"video", AreaOf::Video}};
+};
+template <>
+struct Spelled<AreaBranch> {
+  static constexpr Spelling<AreaBranch> all[] = {{"rounded", AreaBranch::Rounded},
+                                                 {"original", AreaBranch::Original},
+                                                 {"factor-first", AreaBranch::FactorFirst}};
+};
+template <>
+struct Spelled<Resample> {
+  static constexpr Spelling<Resample> all[] = {{"bilinear-plain", Resample::BilinearPlain},
+                                               {"bilinear", Resample::Bilinear},
+                                               {"bicubic", Resample::Bicubic},
+                                               {"lanczos", Resample::Lanczos},
+                                               {"area", Resample::Area}};
+};
+template <>
+struct Spelled<CropPlace> {
+  static constexpr Spelling<CropPlace> all[] = {{"random", CropPlace::Random}};
+};
+template <>
+struct Spelled<DType> {
+  static constexpr Spelling<DType> all[] = {{"bfloat16", DType::BF16},
+                                            {"float16", DType::F16},
+                                            {"float32", DType::F32},
+                                            {"uint8", DType::U8}};
+};
+template <>
+struct Spelled<Layout> {
+  static constexpr Spelling<Layout> all[] = {{"nchw", Layout::Nchw}, {"nhwc", Layout::Nhwc}};
+};
+template <>
 struct Spelled<KeyFramePatches> {
   static constexpr Spelling<KeyFramePatches> all[] = {
       {"auto", KeyFramePatches::Auto},
@@ -134,15 +172,9 @@ struct Spelled<GlobalMotion> {
                                                    {"subtract", GlobalMotion::Subtract}};
 };
 template <>
-struct Spelled<DType> {
-  static constexpr Spelling<DType> all[] = {{"bfloat16", DType::BF16},
-                                            {"float16", DType::F16},
-                                            {"float32", DType::F32},
-                                            {"uint8", DType::U8}};
-};
-template <>
-struct Spelled<Layout> {
-  static constexpr Spelling<Layout> all[] = {{"nchw", Layout::Nchw}, {"nhwc", Layout::Nhwc}};
+struct Spelled<FrameLayout> {
+  static constexpr Spelling<FrameLayout> all[] = {
+      {"thwc", FrameLayout::Thwc}, {"tchw", FrameLayout::Tchw}, {"cthw", FrameLayout::Cthw}};
 };
 
 }  // namespace cps

@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/option_records.h"
+
 namespace cps {
 
 enum class SizeKind { Exact, Short, Long, Area, Patches };
-// Which area decides whether a picture shrinks or grows, and what becomes of tiny sides.
-enum class AreaBranch { Rounded, Original, FactorFirst };
 
-// One rule of option `size`, as it was given; which members count depends on the kind.
-struct SizeRule {
+// One rule of option `size`, with every kind's members; which of them count depends on the kind.
+struct SizeStepRule {
   SizeKind kind = SizeKind::Exact;
   int32_t height = 0, width = 0;          // Exact
   int32_t side = 0;                       // Short, Long: of that side
@@ -27,14 +27,14 @@ struct SizeRule {
   int32_t patchSize = 0, patches = 0;  // Patches
 };
 
-// Option `augment`: what is drawn at random, and the draws.
+// Option `augment` with its draws made: whether to flip is known.
 struct Augment {
   bool randomCrop = false;    // places the crop of `size`
   bool resizedCrop = false;   // a part of the picture before `size`
   double scale[2] = {1, 1};   // of the picture's area
   double ratio[2] = {1, 1};   // width / height
   bool flip = false;          // left to right
-  std::vector<double> draws;  // in [0, 1), as many as kAugmentDraws
+  std::vector<double> draws;  // in [0, 1), kAugmentDraws of them
   bool any() const { return randomCrop || resizedCrop || flip; }
 };
 // Ten attempts of a part, four numbers each.

@@ -99,6 +99,10 @@ void convertOne(const Napi::Value& value, const Place& place, Normalize& out) {
     }
   };
   FieldReader(object, &place)("scale", out.scale);
+  std::optional<double> offset;
+  FieldReader(object, &place)("offset", offset);
+  out.offset.reset();
+  if (offset) out.offset = static_cast<float>(*offset);
   floats("mean", out.mean);
   floats("std", out.std);
 }

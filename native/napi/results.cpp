@@ -1,6 +1,7 @@
 #include "napi/results.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "napi/native_buffer.h"
@@ -50,6 +51,19 @@ Napi::Object timings(Napi::Env env, const Profile& profile) {
   return out;
 }
 
+Napi::Value augmentation(Napi::Env env, const std::optional<DrawnAugmentation>& drawn) {
+  if (!drawn) return env.Null();
+  Napi::Object crop = Napi::Object::New(env);
+  crop.Set("top", drawn->crop.top);
+  crop.Set("left", drawn->crop.left);
+  crop.Set("height", drawn->crop.height);
+  crop.Set("width", drawn->crop.width);
+  Napi::Object out = Napi::Object::New(env);
+  out.Set("crop", crop);
+  out.Set("flipped", drawn->flipped);
+  return out;
+}
+
 Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& profile) {
   Napi::Object out = Napi::Object::New(env);
   out.Set("sampledFrameIds", numbers(env, sample.frameIds));
@@ -80,6 +94,7 @@ Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& 
   }
   out.Set("replacedFrames", replaced);
   out.Set("skippedFrameIds", numbers(env, sample.skipped));
+  out.Set("augmentation", augmentation(env, sample.augmentation));
   out.Set("timings", timings(env, profile));
   return out;
 }

@@ -56,7 +56,7 @@ void Collector::describe(SampleInfo& sample) const {
 
 PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
                                const PatchOptions& patch, const PatchGrid& grid,
-                               const KnownFrames* known)
+                               const KnownFrames* known, std::unique_ptr<PictureMaker> maker)
     : Collector(std::move(frames), stages),
       energy_(makeEnergyStage({patch, grid, distinct_.ids, distinct_.ofPosition, kernels_,
                                stages.call.profile, *stages.call.memory,
@@ -64,6 +64,7 @@ PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
       grid_(grid),
       profile_(stages.call.profile),
       cells_(makeCellGrid(grid.frameHeight, grid.frameWidth)),
+      maker_(std::move(maker)),
       frames_(distinct_.ids.size()) {
   if (ignoresBars(patch.ignore)) barFinder_ = std::make_unique<BarFinder>(cells_);
 }
@@ -84,6 +85,14 @@ void PatchCollector::findBars(const FrameView& luma) {
 }
 
 void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, void* out) {
+  if (maker_) {
+    std::vector<const uint8_t*> pictures;
+    for (const int32_t d : distinct_.ofPosition) {
+      pictures.push_back(frames_[static_cast<size_t>(d)].memory.as<uint8_t>());
+    }
+    kernels_.cutPatches(pictures, indices, spec, makeValueTable(spec.normalize, spec.dtype), out);
+    return;
+  }
   std::vector<FrameView> views;
   std::vector<const KeptRows*> rows;
   for (const int32_t d : distinct_.ofPosition) {
@@ -102,28 +111,82 @@ void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) 
   if (distinct == kNotSampled) return;
   findBars(luma);
   Kept& kept = frames_[static_cast<size_t>(distinct)];
-  if (std::optional<KeptPicture> rows = kernels_.keepForGather(view, grid_)) {
+  if (maker_) {
+    kept.memory = Buffer::allocate(kernels_.memory(), maker_->resultBytes());
+    maker_->make(view, kept.memory.as<uint8_t>());
+    // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
+    if (!kernels_.device().isCpu()) kernels_.synchronize();
+  } else if (std::optional<KeptPicture> rows = kernels_.keepForGather(view, grid_)) {
     kept = {nullptr, std::move(rows->memory), rows->view, std::move(rows->rows)};
   } else {
     kept = {std::move(frame.owner), Buffer(), view, nullptr};
   }
 }
 
-RgbCollector::RgbCollector(SampledFrames frames, const Stages& stages, int32_t width,
-                           int32_t height, bool anySize)
+PixelStrides FramesLayout::strides(size_t frames) const {
+  const auto plane = static_cast<int64_t>(pixels());
+  const int64_t width = size.width;
+  switch (layout) {
+    case FrameLayout::Thwc:
+      return {1, 3 * width, 3};
+    case FrameLayout::Tchw:
+      return {plane, width, 1};
+    case FrameLayout::Cthw:
+      return {plane * static_cast<int64_t>(frames), width, 1};
+  }
+  return {};
+}
+
+RgbCollector::RgbCollector(SampledFrames frames, const Stages& stages, FramesLayout layout,
+                           std::unique_ptr<PictureMaker> maker)
     : Collector(std::move(frames), stages),
-      anySize_(anySize),
+      layout_(std::move(layout)),
+      maker_(std::move(maker)),
       profile_(stages.call.profile),
-      width_(width),
-      height_(height),
-      frameBytes_(size_t{3} * static_cast<size_t>(width) * static_cast<size_t>(height)),
-      rgb_(Buffer::allocate(kernels_.memory(), frameBytes_ * distinct_.ofPosition.size())) {}
+      tensor_(Buffer::allocate(kernels_.memory(), layout_.bytes(distinct_.ofPosition.size()))) {}
+
+void RgbCollector::make(const FrameView& frame, uint8_t* rgb) {
+  if (maker_) {
+    maker_->make(frame, rgb);
+  } else {
+    kernels_.toRgb(frame, layout_.size.height, layout_.size.width, rgb);
+  }
+}
+
+Buffer RgbCollector::takeSpare() {
+  {
+    const std::lock_guard lock(spareMutex_);
+    if (!spare_.empty()) {
+      Buffer rgb = std::move(spare_.back());
+      spare_.pop_back();
+      return rgb;
+    }
+  }
+  return Buffer::allocate(kernels_.memory(), 3 * layout_.pixels());
+}
+
+void RgbCollector::giveBack(Buffer rgb) {
+  const std::lock_guard lock(spareMutex_);
+  spare_.push_back(std::move(rgb));
+}
 
 void RgbCollector::accept(int32_t /*input*/, int32_t distinct, SourceFrame frame) {
   const Profile::Scope scope(profile_, "convertMs");
-  for (const int32_t t : distinct_.positions.frame(static_cast<size_t>(distinct))) {
-    kernels_.toRgb(frame.view, height_, width_,
-                   rgb_.as<uint8_t>() + static_cast<size_t>(t) * frameBytes_);
+  const std::span<const int32_t> places = distinct_.positions.frame(static_cast<size_t>(distinct));
+  const auto place = [&](int32_t t) {
+    return tensor_.as<uint8_t>() + layout_.begin(static_cast<size_t>(t)) * layout_.elementBytes();
+  };
+  if (layout_.plain()) {
+    for (const int32_t t : places) make(frame.view, place(t));
+  } else {
+    Buffer rgb = takeSpare();
+    make(frame.view, rgb.as<uint8_t>());
+    const PixelStrides strides = layout_.strides(distinct_.ofPosition.size());
+    for (const int32_t t : places) {
+      kernels_.lookUp(rgb.as<uint8_t>(), int64_t{layout_.size.width} * 3, layout_.size.height,
+                      layout_.size.width, layout_.values, strides, place(t));
+    }
+    giveBack(std::move(rgb));
   }
   // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
   if (!kernels_.device().isCpu()) kernels_.synchronize();

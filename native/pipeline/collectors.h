@@ -13,6 +13,7 @@
 #include "pipeline/damage.h"
 #include "pipeline/energy_stage.h"
 #include "pipeline/ignored.h"
+#include "pipeline/picture_maker.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sampling/sampling.h"
 
@@ -66,15 +67,17 @@ class Collector : public FrameSink {
   std::map<int64_t, Error> lost_;
 };
 
-// patchStream: feeds the energy and keeps the pictures in their own planes, or what patches can
-// need of them.
+// patchStream: feeds the energy and keeps the pictures: in their own planes or what patches can
+// need of them, and where they are to be of another making than that, the small pictures alone.
 class PatchCollector final : public Collector {
  public:
   PatchCollector(SampledFrames frames, const Stages& stages, const PatchOptions& patch,
-                 const PatchGrid& grid, const KnownFrames* known);
+                 const PatchGrid& grid, const KnownFrames* known,
+                 std::unique_ptr<PictureMaker> maker);
 
   std::span<const int64_t> inputs() const override { return energy_->inputs(); }
-  size_t keepsFrames(size_t /*wanted*/) const override { return distinct_.ids.size(); }
+  // Pictures that are made into small ones are let go.
+  size_t keepsFrames(size_t /*wanted*/) const override { return maker_ ? 0 : distinct_.ids.size(); }
   bool wantsOrder() const override { return energy_->wantsOrder(); }
   // Cells, luma maps and patches are scaled anyway.
   bool takesAnySize() const override { return true; }
@@ -89,7 +92,7 @@ class PatchCollector final : public Collector {
  private:
   struct Kept {
     std::shared_ptr<const void> owner;  // of the picture, or
-    Buffer memory;                      // the rows that are left of it
+    Buffer memory;                      // the rows that are left of it, or what was made of it
     FrameView view;
     std::shared_ptr<const KeptRows> rows;
   };
@@ -102,29 +105,56 @@ class PatchCollector final : public Collector {
   Profile& profile_;
   const CellGrid cells_;
   std::unique_ptr<BarFinder> barFinder_;  // where they are asked for
+  const std::unique_ptr<PictureMaker> maker_;
   std::vector<Kept> frames_;
+};
+
+// The tensor of decodeOnly: its size, and where pictures and pixels go in it.
+struct FramesLayout {
+  FrameSize size;
+  FrameLayout layout = FrameLayout::Thwc;
+  std::shared_ptr<const ValueTable> values;
+
+  size_t elementBytes() const { return dtypeSize(values->dtype); }
+  size_t pixels() const {
+    return static_cast<size_t>(size.height) * static_cast<size_t>(size.width);
+  }
+  size_t bytes(size_t frames) const { return 3 * pixels() * frames * elementBytes(); }
+  // Of the first value of picture t of `frames`, in elements.
+  size_t begin(size_t t) const {
+    return layout == FrameLayout::Cthw ? t * pixels() : 3 * t * pixels();
+  }
+  PixelStrides strides(size_t frames) const;
+  // Whether pictures stand in it as they are made: 8-bit RGB, one after the other.
+  bool plain() const { return values->copies && layout == FrameLayout::Thwc; }
 };
 
 // decodeOnly: converts every picture straight into its place in the result.
 class RgbCollector final : public Collector {
  public:
-  // `anySize`: pictures of another size than the video's are wanted in this one, too.
-  RgbCollector(SampledFrames frames, const Stages& stages, int32_t width, int32_t height,
-               bool anySize);
+  // `maker`: null where pictures are wanted as they are, which then have to be of the video's size.
+  RgbCollector(SampledFrames frames, const Stages& stages, FramesLayout layout,
+               std::unique_ptr<PictureMaker> maker);
 
   size_t keepsFrames(size_t /*wanted*/) const override { return 0; }
-  bool takesAnySize() const override { return anySize_; }
-  // [T, height, width, 3]
-  Buffer take() { return std::move(rgb_); }
+  bool takesAnySize() const override { return maker_ != nullptr; }
+  // [T, height, width, 3], or as the layout has it
+  Buffer take() { return std::move(tensor_); }
 
  private:
   void accept(int32_t input, int32_t distinct, SourceFrame frame) override;
+  // One picture as 8-bit RGB.
+  void make(const FrameView& frame, uint8_t* rgb);
+  // Memory for one, used again and again: each decoding thread needs one at a time.
+  Buffer takeSpare();
+  void giveBack(Buffer rgb);
 
-  const bool anySize_;
+  const FramesLayout layout_;
+  const std::unique_ptr<PictureMaker> maker_;
   Profile& profile_;
-  int32_t width_, height_;
-  size_t frameBytes_;
-  Buffer rgb_;
+  Buffer tensor_;
+  std::mutex spareMutex_;
+  std::vector<Buffer> spare_;
 };
 
 }  // namespace cps

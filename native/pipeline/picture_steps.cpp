@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 
@@ -13,11 +14,11 @@ namespace {
 constexpr double kMostSide = 16384;
 constexpr double kMostAspect = 200;
 
-std::string text(PictureSize size) {
+std::string text(FrameSize size) {
   return std::to_string(size.width) + "x" + std::to_string(size.height);
 }
 
-[[noreturn]] void noSize(const char* what, PictureSize source) {
+[[noreturn]] void noSize(const char* what, FrameSize source) {
   throw Error(
       ErrorCode::InvalidArgument, Stage::Options,
       std::string("Expected ") + what + " for size but received a " + text(source) + " picture");
@@ -26,7 +27,7 @@ std::string text(PictureSize size) {
 // To the nearest, halves to the even one.
 double roundEven(double v) { return std::nearbyint(v); }
 
-PictureSize checked(double height, double width, PictureSize source) {
+FrameSize checked(double height, double width, FrameSize source) {
   if (!(height >= 1 && width >= 1)) noSize("a rule that leaves at least one pixel", source);
   if (height > kMostSide || width > kMostSide) {
     noSize("a rule that gives at most 16384 pixels a side", source);
@@ -35,7 +36,7 @@ PictureSize checked(double height, double width, PictureSize source) {
 }
 
 // The shorter side becomes `side`, the other one is cut down to an integer (torchvision).
-PictureSize shortSize(int32_t side, PictureSize source) {
+FrameSize shortSize(int32_t side, FrameSize source) {
   const int64_t shorter = std::min(source.height, source.width);
   const int64_t longer = std::max(source.height, source.width);
   const auto other = static_cast<double>(side * longer / shorter);
@@ -45,7 +46,7 @@ PictureSize shortSize(int32_t side, PictureSize source) {
 
 // The longer side becomes `side`, the other one is cut down to an integer, in double precision by
 // the ratio as SmolVLM's processor does it; at least 1.
-PictureSize longSize(const SizeRule& rule, PictureSize source) {
+FrameSize longSize(const SizeStepRule& rule, FrameSize source) {
   const double ratio = static_cast<double>(source.width) / source.height;
   const bool wide = source.width >= source.height;
   auto other = static_cast<int32_t>(wide ? rule.side / ratio : rule.side * ratio);
@@ -55,10 +56,11 @@ PictureSize longSize(const SizeRule& rule, PictureSize source) {
 }
 
 // Note [Area rules]
-// "Smart resize": sides are multiples of F, their product lies in [least, most]. What
-// is compared with the bounds is the product of the rounded sides (times the frames, rounded to
-// whole steps, where the bounds are of the video), or the picture's own area ('original').
-PictureSize areaSize(const SizeRule& rule, PictureSize source, int64_t frames) {
+// The "smart resize" of the Qwen family: sides are multiples of F, their product lies in [least,
+// most]. What is compared with the bounds is the product of the rounded sides (times the frames,
+// rounded to whole steps, where the bounds are of the video), or the picture's own area
+// ('original').
+FrameSize areaSize(const SizeStepRule& rule, FrameSize source, int64_t frames) {
   const double f = rule.multipleOf, pair = rule.framesPerStep;
   const auto count = static_cast<double>(frames);
   double h = source.height, w = source.width;
@@ -112,7 +114,7 @@ PictureSize areaSize(const SizeRule& rule, PictureSize source, int64_t frames) {
 }
 
 // The largest scale with which the patches of both sides are few enough (SigLIP 2).
-PictureSize patchesSize(const SizeRule& rule, PictureSize source) {
+FrameSize patchesSize(const SizeStepRule& rule, FrameSize source) {
   constexpr double kNear = 1e-5;
   const double p = rule.patchSize;
   const auto side = [&](double scale, double length) {
@@ -145,7 +147,7 @@ Placed place(int32_t length, int32_t size, int32_t wanted, int32_t begin) {
   return {axis, std::max(0, -begin)};
 }
 
-PictureStep makeStep(PictureSize source, PictureSize resized, PictureSize result, int32_t top,
+PictureStep makeStep(FrameSize source, FrameSize resized, FrameSize result, int32_t top,
                      int32_t left) {
   const Placed y = place(source.height, resized.height, result.height, top);
   const Placed x = place(source.width, resized.width, result.width, left);
@@ -158,7 +160,7 @@ int32_t drawn(double u, int32_t from, int32_t count) {
 
 // torchvision's RandomResizedCrop: ten attempts, then the largest part in the middle whose ratio is
 // allowed.
-ChosenPart choosePart(const Augment& a, PictureSize source) {
+ChosenPart choosePart(const Augment& a, FrameSize source) {
   const double h = source.height, w = source.width;
   for (size_t i = 0; i + 4 <= a.draws.size(); i += 4) {
     const double* u = a.draws.data() + i;
@@ -180,11 +182,11 @@ ChosenPart choosePart(const Augment& a, PictureSize source) {
   return {(source.height - ch) / 2, (source.width - cw) / 2, ch, cw};
 }
 
-PictureStep stepOf(const SizeRule& rule, const Augment& augment, PictureSize source,
+PictureStep stepOf(const SizeStepRule& rule, const Augment& augment, FrameSize source,
                    int64_t frames) {
-  const PictureSize resized = resizedBy(rule, source, frames);
+  const FrameSize resized = resizedBy(rule, source, frames);
   if (rule.kind == SizeKind::Long && rule.pad) {
-    const PictureSize square{rule.side, rule.side};
+    const FrameSize square{rule.side, rule.side};
     return makeStep(
         source, resized,
         {std::max(square.height, resized.height), std::max(square.width, resized.width)},
@@ -194,7 +196,7 @@ PictureStep stepOf(const SizeRule& rule, const Augment& augment, PictureSize sou
   if (rule.kind != SizeKind::Short || rule.cropHeight == 0) {
     return makeStep(source, resized, resized, 0, 0);
   }
-  const PictureSize crop{rule.cropHeight, rule.cropWidth};
+  const FrameSize crop{rule.cropHeight, rule.cropWidth};
   int32_t top = centred(resized.height, crop.height), left = centred(resized.width, crop.width);
   if (augment.randomCrop) {
     if (resized.height > crop.height) {
@@ -209,7 +211,7 @@ PictureStep stepOf(const SizeRule& rule, const Augment& augment, PictureSize sou
 
 }  // namespace
 
-PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames) {
+FrameSize resizedBy(const SizeStepRule& rule, FrameSize source, int64_t frames) {
   switch (rule.kind) {
     case SizeKind::Exact:
       return checked(rule.height, rule.width, source);
@@ -225,14 +227,14 @@ PictureSize resizedBy(const SizeRule& rule, PictureSize source, int64_t frames) 
   return source;
 }
 
-PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& augment,
-                              PictureSize source, int64_t frames) {
+PictureSteps makePictureSteps(std::span<const SizeStepRule> rules, const Augment& augment,
+                              FrameSize source, int64_t frames) {
   PictureSteps out;
   out.source = source;
   out.part = {0, 0, source.height, source.width};
   if (augment.resizedCrop) out.part = choosePart(augment, source);
-  PictureSize size{out.part.height, out.part.width};
-  for (const SizeRule& rule : rules) {
+  FrameSize size{out.part.height, out.part.width};
+  for (const SizeStepRule& rule : rules) {
     out.steps.push_back(stepOf(rule, augment, size, frames));
     size = out.steps.back().result;
   }
@@ -251,12 +253,20 @@ PictureSteps makePictureSteps(std::span<const SizeRule> rules, const Augment& au
   return out;
 }
 
+bool PictureSteps::onlyResizes() const {
+  const auto whole = [](const ResampleAxis& a) {
+    return a.sourceCount == a.length && a.count == a.size && !a.reversed;
+  };
+  const PictureStep& step = steps.front();
+  return steps.size() == 1 && whole(step.y) && whole(step.x) && step.fillsResult();
+}
+
 namespace {
 
 // Where the patches of the result's axis lie in the source: the steps' maps, one after the other,
 // from the result back, as (n y + o) / d in integers.
 PatchAxis patchAxis(const PictureSteps& steps, bool vertical, int32_t patchSize) {
-  const PictureSize result = steps.result();
+  const FrameSize result = steps.result();
   const int32_t length = vertical ? result.height : result.width;
   int64_t n = 1, o = 0, d = 1, begin = 0, end = length;
   for (auto step = steps.steps.rbegin(); step != steps.steps.rend(); ++step) {
@@ -282,7 +292,7 @@ PatchAxis patchAxis(const PictureSteps& steps, bool vertical, int32_t patchSize)
 }  // namespace
 
 PatchGrid makePatchGrid(const PictureSteps& steps, int32_t patchSize, bool blocks) {
-  const PictureSize result = steps.result();
+  const FrameSize result = steps.result();
   const int32_t unit = blocks ? 2 * patchSize : patchSize;
   if (result.height % unit != 0 || result.width % unit != 0) {
     throw Error(ErrorCode::InvalidArgument, Stage::Options,
@@ -298,12 +308,29 @@ PatchGrid makePatchGrid(const PictureSteps& steps, int32_t patchSize, bool block
   grid.patchSize = patchSize;
   grid.rows = result.height / patchSize;
   grid.cols = result.width / patchSize;
-  grid.y = patchAxis(steps, true, patchSize);
-  grid.x = patchAxis(steps, false, patchSize);
+  if (steps.onlyResizes()) {
+    grid.y = PatchAxis::whole(grid.frameHeight, grid.rows);
+    grid.x = PatchAxis::whole(grid.frameWidth, grid.cols);
+  } else {
+    grid.y = patchAxis(steps, true, patchSize);
+    grid.x = patchAxis(steps, false, patchSize);
+  }
   return grid;
 }
 
-PictureSteps stepsFor(const PictureSteps& steps, PictureSize picture) {
+ShownPart shownPart(const PictureSteps& steps) {
+  const auto shown = [&](bool vertical) {
+    const PatchAxis axis = patchAxis(steps, vertical, 1);
+    const auto unit = static_cast<double>(axis.unit);
+    return std::pair(static_cast<double>(axis.begin) / unit,
+                     static_cast<double>(std::max(axis.begin, axis.end) - axis.begin) / unit);
+  };
+  const auto [top, height] = shown(true);
+  const auto [left, width] = shown(false);
+  return {top, left, height, width};
+}
+
+PictureSteps stepsFor(const PictureSteps& steps, FrameSize picture) {
   if (picture == steps.source) return steps;
   PictureSteps out = steps;
   const auto moved = [](ResampleAxis& axis, int32_t from, int32_t to) {

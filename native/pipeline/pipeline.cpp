@@ -15,6 +15,7 @@
 #include "pipeline/decode_sampled.h"
 #include "pipeline/sampling/rule.h"
 #include "pipeline/selection.h"
+#include "pipeline/size_rules.h"
 
 namespace cps {
 namespace {
@@ -84,6 +85,35 @@ void fillMetadata(PatchResult& result, std::span<const int32_t> indices,
   }
 }
 
+// What becomes of a frame: by `size`, or else scaled to the area that inputSize stands for.
+PictureSteps patchSteps(const PatchOptions& patch, const VideoInfo& info, int64_t frames) {
+  const FrameSize source{info.height, info.width};
+  const Augment augment = augmentOf(patch.augment);
+  if (patch.size) {
+    return makePictureSteps(sizeRulesOf(*patch.size), augment, source, frames);
+  }
+  const ChosenPart part = makePictureSteps({}, augment, source, frames).part;
+  const PatchGrid scaled =
+      makePatchGrid(part.height, part.width, patch.minPixels, patch.maxPixels, patch.patchSize);
+  SizeStepRule rule;
+  rule.height = scaled.targetHeight;
+  rule.width = scaled.targetWidth;
+  return makePictureSteps(std::span(&rule, 1), augment, source, frames);
+}
+
+// The same for decodeOnly: by `size`, to width and height, or as it is.
+PictureSteps frameSteps(const FrameOptions& frame, const VideoInfo& info, int64_t frames) {
+  const FrameSize source{info.height, info.width};
+  std::vector<SizeStepRule> rules;
+  if (frame.size) rules = sizeRulesOf(*frame.size);
+  if (frame.width > 0) {
+    rules.resize(1);
+    rules[0].height = frame.height;
+    rules[0].width = frame.width;
+  }
+  return makePictureSteps(rules, augmentOf(frame.augment), source, frames);
+}
+
 std::optional<PatchResult> makePatches(const VideoInput& input, const CallContext& call,
                                        const PatchStreamOptions& options, Context& context) {
   const PatchOptions& patch = options.patch;
@@ -93,9 +123,17 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   const VideoInfo& info = backends.source->info();
 
   PatchResult result;
-  result.grid =
-      makePatchGrid(info.height, info.width, patch.minPixels, patch.maxPixels, patch.patchSize);
   const std::vector<int64_t> ids = framesOf(input, options.sampling, *backends.source);
+  const PictureSteps steps = patchSteps(patch, info, std::ssize(ids));
+  // 'bilinear-plain' of whole pictures is done to selected patches alone.
+  const bool lazily = patch.resample == Resample::BilinearPlain && steps.onlyResizes();
+  if (patch.energy == Energy::Reference && !steps.onlyResizes()) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options,
+                "Expected size without crop and pad, and no augment, for energy 'reference'");
+  }
+  result.grid =
+      makePatchGrid(steps, patch.patchSize, patch.selectionUnit == SelectionUnit::Block2x2);
+  if (patch.augment) result.sample.augmentation = {shownPart(steps), steps.flipped};
   int64_t allPatches = int64_t{result.grid.perFrame()} * std::ssize(ids);
   if (allPatches > std::numeric_limits<int32_t>::max()) {
     throw Error(ErrorCode::Unsupported, Stage::Options,
@@ -121,12 +159,17 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
   constexpr double kBytesPerScore = 2 * sizeof(float) + sizeof(uint64_t) + sizeof(uint8_t);
   constexpr double kBytesPerRow = 7 * sizeof(int32_t) + sizeof(float);
   const double patchBytes = static_cast<double>(patchValues * dtypeSize(patch.outputDtype));
-  reserveResult(static_cast<double>(count) * (patchBytes + kBytesPerRow) +
+  const FrameSize picture = steps.result();
+  const double pictureBytes =
+      lazily ? 0 : 3.0 * picture.height * picture.width * static_cast<double>(ids.size());
+  reserveResult(pictureBytes + static_cast<double>(count) * (patchBytes + kBytesPerRow) +
                     static_cast<double>(allPatches) * kBytesPerScore,
                 call, input);
 
   const auto make = [&](SampledFrames frames, const KnownFrames* known) {
-    return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid, known);
+    auto maker = lazily ? nullptr : std::make_unique<PictureMaker>(kernels, steps, patch.resample);
+    return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid, known,
+                                            std::move(maker));
   };
   const auto decoded = decodeSampled(stages, ids, make);
   if (!decoded) return std::nullopt;
@@ -182,14 +225,24 @@ std::optional<FramesResult> makeFrames(const VideoInput& input, const CallContex
   const VideoInfo& info = backends.source->info();
 
   FramesResult result;
-  result.width = frame.width > 0 ? frame.width : info.width;
-  result.height = frame.height > 0 ? frame.height : info.height;
   const std::vector<int64_t> ids = framesOf(input, options.sampling, *backends.source);
-  reserveResult(3.0 * result.width * result.height * static_cast<double>(ids.size()), call, input);
+  const PictureSteps steps = frameSteps(frame, info, std::ssize(ids));
+  if (frame.augment) result.sample.augmentation = {shownPart(steps), steps.flipped};
+  const FrameSize size = steps.result();
+  result.width = size.width;
+  result.height = size.height;
+  const FramesLayout layout{
+      size, frame.layout,
+      std::make_shared<const ValueTable>(makeValueTable(frame.normalize, frame.outputDtype))};
+  reserveResult(static_cast<double>(layout.bytes(1)) * static_cast<double>(ids.size()), call,
+                input);
+  const bool asTheyAre = !frame.size && frame.width == 0 && !frame.augment;
 
   const auto decoded = decodeSampled(stages, ids, [&](SampledFrames frames, const KnownFrames*) {
-    return std::make_unique<RgbCollector>(std::move(frames), stages, result.width, result.height,
-                                          frame.width > 0 || frame.height > 0);
+    auto maker = asTheyAre
+                     ? nullptr
+                     : std::make_unique<PictureMaker>(*backends.kernels, steps, frame.resample);
+    return std::make_unique<RgbCollector>(std::move(frames), stages, layout, std::move(maker));
   });
   if (!decoded) return std::nullopt;
   auto* collector = static_cast<RgbCollector*>(decoded.get());

@@ -14,10 +14,17 @@
 #include "pipeline/damage.h"
 #include "pipeline/energy_stage.h"
 #include "pipeline/ignored.h"
+#include "pipeline/picture_steps.h"
 
 namespace cps {
 
 class Context;
+
+// What option `augment` drew.
+struct DrawnAugmentation {
+  ShownPart crop;
+  bool flipped = false;
+};
 
 // Facts about the sampled frames that every result carries.
 struct SampleInfo {
@@ -31,6 +38,7 @@ struct SampleInfo {
   std::vector<Note> notes;              // by code
   std::vector<ReplacedFrame> replaced;  // Note [Damaged frames]
   std::vector<int64_t> skipped;
+  std::optional<DrawnAugmentation> augmentation;
   std::string
       fallbackReason;  // why 'auto' did not take the GPU; empty when it did or was not asked
 };
@@ -51,7 +59,7 @@ struct PatchResult {
 struct FramesResult {
   SampleInfo sample;
   int32_t width = 0, height = 0;  // of the frames tensor
-  Buffer frames;                  // uint8 [T, H, W, 3], on the process device
+  Buffer frames;  // [T, H, W, 3] or as options.layout says, of outputDtype, on the process device
 };
 
 struct OpenedVideo {

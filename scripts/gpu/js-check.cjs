@@ -114,6 +114,40 @@ const gpuChecks = {
     assert.strictEqual(frames[1].device, 'cuda:0');
     return '';
   },
+  async 'pixels: sizes, filters, random crops, layouts'() {
+    const ways = [
+      { size: { short: 64, crop: 56 }, resample: 'bicubic', augment: { flip: 1 } },
+      { size: { short: 40, crop: 56 }, resample: 'bilinear-plain' },
+      {
+        size: [{ long: 100, even: true }, { exact: [56, 28] }],
+        resample: 'lanczos',
+        augment: { crop: { scale: [0.2, 0.5] }, seed: 2 },
+      },
+    ];
+    const layouts = ['thwc', 'tchw', 'cthw'];
+    let count = 0;
+    for (const name of ['h264_bpyramid.mp4', 'rot90.mp4']) {
+      for (const [i, way] of ways.entries()) {
+        const made = [];
+        for (const backend of ['cpu', 'gpu']) {
+          const call = { videoPath: clip(name), sequenceLength: 3, backend, ...way };
+          const outputDtype = ['fp32', 'bf16', 'fp16'][i];
+          const layout = layouts[i];
+          const normalize = 'clip';
+          const frames = await cps.decodeOnly({ ...call, layout, normalize, outputDtype });
+          const plain = await cps.decodeOnly(call);
+          const parts = await Promise.all([frames, plain].map((f) => f.frames.toHost()));
+          const patches = await openAndClose({ ...call, kKeep: 20, normalize, outputDtype });
+          made.push(Buffer.concat([...parts.map(bytes), patches.contents]));
+          frames.close();
+          plain.close();
+        }
+        assert.ok(made[0].equals(made[1]), `${name} ${JSON.stringify(way)}`);
+        count++;
+      }
+    }
+    return `${count} ways`;
+  },
   async 'tensors on the device'() {
     const stream = await cps.patchStream({ ...config, backend: 'gpu' });
     const { patches } = stream;

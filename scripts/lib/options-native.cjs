@@ -49,7 +49,7 @@ function limitsOf(kind) {
 }
 
 /** Names that C++ has taken get a line behind them. */
-const nativeKey = (key) => (['short'].includes(key) ? `${key}_` : key);
+const nativeKey = (key) => (['short', 'long'].includes(key) ? `${key}_` : key);
 
 const struct = (name, fields) => {
   const members = fields.map(([key, kind]) => {

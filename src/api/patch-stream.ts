@@ -5,6 +5,7 @@ import { checkInteger } from '../support/is.js';
 import { parsePatchStream } from '../options/records.js';
 import type { ParsedPatchCall } from '../options/records.js';
 import type { PatchRecord } from '../options/record-types.js';
+import type { BackendOption, DTypeOf, DTypeOption, Following, OnHost } from './result-types.js';
 import { SampledResult } from './sample-info.js';
 import { jsMemory, Tensor } from './tensor.js';
 import { patchAboveFrame, repeatedFrames } from './unlikely-options.js';
@@ -79,17 +80,17 @@ export interface EnergyMaps {
 }
 
 /** One patch of an iteration. */
-export interface StreamedPatch {
+export interface StreamedPatch<D extends PatchDType = PatchDType, H extends boolean = boolean> {
   /** [3, P, P], or [P, P, 3] with layout 'nhwc'; shares the stream's memory. */
-  readonly patch: Tensor<PatchDType>;
+  readonly patch: Tensor<D, H>;
   /** Where it comes from, and its score. */
   readonly metadata: PatchMetadata;
 }
 
 /** Everything of a stream at once; the tensors are the caller's to close. */
-export interface CollectedPatches {
+export interface CollectedPatches<D extends PatchDType = PatchDType, H extends boolean = boolean> {
   /** [K, 3, P, P] ([K, P, P, 3] with layout 'nhwc'). */
-  readonly patches: Tensor<PatchDType>;
+  readonly patches: Tensor<D, H>;
   /** One object per patch, [K]. */
   readonly metadata: readonly PatchMetadata[];
   /** The same as tensors. */
@@ -107,9 +108,15 @@ export interface CollectedPatches {
  *
  * Iteration, nextN and nextNTensors share the cursor: each goes on where the last one stopped, and
  * reset() starts over. Tensors they hand out share the stream's memory and outlive its close().
+ *
+ * The parameters are outputDtype, and whether the patches are known to be in host memory (backend
+ * 'cpu').
  */
-export class PatchStream extends SampledResult implements Iterable<StreamedPatch> {
-  readonly #patches: Tensor<PatchDType>;
+export class PatchStream<D extends PatchDType = PatchDType, H extends boolean = boolean>
+  extends SampledResult
+  implements Iterable<StreamedPatch<D, H>>
+{
+  readonly #patches: Tensor<D, H>;
   readonly #fields: Tensor<'int32'>;
   readonly #scores: Tensor<'float32'>;
   readonly #frameScores: Tensor<'float32'>;
@@ -135,7 +142,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
     this.#targetSize = { width, height };
     this.#isI = result.isI;
     this.#letterbox = result.letterbox && Object.freeze(result.letterbox);
-    this.#patches = Tensor.over<PatchDType>(result.patches, outputDtype, [count, ...patchShape]);
+    this.#patches = Tensor.over<D, H>(result.patches, outputDtype as D, [count, ...patchShape]);
     this.#fields = Tensor.over(result.fields, 'int32', [count, FIELDS]);
     this.#scores = Tensor.over(result.scores, 'float32', [count]);
     if (result.maps) {
@@ -158,7 +165,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 
   /** [K, 3, P, P] ([K, P, P, 3] with layout 'nhwc'), values 0..255 unless normalised. */
-  get patches(): Tensor<PatchDType> {
+  get patches(): Tensor<D, H> {
     this.check();
     return this.#patches;
   }
@@ -229,7 +236,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 
   /** The next m = min(n, remaining) patches as one tensor [m, 3, P, P]; m = 0 past the end. */
-  nextN(n: number): { patches: Tensor<PatchDType>; metadata: PatchMetadata[] } {
+  nextN(n: number): { patches: Tensor<D, H>; metadata: PatchMetadata[] } {
     const [start, count] = this.#advance(n);
     return {
       patches: this.#patches.view(start, count),
@@ -238,7 +245,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 
   /** As nextN, with the metadata as tensors: fields int32 [m, 6], scores float32 [m]. */
-  nextNTensors(n: number): { patches: Tensor<PatchDType> } & MetadataTensors {
+  nextNTensors(n: number): { patches: Tensor<D, H> } & MetadataTensors {
     const [start, count] = this.#advance(n);
     return {
       patches: this.#patches.view(start, count),
@@ -254,7 +261,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 
   /** All patches, wherever the cursor is (it stays there). */
-  collectAll(): CollectedPatches {
+  collectAll(): CollectedPatches<D, H> {
     return {
       metadata: this.metadata,
       patches: this.#patches.view(0, this.#count),
@@ -269,7 +276,7 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 
   /** One patch at a time, from the cursor on. */
-  *[Symbol.iterator](): Generator<StreamedPatch, void, undefined> {
+  *[Symbol.iterator](): Generator<StreamedPatch<D, H>, void, undefined> {
     this.check();
     while (this.remaining > 0) {
       const [index] = this.#advance(1);
@@ -343,6 +350,13 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
   }
 }
 
+/** What patchStream gives for these options. */
+export type PatchesOf<
+  D extends DTypeOption,
+  B extends BackendOption,
+  P extends BackendOption,
+> = PatchStream<DTypeOf<D, 'bfloat16'>, OnHost<B, P>>;
+
 /**
  * Decodes frames of a video (16 spread over it, or those that `sample` says), scores their patches by
  * motion and residual energy, and keeps the best `kKeep`. The options are in docs/options.md.
@@ -352,8 +366,12 @@ export class PatchStream extends SampledResult implements Iterable<StreamedPatch
  * video; ERR_CPS_OUT_OF_MEMORY, ERR_CPS_LIMIT, ERR_CPS_TIMEOUT and those of devices for the machine. Or
  * with an AbortError, when `signal` is aborted; the work has ended then.
  */
-export async function patchStream(config: PatchStreamConfig): Promise<PatchStream> {
-  return patchesOfParsed(parsePatchStream(config));
+export async function patchStream<
+  D extends DTypeOption = undefined,
+  B extends BackendOption = undefined,
+  P extends BackendOption = undefined,
+>(config: PatchStreamConfig & Following<D, B, P>): Promise<PatchesOf<D, B, P>> {
+  return patchesOfParsed(parsePatchStream(config)) as Promise<PatchesOf<D, B, P>>;
 }
 
 /** @internal A call whose options are checked. */

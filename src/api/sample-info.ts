@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import type { NativeSampleInfo } from '../native/binding.js';
 import { closedError } from '../support/errors.js';
+import type { Augmentation } from './augmentation.js';
 import type { ReplacedFrame, ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
 
@@ -133,6 +134,11 @@ export abstract class SampledResult {
   /** Display indices of sampled frames that were left out (option damaged 'skip'), in order. */
   get skippedFrameIds(): readonly number[] {
     return this.#open().skippedFrameIds;
+  }
+
+  /** What `augment` drew for this video; undefined without it. */
+  get augmentation(): Augmentation | undefined {
+    return this.#open().augmentation ?? undefined;
   }
 
   /** Milliseconds by stage (decodeMs, afterDecodeMs, totalMs, …) and counts (packetsDecoded, …). */

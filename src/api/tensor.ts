@@ -25,6 +25,11 @@ export interface TensorDataMap {
 /** Names of element types. */
 export type DType = keyof TensorDataMap;
 
+/** What `data` of a tensor gives: the elements where they are known to be on the host. */
+export type TensorData<D extends DType, H extends boolean> = H extends true
+  ? TensorDataMap[D]
+  : TensorDataMap[D] | undefined;
+
 const ARRAYS: {
   readonly [D in DType]: {
     readonly BYTES_PER_ELEMENT: number;
@@ -129,8 +134,11 @@ class SharedMemory {
  * On the CPU `data` is that memory itself, without a copy. Views (`view`, `at`, what streams hand
  * out) share it; each has its own close(), and the memory lives until the last one is closed. A
  * typed array taken from `data` stays valid as long as it is referenced, closed tensor or not.
+ *
+ * The second parameter is true where the types know that the elements are in host memory: results of
+ * calls with backend (or processBackend) 'cpu'.
  */
-export class Tensor<D extends DType = DType> {
+export class Tensor<D extends DType = DType, H extends boolean = boolean> {
   /** Undefined once closed: a closed tensor that is still referenced keeps no memory alive. */
   #shared: SharedMemory | undefined;
   readonly #dtype: D;
@@ -148,11 +156,11 @@ export class Tensor<D extends DType = DType> {
   }
 
   /** @internal Takes over `memory`: closing the tensor and its views releases it. */
-  static over<D extends DType>(
+  static over<D extends DType, H extends boolean = boolean>(
     memory: TensorMemory,
     dtype: D,
     shape: readonly number[],
-  ): Tensor<D> {
+  ): Tensor<D, H> {
     return new Tensor(new SharedMemory(memory), dtype, shape, 0);
   }
 
@@ -211,13 +219,8 @@ export class Tensor<D extends DType = DType> {
   }
 
   /** The elements, without a copy; undefined while they are on a GPU (see toHost). */
-  get data(): TensorDataMap[D] | undefined {
-    const memory = this.#memory();
-    if (!memory.onHost) return undefined;
-    const buffer = memory.arrayBuffer();
-    if (this.#length > 0 && isDetached(buffer)) throw transferredError();
-    this.#data ??= this.#typed(buffer);
-    return this.#data;
+  get data(): TensorData<D, H> {
+    return this.#onHost() as TensorData<D, H>;
   }
 
   /**
@@ -243,7 +246,7 @@ export class Tensor<D extends DType = DType> {
 
   /** The elements in host memory: `data` itself on the CPU, a download from a GPU. */
   async toHost(): Promise<TensorDataMap[D]> {
-    const { data } = this;
+    const data = this.#onHost();
     if (data) return data;
     const buffer = await this.#memory().toHost();
     if (this.#length > 0 && isDetached(buffer)) throw transferredError();
@@ -271,7 +274,7 @@ export class Tensor<D extends DType = DType> {
   }
 
   /** Entries [start, start + count) of the first axis, sharing the memory. Close it like any tensor. */
-  view(start: number, count: number): Tensor<D> {
+  view(start: number, count: number): Tensor<D, H> {
     this.#memory();
     const rows = this.#shape[0] ?? 0;
     checkInteger('start', start, 0, rows);
@@ -280,7 +283,7 @@ export class Tensor<D extends DType = DType> {
   }
 
   /** Entry `index` of the first axis, without that axis, sharing the memory. */
-  at(index: number): Tensor<D> {
+  at(index: number): Tensor<D, H> {
     this.#memory();
     checkInteger('index', index, 0, (this.#shape[0] ?? 0) - 1);
     return this.#sub(index, this.#shape.slice(1));
@@ -323,7 +326,16 @@ export class Tensor<D extends DType = DType> {
       : `Tensor ${this.#dtype} [${this.#shape.join(', ')}] on ${this.device}`;
   }
 
-  #sub(row: number, shape: readonly number[]): Tensor<D> {
+  #onHost(): TensorDataMap[D] | undefined {
+    const memory = this.#memory();
+    if (!memory.onHost) return undefined;
+    const buffer = memory.arrayBuffer();
+    if (this.#length > 0 && isDetached(buffer)) throw transferredError();
+    this.#data ??= this.#typed(buffer);
+    return this.#data;
+  }
+
+  #sub(row: number, shape: readonly number[]): Tensor<D, H> {
     const rowLength = this.#shape.slice(1).reduce((product, side) => product * side, 1);
     return new Tensor(this.#memory(), this.#dtype, shape, this.#offset + row * rowLength);
   }

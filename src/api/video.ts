@@ -8,11 +8,12 @@ import { parseDecodeOnly } from '../options/records.js';
 import { closedError } from '../support/errors.js';
 import { callNative } from './call.js';
 import { decodeOnly } from './decoded-frames.js';
-import type { DecodedFrames } from './decoded-frames.js';
+import type { DecodedFrames, FollowingFrames, FramesOf } from './decoded-frames.js';
 import type { ResultNote } from './notes.js';
 import type { VideoInfo } from './video-info.js';
 import { patchStream } from './patch-stream.js';
-import type { PatchStream } from './patch-stream.js';
+import type { PatchesOf, PatchStream } from './patch-stream.js';
+import type { BackendOption, DTypeOption, Following, LayoutOption } from './result-types.js';
 import { windowsOf } from './windows.js';
 import type { FrameWindows, PatchWindows, WindowSpan, Windows } from './windows.js';
 
@@ -107,13 +108,24 @@ export class Video extends OpenVideo {
   }
 
   /** decodeOnly of this video: its options, and those that it was opened with. */
-  async frames(options: FrameOptions = {}): Promise<DecodedFrames> {
-    return decodeOnly({ ...this.#options, ...options, videoPath: this });
+  async frames<
+    D extends DecodeOnlyConfig['outputDtype'] = undefined,
+    L extends LayoutOption = undefined,
+    B extends BackendOption = undefined,
+    P extends BackendOption = undefined,
+  >(options: FrameOptions & FollowingFrames<D, L, B, P> = {}): Promise<FramesOf<D, L, B, P>> {
+    const call: unknown = decodeOnly({ ...this.#options, ...options, videoPath: this });
+    return call as Promise<FramesOf<D, L, B, P>>;
   }
 
   /** patchStream of this video: its options, and those that it was opened with. */
-  async patches(options: PatchOptions = {}): Promise<PatchStream> {
-    return patchStream({ ...this.#options, ...options, videoPath: this });
+  async patches<
+    D extends DTypeOption = undefined,
+    B extends BackendOption = undefined,
+    P extends BackendOption = undefined,
+  >(options: PatchOptions & Following<D, B, P> = {}): Promise<PatchesOf<D, B, P>> {
+    const call: unknown = patchStream({ ...this.#options, ...options, videoPath: this });
+    return call as Promise<PatchesOf<D, B, P>>;
   }
 
   /**

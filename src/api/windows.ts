@@ -229,13 +229,14 @@ export function windowsOf(
   const windows = layOut(video, span);
   /** `parse` reads the options of one window, `run` decodes it. */
   const by = <P extends object, R extends DecodedFrames | PatchStream>(
-    parse: (config: typeof given & Sampling & { videoPath: Video }) => P,
+    // Which options there are hangs on `of`; parse checks them all the same.
+    parse: (config: never) => P,
     run: (parsed: P & { input: NativeVideo }) => Promise<R>,
   ): Windows<R> => {
-    parse({ ...given, videoPath: video }); // wrong options are known before the first window
+    parse({ ...given, videoPath: video } as never); // wrong options are known before the first window
     const decode = async (window: Window, signal: AbortSignal): Promise<R> => {
       const sampling = samplingOf(given, window);
-      const parsed = parse({ ...given, ...sampling, videoPath: video, signal });
+      const parsed = parse({ ...given, ...sampling, videoPath: video, signal } as never);
       return run({ ...parsed, input: openedFrom(reader.part(window.from, window.to), reader) });
     };
     return new Ahead(video, windows, given.signal, decode, () => reader.release());

@@ -3,6 +3,7 @@
  * package talks to the addon. Records are complete: src/options/schema.ts fills every field.
  */
 import type { ReplacedFrame, ResultNote } from '../api/notes.js';
+import type { Augmentation } from '../api/augmentation.js';
 import type { RecordName } from '../options/kinds.js';
 import type { DecodeOnlyRecords, PatchStreamRecords } from '../options/record-types.js';
 import type { NativeInput, NativeVideo } from './video.js';
@@ -62,6 +63,8 @@ export interface NativeSampleInfo extends NativeReport {
   fallbackReason: string;
   replacedFrames: ReplacedFrame[];
   skippedFrameIds: number[];
+  /** Null without option augment. */
+  augmentation: Augmentation | null;
 }
 
 export interface NativePatchResult extends NativeSampleInfo {
@@ -95,7 +98,7 @@ export interface NativePatchResult extends NativeSampleInfo {
 }
 
 export interface NativeFramesResult extends NativeSampleInfo {
-  /** uint8 [T, H, W, 3]. */
+  /** [T, H, W, 3] or as layout says, in outputDtype. */
   frames: NativeBuffer;
   framesWidth: number;
   framesHeight: number;

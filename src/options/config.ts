@@ -146,6 +146,137 @@ export interface TimesRule {
  */
 export type SampleRule = OneOf<CountRule | ClipRule | IndicesRule | TimesRule>;
 
+/** [height, width], whatever the proportions. */
+export interface HeightWidth {
+  /** Integer between 1 and 16384. */
+  readonly height: number;
+  /** Integer between 1 and 16384. */
+  readonly width: number;
+}
+
+/** One form of SizeRule. */
+export interface ExactSize {
+  /** [height, width], whatever the proportions. */
+  readonly exact: readonly [height: number, width: number];
+}
+
+/** One form of SizeRule. */
+export interface ShortSize {
+  /**
+   * The shorter side; the other one keeps the proportions, cut down. Integer between 1 and
+   * 16384.
+   */
+  readonly short: number;
+  /**
+   * Side of the square that is cut out of the middle; black where the picture is smaller.
+   * Integer between 1 and 16384.
+   */
+  readonly crop?: number | undefined;
+}
+
+/** One form of SizeRule. */
+export interface LongSize {
+  /** The longer side; the other one keeps the proportions, cut down. Integer between 1 and 16384. */
+  readonly long: number;
+  /** An odd other side becomes one larger. Default: false. */
+  readonly even?: boolean | undefined;
+  /** Stands in the middle of a black square of side `long`. Default: false. */
+  readonly pad?: boolean | undefined;
+}
+
+/** [min, max] pixels; the proportions are kept as far as multipleOf allows. */
+export interface AreaBounds {
+  /** Integer between 1 and 2147483647. */
+  readonly min: number;
+  /** Integer between 1 and 2147483647. */
+  readonly max: number;
+}
+
+/** A budget of tokens that the frames share. */
+export interface SizeCap {
+  /** Tokens of multipleOf² pixels. Integer between 1 and 2147483647. */
+  readonly tokens: number;
+  /** The part of them to be used. Number between 5e-324 and 1. Default: 1. */
+  readonly share?: number | undefined;
+}
+
+/** One form of SizeRule. */
+export interface AreaSize {
+  /** [min, max] pixels; the proportions are kept as far as multipleOf allows. */
+  readonly area: readonly [min: number, max: number];
+  /** Both sides are multiples of this. Integer between 1 and 1024. */
+  readonly multipleOf: number;
+  /**
+   * Whether the bounds are of a frame or of all sampled frames together ('video'). Default:
+   * 'frame'.
+   */
+  readonly of?: 'frame' | 'video' | undefined;
+  /** Frames in a temporal patch, of 'video' and of cap. Integer between 1 and 1024. Default: 2. */
+  readonly framesPerStep?: number | undefined;
+  /**
+   * Which area is compared with the bounds: that of the rounded sides, or the picture's own
+   * ('original'). 'factor-first' rounds tiny sides up to multipleOf first. Default: 'rounded'.
+   */
+  readonly branch?: 'rounded' | 'original' | 'factor-first' | undefined;
+  /** The upper bound is divided by the frames. Default: false. */
+  readonly maxOverFrames?: boolean | undefined;
+  /** A budget of tokens that the frames share. */
+  readonly cap?: SizeCap | undefined;
+}
+
+/** One row of a list. */
+export type SizeRule = OneOf<ExactSize | ShortSize | LongSize | AreaSize>;
+
+/** [least, largest] share of the picture's area, each between 0.0001 and 1. */
+export interface CropScale {
+  /** Number between 0.0001 and 1. */
+  readonly min: number;
+  /** Number between 0.0001 and 1. */
+  readonly max: number;
+}
+
+/** [least, largest] width / height, each between 0.01 and 100. Default: [3/4, 4/3]. */
+export interface CropRatio {
+  /** Number between 0.01 and 100. */
+  readonly min: number;
+  /** Number between 0.01 and 100. */
+  readonly max: number;
+}
+
+/** One form of AugmentCrop. */
+export interface ResizedCrop {
+  /** [least, largest] share of the picture's area, each between 0.0001 and 1. */
+  readonly scale: readonly [min: number, max: number];
+  /** [least, largest] width / height, each between 0.01 and 100. Default: [3/4, 4/3]. */
+  readonly ratio?: readonly [min: number, max: number] | undefined;
+}
+
+/**
+ * 'random' places the crop of size anywhere; { scale, ratio? } cuts a part out of the picture
+ * before size, as torchvision's RandomResizedCrop does.
+ */
+export type AugmentCrop = 'random' | ResizedCrop;
+
+/**
+ * Random crop and mirror of what a viewer sees. Drawn once per video, the same for all its
+ * frames; `augmentation` of the result says what. Datasets draw for each epoch, pass and video
+ * by the order's seed.
+ */
+export interface AugmentRule {
+  /**
+   * 'random' places the crop of size anywhere; { scale, ratio? } cuts a part out of the picture
+   * before size, as torchvision's RandomResizedCrop does.
+   */
+  readonly crop?: AugmentCrop | undefined;
+  /**
+   * Probability that the pictures are mirrored, left to right. Number between 0 and 1. Default:
+   * 0.
+   */
+  readonly flip?: number | undefined;
+  /** The same seed draws the same, on every machine. Default: 0. Finite number. */
+  readonly seed?: number | undefined;
+}
+
 /** One form of PatchBudget. */
 export interface FramesBudget {
   /** As many patches as so many frames have, rounded down. Number > 0. */
@@ -324,6 +455,54 @@ export interface DecodeConfig {
 /** Options of patchStream. */
 export interface PatchStreamConfig extends DecodeConfig {
   /**
+   * Size of the pictures, as a viewer sees them: one rule, or up to three one after the other;
+   * docs/pixels.md shows each. Both sides must become multiples of patchSize, of twice that with
+   * selectionUnit 'block2x2'. Not beside inputSize, minPixels, maxPixels. Default: the area of
+   * inputSize².
+   */
+  readonly size?: SizeRule | readonly SizeRule[] | undefined;
+  /**
+   * How pictures are resized. 'bilinear', 'bicubic', 'lanczos' and 'area' (the mean) look at all
+   * pixels when they shrink, as Pillow and torchvision's resize(antialias=True) do: of the
+   * latter's uint8 pictures the same bits. 'bilinear-plain' looks at four. Default:
+   * 'bilinear-plain'.
+   */
+  readonly resample?: 'bilinear-plain' | 'bilinear' | 'bicubic' | 'lanczos' | 'area' | undefined;
+  /**
+   * Random crop and mirror of what a viewer sees. Drawn once per video, the same for all its
+   * frames; `augmentation` of the result says what. Datasets draw for each epoch, pass and video
+   * by the order's seed.
+   */
+  readonly augment?: AugmentRule | undefined;
+  /**
+   * Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with
+   * normalize 'none'. Default: 'bf16'.
+   */
+  readonly outputDtype?:
+    'bfloat16' | 'float16' | 'float32' | 'uint8' | 'bf16' | 'fp16' | 'fp32' | undefined;
+  /** Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3]. Default: 'nchw'. */
+  readonly layout?: 'nchw' | 'nhwc' | undefined;
+  /**
+   * value = (rgb · scale − offset − mean) / std for rgb in 0..255, in float32 before the cast.
+   * 'unit': 0..1; 'signed': −1..1; 'imagenet', 'clip': the usual constants. In the object form
+   * scale defaults to 1, offset and mean to 0, std to 1; every value must be finite in float32.
+   * 8-bit pixels are normalised as model processors do it: (rgb − mean/scale) / (std/scale)
+   * without an offset. Default: 'none'.
+   */
+  readonly normalize?:
+    | 'none'
+    | 'unit'
+    | 'signed'
+    | 'imagenet'
+    | 'clip'
+    | {
+        scale?: number;
+        offset?: number;
+        mean?: number | readonly number[];
+        std?: number | readonly number[];
+      }
+    | undefined;
+  /**
    * Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as
    * eight frames have. { perSecond, min?, max? }: by the duration. A number has to be a multiple
    * of 4 with selectionUnit 'block2x2'; the others are cut down to one. Default: 2048.
@@ -431,26 +610,6 @@ export interface PatchStreamConfig extends DecodeConfig {
    */
   readonly energyPct?: number | undefined;
   /**
-   * Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with
-   * normalize 'none'. Default: 'bf16'.
-   */
-  readonly outputDtype?:
-    'bfloat16' | 'float16' | 'float32' | 'uint8' | 'bf16' | 'fp16' | 'fp32' | undefined;
-  /** Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3]. Default: 'nchw'. */
-  readonly layout?: 'nchw' | 'nhwc' | undefined;
-  /**
-   * value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. 'unit':
-   * 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults to 1, mean
-   * to 0, std to 1; every value must be finite in float32. Default: 'none'.
-   */
-  readonly normalize?:
-    | 'none'
-    | 'unit'
-    | 'imagenet'
-    | 'clip'
-    | { scale?: number; mean?: number | readonly number[]; std?: number | readonly number[] }
-    | undefined;
-  /**
    * Videos that the datasets of the adapters decode ahead. No effect on a single call. Integer
    * between 1 and 64. Default: 3.
    */
@@ -460,13 +619,63 @@ export interface PatchStreamConfig extends DecodeConfig {
 /** Options of decodeOnly. */
 export interface DecodeOnlyConfig extends DecodeConfig {
   /**
-   * Width of the returned frames in pixels (bilinear). Give width and height, or neither.
-   * Integer between 1 and 16384. Default: the video's.
+   * Size of the pictures, as a viewer sees them: one rule, or up to three one after the other;
+   * docs/pixels.md shows each. Default: the video's.
+   */
+  readonly size?: SizeRule | readonly SizeRule[] | undefined;
+  /**
+   * How pictures are resized. 'bilinear', 'bicubic', 'lanczos' and 'area' (the mean) look at all
+   * pixels when they shrink, as Pillow and torchvision's resize(antialias=True) do: of the
+   * latter's uint8 pictures the same bits. 'bilinear-plain' looks at four. Default: with size
+   * 'bilinear', else 'bilinear-plain'.
+   */
+  readonly resample?: 'bilinear-plain' | 'bilinear' | 'bicubic' | 'lanczos' | 'area' | undefined;
+  /**
+   * Random crop and mirror of what a viewer sees. Drawn once per video, the same for all its
+   * frames; `augmentation` of the result says what. Datasets draw for each epoch, pass and video
+   * by the order's seed.
+   */
+  readonly augment?: AugmentRule | undefined;
+  /**
+   * Element type of the frames; rounded to nearest even. 'uint8' only with normalize 'none'.
+   * Default: 'uint8'.
+   */
+  readonly outputDtype?:
+    'uint8' | 'float16' | 'bfloat16' | 'float32' | 'bf16' | 'fp16' | 'fp32' | undefined;
+  /**
+   * Order of the axes: 'thwc' [T, H, W, 3], 'tchw' [T, 3, H, W], 'cthw' [3, T, H, W]. Default:
+   * 'thwc'.
+   */
+  readonly layout?: 'thwc' | 'tchw' | 'cthw' | undefined;
+  /**
+   * value = (rgb · scale − offset − mean) / std for rgb in 0..255, in float32 before the cast.
+   * 'unit': 0..1; 'signed': −1..1; 'imagenet', 'clip': the usual constants. In the object form
+   * scale defaults to 1, offset and mean to 0, std to 1; every value must be finite in float32.
+   * 8-bit pixels are normalised as model processors do it: (rgb − mean/scale) / (std/scale)
+   * without an offset. Default: 'none'.
+   */
+  readonly normalize?:
+    | 'none'
+    | 'unit'
+    | 'signed'
+    | 'imagenet'
+    | 'clip'
+    | {
+        scale?: number;
+        offset?: number;
+        mean?: number | readonly number[];
+        std?: number | readonly number[];
+      }
+    | undefined;
+  /**
+   * Width of the frames in pixels, with height short for size: { exact: [height, width] } and
+   * resample 'bilinear-plain'. Give both, or neither; not beside size. Integer between 1 and
+   * 16384. Default: the video's.
    */
   readonly width?: number | undefined;
   /**
-   * Height of the returned frames in pixels (bilinear). Give width and height, or neither.
-   * Integer between 1 and 16384. Default: the video's.
+   * Height of the frames in pixels; see width. Integer between 1 and 16384. Default: the
+   * video's.
    */
   readonly height?: number | undefined;
 }

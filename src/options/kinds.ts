@@ -320,9 +320,11 @@ export function parseSignal(name: string, value: unknown): AbortSignal {
   return value as AbortSignal;
 }
 
-/** value = (rgb * scale - mean[c]) / std[c] for rgb in 0..255. */
+/** value = (rgb * scale - offset - mean[c]) / std[c] for rgb in 0..255. */
 export interface NormalizeRecord {
   readonly scale: number;
+  /** Null: not given, and 8-bit values are normalised in one fused step. */
+  readonly offset: number | null;
   readonly mean: readonly [number, number, number];
   readonly std: readonly [number, number, number];
 }
@@ -331,12 +333,16 @@ const preset = (
   scale: number,
   mean: [number, number, number],
   std: [number, number, number],
-): NormalizeRecord => Object.freeze({ scale, mean: Object.freeze(mean), std: Object.freeze(std) });
+  offset: number | null = null,
+): NormalizeRecord =>
+  Object.freeze({ scale, offset, mean: Object.freeze(mean), std: Object.freeze(std) });
 
 /** The named normalisations; the only place where their constants are written. */
 export const NORMALIZE_PRESETS = {
   none: preset(1, [0, 0, 0], [1, 1, 1]),
   unit: preset(1 / 255, [0, 0, 0], [1, 1, 1]),
+  // -1..1; transformers' "ImageNet standard".
+  signed: preset(1 / 255, [0.5, 0.5, 0.5], [0.5, 0.5, 0.5]),
   // torchvision's ImageNet statistics.
   imagenet: preset(1 / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
   // openai/CLIP's preprocessing.
@@ -345,7 +351,7 @@ export const NORMALIZE_PRESETS = {
 
 export const NORMALIZE_EXPECTED = `one of ${Object.keys(NORMALIZE_PRESETS)
   .map((name) => `'${name}'`)
-  .join(', ')}, or {scale, mean, std}`;
+  .join(', ')}, or {scale, offset, mean, std}`;
 
 export const NORMALIZE_FIELD = {
   record: 'NormalizeRecord',
@@ -355,7 +361,7 @@ export const NORMALIZE_FIELD = {
 
 export const NORMALIZE_TYPE = `${quoted(
   Object.keys(NORMALIZE_PRESETS),
-)} | { scale?: number; mean?: number | readonly number[]; std?: number | readonly number[] }`;
+)} | { scale?: number; offset?: number; mean?: number | readonly number[]; std?: number | readonly number[] }`;
 
 function channels(name: string, value: unknown): [number, number, number] {
   const good = (v: unknown): v is number => typeof v === 'number' && Number.isFinite(v);
@@ -366,13 +372,15 @@ function channels(name: string, value: unknown): [number, number, number] {
 }
 
 /** Every value is finite in float32, in which they are computed: so are both ends of rgb's range. */
-function checkFinite(name: string, { scale, mean, std }: NormalizeRecord): void {
+function checkFinite(name: string, { scale, offset, mean, std }: NormalizeRecord): void {
   const f = Math.fround;
-  const finite = 'with which (rgb · scale − mean) / std is finite in float32';
+  const moved = f(offset ?? 0);
+  const finite = 'with which (rgb · scale − offset − mean) / std is finite in float32';
   if (!Number.isFinite(f(255 * f(scale))))
     throw invalid(`${name}.scale`, `number ${finite}`, scale);
+  if (!Number.isFinite(moved)) throw invalid(`${name}.offset`, `number ${finite}`, offset);
   for (const c of [0, 1, 2] as const) {
-    const ends = [0, 255].map((rgb) => f(f(rgb * f(scale)) - f(mean[c])));
+    const ends = [0, 255].map((rgb) => f(f(f(rgb * f(scale)) - moved) - f(mean[c])));
     if (!ends.every(Number.isFinite)) throw invalid(`${name}.mean`, `numbers ${finite}`, mean);
     const by = f(std[c]);
     const good = by !== 0 && [by, ...ends.map((v) => f(v / by))].every(Number.isFinite);
@@ -380,7 +388,7 @@ function checkFinite(name: string, { scale, mean, std }: NormalizeRecord): void 
   }
 }
 
-/** A preset's name, or any of scale (default 1), mean (0) and std (1). */
+/** A preset's name, or any of scale (default 1), offset (none), mean (0) and std (1). */
 export function parseNormalize(name: string, value: unknown): NormalizeRecord {
   if (typeof value === 'string' && Object.hasOwn(NORMALIZE_PRESETS, value)) {
     return NORMALIZE_PRESETS[value as keyof typeof NORMALIZE_PRESETS];
@@ -388,17 +396,21 @@ export function parseNormalize(name: string, value: unknown): NormalizeRecord {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid(name, NORMALIZE_EXPECTED, value);
   }
-  const unknown = Object.keys(value).find((key) => !['scale', 'mean', 'std'].includes(key));
+  const unknown = Object.keys(value).find(
+    (key) => !['scale', 'offset', 'mean', 'std'].includes(key),
+  );
   if (unknown !== undefined) throw invalid(`${name}.${unknown}`, 'no such key', value);
   const {
     scale = 1,
+    offset,
     mean = 0,
     std = 1,
-  } = value as { scale?: unknown; mean?: unknown; std?: unknown };
+  } = value as { scale?: unknown; offset?: unknown; mean?: unknown; std?: unknown };
   const record = preset(
     checkNumber(`${name}.scale`, scale, -Infinity, Infinity),
     channels(`${name}.mean`, mean),
     channels(`${name}.std`, std),
+    offset === undefined ? null : checkNumber(`${name}.offset`, offset, -Infinity, Infinity),
   );
   checkFinite(name, record);
   return record;

@@ -67,6 +67,77 @@ export type SampleRuleRecord =
   | { readonly kind: 'indices'; readonly value: IndicesRuleRecord }
   | { readonly kind: 'timesSec'; readonly value: TimesRuleRecord };
 
+export interface HeightWidthRecord {
+  readonly height: number;
+  readonly width: number;
+}
+
+export interface ExactSizeRecord {
+  readonly exact: HeightWidthRecord;
+}
+
+export interface ShortSizeRecord {
+  readonly short: number;
+  readonly crop: number;
+}
+
+export interface LongSizeRecord {
+  readonly long: number;
+  readonly even: boolean;
+  readonly pad: boolean;
+}
+
+export interface AreaBoundsRecord {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface SizeCapRecord {
+  readonly tokens: number;
+  readonly share: number;
+}
+
+export interface AreaSizeRecord {
+  readonly area: AreaBoundsRecord;
+  readonly multipleOf: number;
+  readonly of: 'frame' | 'video';
+  readonly framesPerStep: number;
+  readonly branch: 'rounded' | 'original' | 'factor-first';
+  readonly maxOverFrames: boolean;
+  readonly cap: SizeCapRecord | null;
+}
+
+export type SizeRuleRecord =
+  | { readonly kind: 'exact'; readonly value: ExactSizeRecord }
+  | { readonly kind: 'short'; readonly value: ShortSizeRecord }
+  | { readonly kind: 'long'; readonly value: LongSizeRecord }
+  | { readonly kind: 'area'; readonly value: AreaSizeRecord };
+
+export interface CropScaleRecord {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface CropRatioRecord {
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface ResizedCropRecord {
+  readonly scale: CropScaleRecord;
+  readonly ratio: CropRatioRecord;
+}
+
+export type AugmentCropRecord =
+  | { readonly kind: 'place'; readonly value: 'random' }
+  | { readonly kind: 'scale'; readonly value: ResizedCropRecord };
+
+export interface AugmentRuleRecord {
+  readonly crop: AugmentCropRecord | null;
+  readonly flip: number;
+  readonly seed: readonly number[];
+}
+
 export interface FramesBudgetRecord {
   readonly frames: number;
 }
@@ -135,6 +206,12 @@ export interface CallRecord {
 
 /** What becomes of the frames in patchStream. struct PatchOptions of the addon. */
 export interface PatchRecord {
+  readonly size: readonly SizeRuleRecord[] | null;
+  readonly resample: 'bilinear-plain' | 'bilinear' | 'bicubic' | 'lanczos' | 'area';
+  readonly augment: AugmentRuleRecord | null;
+  readonly outputDtype: 'bfloat16' | 'float16' | 'float32' | 'uint8';
+  readonly layout: 'nchw' | 'nhwc';
+  readonly normalize: NormalizeRecord;
   readonly kKeep: PatchBudgetRecord;
   readonly keyFramePatches: 'auto' | 'before-others' | 'compete' | 'none';
   readonly wholeFrames: 'none' | 'first';
@@ -155,13 +232,16 @@ export interface PatchRecord {
   readonly maxPixels: number;
   readonly patchSize: number;
   readonly energyPct: number;
-  readonly outputDtype: 'bfloat16' | 'float16' | 'float32' | 'uint8';
-  readonly layout: 'nchw' | 'nhwc';
-  readonly normalize: NormalizeRecord;
 }
 
 /** What becomes of the frames in decodeOnly. struct FrameOptions of the addon. */
 export interface FrameRecord {
+  readonly size: readonly SizeRuleRecord[] | null;
+  readonly resample: 'bilinear-plain' | 'bilinear' | 'bicubic' | 'lanczos' | 'area';
+  readonly augment: AugmentRuleRecord | null;
+  readonly outputDtype: 'uint8' | 'float16' | 'bfloat16' | 'float32';
+  readonly layout: 'thwc' | 'tchw' | 'cthw';
+  readonly normalize: NormalizeRecord;
   readonly width: number;
   readonly height: number;
 }

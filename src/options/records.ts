@@ -52,11 +52,7 @@ function parseValues(api: Api, config: unknown): Values {
   for (const key of Object.keys(config)) {
     if (!names.includes(key)) throw unknownOption(api, key, names);
   }
-  const given = config as { sample?: unknown; sequenceLength?: unknown };
-  if (given.sample !== undefined && given.sequenceLength !== undefined) {
-    const hint = ': write sample alone, { count: n } for n frames';
-    throw invalid('sequenceLength', 'no value beside sample', given.sequenceLength, hint);
-  }
+  checkShortForms(config as Record<string, unknown>);
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
     const spec = specOf(name, api);
@@ -64,6 +60,23 @@ function parseValues(api: Api, config: unknown): Values {
     values[name] = value === undefined ? spec.default : spec.parse(name, value);
   }
   return values as Values;
+}
+
+/** Options that say the same in fewer words, and so would contradict the long form. */
+const SHORT_FORMS: readonly (readonly [short: string, long: string, hint: string])[] = [
+  ['sequenceLength', 'sample', ': write sample alone, { count: n } for n frames'],
+  ['width', 'size', ': write size alone, { exact: [height, width] } for that size'],
+  ['height', 'size', ': write size alone, { exact: [height, width] } for that size'],
+  ['inputSize', 'size', ''],
+  ['minPixels', 'size', ''],
+  ['maxPixels', 'size', ''],
+];
+
+function checkShortForms(config: Readonly<Record<string, unknown>>): void {
+  for (const [short, long, hint] of SHORT_FORMS) {
+    if (config[short] === undefined || config[long] === undefined) continue;
+    throw invalid(short, `no value beside ${long}`, config[short], hint);
+  }
 }
 
 function unknownOption(api: Api, key: string, names: readonly string[]): CodecPatchStreamError {
@@ -112,8 +125,39 @@ const devicesRecord = (api: Api, v: Values): DevicesRecord =>
     nvdecReuseOpenDecoder: v.nvdecReuseOpenDecoder ?? resolvedMode(v) === 'throughput',
   });
 
-const isIdentity = ({ scale, mean, std }: NormalizeRecord): boolean =>
-  scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
+const isIdentity = ({ scale, offset, mean, std }: NormalizeRecord): boolean =>
+  scale === 1 && (offset ?? 0) === 0 && mean.every((m) => m === 0) && std.every((s) => s === 1);
+
+/** uint8 holds pixels as they are. */
+function checkValues({ outputDtype, normalize }: Values): void {
+  if (outputDtype === 'uint8' && !isIdentity(normalize)) {
+    throw invalid('normalize', "'none' (outputDtype is 'uint8')", normalize);
+  }
+}
+
+/** A crop at random needs something to be cropped from or to. */
+function checkAugment({ size, augment }: Values, resizes: boolean): void {
+  if (!augment?.crop) return;
+  if (augment.crop.kind === 'place') {
+    if (size?.some((rule) => rule.kind === 'short' && rule.value.crop > 0)) return;
+    throw invalid('size', "{ short, crop } (augment has crop 'random')", size);
+  }
+  if (!resizes) throw invalid('size', 'a size (augment has crop)', size);
+}
+
+/** Energy 'reference' is one of whole pictures. */
+function checkReference({ energy, size, augment }: Values): void {
+  if (energy !== 'reference') return;
+  const why = "(energy is 'reference')";
+  if (augment) throw invalid('augment', `no value ${why}`, augment);
+  if (size === undefined) return;
+  const [rule, second] = size;
+  const cuts = rule?.kind === 'short' && rule.value.crop > 0;
+  const pads = rule?.kind === 'long' && rule.value.pad;
+  if (second || cuts || pads) {
+    throw invalid('size', `one rule without crop and pad ${why}`, size);
+  }
+}
 
 /** What options say of a selection whatever the video is; the addon sees the rest. */
 function checkSelection({ kKeep, minPerFrame, maxPerFrame, selectionUnit }: Values): void {
@@ -157,9 +201,9 @@ function patchRecord(v: Values): PatchRecord {
     throw invalid('minPixels', `integer <= maxPixels (${v.maxPixels})`, v.minPixels);
   }
   checkSelection(v);
-  if (v.outputDtype === 'uint8' && !isIdentity(v.normalize)) {
-    throw invalid('normalize', "'none' (outputDtype is 'uint8')", v.normalize);
-  }
+  checkValues(v);
+  checkAugment(v, true);
+  checkReference(v);
   return recordOf('patchStream', 'patch', {
     ...v,
     minPixels: Math.min(v.minPixels ?? area, maxPixels),
@@ -177,7 +221,14 @@ function frameRecord(v: Values): FrameRecord {
       undefined,
     );
   }
-  return recordOf('decodeOnly', 'frame', v);
+  const resizes = v.size !== undefined || v.width !== undefined;
+  if (v.resample !== undefined && !resizes) {
+    throw invalid('resample', 'no value without size (or width and height)', v.resample);
+  }
+  checkValues(v);
+  checkAugment(v, resizes);
+  const resample = v.resample ?? (v.size === undefined ? 'bilinear-plain' : 'bilinear');
+  return recordOf('decodeOnly', 'frame', { ...v, resample });
 }
 
 function inputOf(v: Values): NativeInput {

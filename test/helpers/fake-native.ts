@@ -73,6 +73,7 @@ export function fakePatchResult(
     format: 'mp4',
     backend: { decode: 'cpu', process: 'cpu' },
     fallbackReason: '',
+    augmentation: null,
     notes: [],
     replacedFrames: [],
     skippedFrameIds: [],

@@ -51,6 +51,10 @@ inline cps::CallOptions defaultCall() {
 
 inline cps::PatchOptions defaultPatch() {
   cps::PatchOptions o = {};
+  o.resample = cps::Resample::BilinearPlain;
+  o.outputDtype = cps::DType::BF16;
+  o.layout = cps::Layout::Nchw;
+  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   o.kKeep = cps::PatchBudget{decltype(cps::PatchBudget::value)(std::in_place_index<0>, 2048)};
   o.keyFramePatches = cps::KeyFramePatches::Auto;
   o.wholeFrames = cps::WholeFrames::None;
@@ -71,14 +75,15 @@ inline cps::PatchOptions defaultPatch() {
   o.maxPixels = 50176;
   o.patchSize = 14;
   o.energyPct = 95;
-  o.outputDtype = cps::DType::BF16;
-  o.layout = cps::Layout::Nchw;
-  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   return o;
 }
 
 inline cps::FrameOptions defaultFrame() {
   cps::FrameOptions o = {};
+  o.resample = cps::Resample::BilinearPlain;
+  o.outputDtype = cps::DType::U8;
+  o.layout = cps::FrameLayout::Thwc;
+  o.normalize = {1, {0, 0, 0}, {1, 1, 1}};
   o.width = 0;
   o.height = 0;
   return o;

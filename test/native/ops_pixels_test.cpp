@@ -92,6 +92,70 @@ TEST(OpsToRgb, ResizedAgainstNaive) {
   }
 }
 
+// Parts of the result, back to front or not, are those of the whole one.
+TEST(OpsToRgb, PartsOfTheResult) {
+  const auto variants = allKernels();
+  std::mt19937 rng(61);
+  uint32_t seed = 62;
+  for (const auto& [h, w] : {std::pair{1, 1}, std::pair{33, 31}, std::pair{64, 70}}) {
+    for (const auto& spec : naive::frameSpecs(w, h, seed++)) {
+      if (rng() % 3 != 0) continue;
+      const naive::TestFrame frame(spec);
+      const int oh = 1 + int(rng() % 60), ow = 1 + int(rng() % 90);
+      auto y = cps::ResampleAxis::whole(frame.view.displayHeight(), oh);
+      auto x = cps::ResampleAxis::whole(frame.view.displayWidth(), ow);
+      for (auto* axis : {&y, &x}) {
+        axis->begin = int(rng() % axis->size);
+        axis->count = 1 + int(rng() % (axis->size - axis->begin));
+      }
+      x.reversed = rng() % 2 == 0;
+      const int64_t stride = x.count * 3 + 5;
+      for (const auto& v : variants) {
+        std::vector<uint8_t> whole(size_t(oh) * ow * 3), part(size_t(y.count * stride), 0x5a);
+        v.kernels->toRgb(frame.view, oh, ow, whole.data());
+        v.kernels->resizeRgb(frame.view, y, x, part.data(), stride);
+        v.kernels->synchronize();
+        for (int row = 0; row < y.count; row++) {
+          for (int column = 0; column < x.count; column++) {
+            const int from = x.begin + (x.reversed ? x.count - 1 - column : column);
+            const size_t at = (size_t(y.begin + row) * ow + from) * 3;
+            for (int c = 0; c < 3; c++) {
+              ASSERT_EQ(whole[at + c], part[size_t(row * stride + column * 3 + c)])
+                  << v.name << ": " << describe(spec) << " y " << row << " x " << column;
+            }
+          }
+          for (int64_t i = x.count * 3; i < stride; i++) {
+            ASSERT_EQ(0x5a, part[size_t(row * stride + i)]) << "written behind the row";
+          }
+        }
+      }
+    }
+  }
+}
+
+// A part of the picture is resized as if there were nothing else.
+TEST(OpsToRgb, PartsOfThePicture) {
+  naive::FrameSpec spec;
+  spec.layout = naive::PixelLayout::PackedRgb;
+  spec.width = 97;
+  spec.height = 61;
+  const naive::TestFrame frame(spec);
+  cps::FrameView cut = frame.view;
+  cut.width = 40;
+  cut.height = 23;
+  for (auto& plane : cut.plane) plane.data += 11 * plane.stride + 30 * plane.step;
+  for (const auto& [oh, ow] : {std::pair{10, 70}, std::pair{23, 40}, std::pair{50, 9}}) {
+    cps::ResampleAxis y{61, 11, 23, oh, 0, oh, false}, x{97, 30, 40, ow, 0, ow, false};
+    for (const auto& v : allKernels()) {
+      std::vector<uint8_t> expected(size_t(oh) * ow * 3), got(expected.size(), 1);
+      v.kernels->toRgb(cut, oh, ow, expected.data());
+      v.kernels->resizeRgb(frame.view, y, x, got.data(), int64_t{ow} * 3);
+      v.kernels->synchronize();
+      EXPECT_EQ(expected, got) << v.name << " " << ow << "x" << oh;
+    }
+  }
+}
+
 void checkGather(const std::vector<naive::FrameSpec>& specs, int pixels, int patch,
                  cps::DType dtype, cps::Layout layout, const cps::Normalize& normalize,
                  uint32_t seed) {

@@ -116,4 +116,5 @@ def main():
     print("largest difference of torchvision and Pillow:", worst)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -13,6 +13,7 @@ import type {
   PatchStreamConfig,
   ResultNote,
   SampleRule,
+  SizeRule,
   Video,
   VideoInfo,
 } from '../../src/index.js';
@@ -29,8 +30,10 @@ const type = <T>(): T => undefined as T;
 expectType<OptionName>()(type<keyof PatchStreamConfig | keyof DecodeOnlyConfig>());
 
 // --- results ------------------------------------------------------------------------------------
-expectType<Promise<PatchStream>>()(patchStream({ videoPath: 'a.mp4' }));
-expectType<Promise<DecodedFrames>>()(decodeOnly({ videoPath: new URL('file:///a.mp4') }));
+expectType<Promise<PatchStream<'bfloat16'>>>()(patchStream({ videoPath: 'a.mp4' }));
+expectType<Promise<DecodedFrames<'uint8', boolean, 'thwc'>>>()(
+  decodeOnly({ videoPath: new URL('file:///a.mp4') }),
+);
 
 export async function patches(): Promise<void> {
   const stream = await patchStream({ videoPath: new Uint8Array(), outputDtype: 'fp32' });
@@ -68,6 +71,73 @@ export async function frames(): Promise<void> {
 expectType<boolean>()(backendInfo().gpu.decode);
 expectType<ErrorCode>()(type<CodecPatchStreamError>().code);
 expectType<'patchStream' | 'decodeOnly' | 'openVideo'>()(type<CallReport>().api);
+
+// --- results follow the options --------------------------------------------------------------------
+export async function following(video: Video, some: DecodeOnlyConfig): Promise<void> {
+  const stream = await patchStream({ videoPath: 'a', outputDtype: 'fp32', backend: 'cpu' });
+  expectType<PatchStream<'float32', true>>()(stream);
+  expectType<Float32Array>()(stream.patches.data);
+  expectType<Float32Array>()(stream.nextN(1).patches.at(0).data);
+  const anywhere = await patchStream({ videoPath: 'a', outputDtype: 'float16' });
+  expectType<Uint16Array | undefined>()(anywhere.patches.data);
+  const half = { outputDtype: 'bf16', processBackend: 'cpu', decodeBackend: 'gpu' } as const;
+  expectType<Uint16Array>()((await patchStream({ videoPath: 'a', ...half })).patches.data);
+
+  const frames = await decodeOnly({
+    ...{ videoPath: 'a', size: { short: 224, crop: 224 }, layout: 'cthw' },
+    ...{ outputDtype: 'fp16', normalize: 'clip', backend: 'cpu' },
+  } as const);
+  expectType<DecodedFrames<'float16', true, 'cthw'>>()(frames);
+  expectType<Uint16Array>()(frames.frames.data);
+  expectType<'cthw'>()(frames.layout);
+  expectType<Uint8Array | undefined>()((await decodeOnly({ videoPath: 'a' })).frames.data);
+  expectType<Uint8Array | undefined>()(
+    (await decodeOnly({ videoPath: 'a', backend: 'cpu', processBackend: 'auto' })).frames.data,
+  );
+  expectType<Promise<DecodedFrames>>()(decodeOnly(some));
+  const held = await video.frames({ outputDtype: 'fp32', layout: 'tchw', backend: 'cpu' });
+  expectType<Float32Array>()(held.frame(0).data);
+  expectType<'tchw'>()(held.layout);
+  expectType<Uint8Array>()(
+    (await video.patches({ outputDtype: 'uint8', backend: 'cpu' })).patches.data,
+  );
+  const plain: readonly (PatchStream | DecodedFrames)[] = [stream, frames];
+  expectType<number>()(plain.length);
+}
+
+// --- sizes ---------------------------------------------------------------------------------------------
+export const sizes: readonly SizeRule[] = [
+  { exact: [224, 224] },
+  { short: 224 },
+  { short: 224, crop: 224 },
+  { long: 576, even: true, pad: true },
+  { area: [3136, 602112], multipleOf: 28, of: 'video', branch: 'original' },
+  {
+    area: [3136, 602112],
+    multipleOf: 28,
+    maxOverFrames: true,
+    cap: { tokens: 128000, share: 0.9 },
+  },
+];
+void decodeOnly({ videoPath: 'a', size: [{ long: 1456 }, { exact: [364, 364] }] });
+// @ts-expect-error two forms
+export const shortAndLong: SizeRule = { short: 4, long: 4 };
+// @ts-expect-error two forms
+export const exactAndArea: SizeRule = { exact: [4, 4], area: [1, 2], multipleOf: 1 };
+// @ts-expect-error a crop is of a short side
+export const croppedLong: SizeRule = { long: 4, crop: 4 };
+// @ts-expect-error what of?
+export const noMultiple: SizeRule = { area: [1, 2] };
+// @ts-expect-error none
+export const noSize: SizeRule = {};
+void patchStream({ videoPath: 'a', augment: { crop: 'random', flip: 0.5, seed: 1 } });
+void patchStream({ videoPath: 'a', augment: { crop: { scale: [0.08, 1], ratio: [0.75, 1.5] } } });
+// @ts-expect-error not an order of frames
+void decodeOnly({ videoPath: 'a', layout: 'nchw' });
+// @ts-expect-error not an order of patches
+void patchStream({ videoPath: 'a', layout: 'thwc' });
+// @ts-expect-error not a filter
+void decodeOnly({ videoPath: 'a', resample: 'cubic' });
 
 // --- undefined is welcome where an option is optional ---------------------------------------------
 void patchStream({ videoPath: 'a', kKeep: undefined, signal: undefined });
@@ -143,10 +213,12 @@ export const noPlace: SampleRule = { count: 8, place: 'end' };
 export async function videos(video: Video): Promise<void> {
   expectType<Promise<Video>>()(openVideo('a.mp4'));
   expectType<Promise<VideoInfo>>()(probe(new Uint8Array()));
-  expectType<Promise<DecodedFrames>>()(
+  expectType<Promise<DecodedFrames<'uint8', boolean, 'thwc'>>>()(
     video.frames({ sample: { indices: video.keyFrameIndices } }),
   );
-  expectType<Promise<PatchStream>>()(patchStream({ videoPath: video, sample: { count: 4 } }));
+  expectType<Promise<PatchStream<'bfloat16'>>>()(
+    patchStream({ videoPath: video, sample: { count: 4 } }),
+  );
   for await (const frames of video.windows({ frames: 4 }, { of: 'frames' })) {
     expectType<DecodedFrames>()(frames);
   }

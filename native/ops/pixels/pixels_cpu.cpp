@@ -77,14 +77,15 @@ void rgbRowsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fram
 }
 
 void resizedRgbRowsCpu(const OpsTable& ops, ScratchPool& scratch, const ResizePlan& plan,
-                       int32_t begin, int32_t end, int32_t outWidth, uint8_t* out) {
+                       int32_t begin, int32_t end, int32_t outWidth, uint8_t* out,
+                       int64_t outStride) {
   const int64_t stride = int64_t{outWidth} + kOverrun;
   const auto memory = scratch.take(static_cast<size_t>(3 * stride) * sizeof(float));
   float* const planes[3] = {memory.as<float>(), memory.as<float>() + stride,
                             memory.as<float>() + 2 * stride};
   for (int32_t y = begin; y < end; y++) {
     ops.resizeRows(plan, y, 1, 0, outWidth, planes, stride);
-    uint8_t* row = out + int64_t{y} * outWidth * 3;
+    uint8_t* row = out + y * outStride;
     for (int32_t x = 0; x < outWidth; x++, row += 3) {
       for (int c = 0; c < 3; c++) row[c] = roundToU8(planes[c][x]);
     }

@@ -16,7 +16,8 @@ void rgbRowsCpu(const OpsTable& ops, ScratchPool& scratch, const FrameView& fram
                 int32_t end, uint8_t* out);
 // Rows [begin, end) of a resized picture; `out` is row 0.
 void resizedRgbRowsCpu(const OpsTable& ops, ScratchPool& scratch, const ResizePlan& plan,
-                       int32_t begin, int32_t end, int32_t outWidth, uint8_t* out);
+                       int32_t begin, int32_t end, int32_t outWidth, uint8_t* out,
+                       int64_t outStride);
 // Patch (row, col) of a picture into out.
 void patchCpu(const OpsTable& ops, ScratchPool& scratch, const ResizePlan& plan,
               const GatherSpec& spec, int32_t row, int32_t col, void* out);

@@ -4,28 +4,13 @@
 #include <vector>
 
 #include "core/picture.h"
+#include "ops/pixels/resample_axis.h"
 
 namespace cps {
 
 // Kernels of the antialiased resize (Note [Antialiased resize] in resample_math.h): the triangle,
 // Keys' cubic with a = -0.5, Lanczos with three lobes, the mean of what a pixel covers.
 enum class ResampleKernel { Bilinear, Bicubic, Lanczos, Area };
-
-// One axis of a resize, in the displayed picture's coordinates.
-struct ResampleAxis {
-  int32_t length = 0;       // of the whole picture
-  int32_t sourceBegin = 0;  // the part of it that is resized; it alone is looked at
-  int32_t sourceCount = 0;
-  int32_t size = 0;   // what that part is resized to
-  int32_t begin = 0;  // the part of the result that is wanted
-  int32_t count = 0;
-  bool reversed = false;  // wanted back to front (a mirrored picture)
-
-  // All of `length`, resized to `size`.
-  static ResampleAxis whole(int32_t length, int32_t size) {
-    return {length, 0, length, size, 0, size, false};
-  }
-};
 
 // What each wanted sample is made of. Positions are those of the axis as it is stored.
 struct ResampleTaps {

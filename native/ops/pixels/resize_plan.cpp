@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "ops/geometry_math.h"
+#include "ops/pixels/resample_axis.h"
 
 namespace cps {
 namespace {
@@ -40,6 +41,14 @@ ResizeTables::ResizeTables(const FrameView& frame, int32_t outHeight, int32_t ou
       tap.i1 = toKept(tap.i1);
     }
   }
+  fetch_ = chooseFetch();
+  if (fetch_ != ResizeFetch::Direct) build();
+}
+
+ResizeTables::ResizeTables(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x)
+    : frame_(frame), coeffs_(makeColorCoeffs(frame)), outHeight_(y.count), outWidth_(x.count) {
+  for (int32_t i = 0; i < y.count; i++) tapY_.push_back(bilinearTap(i, y));
+  for (int32_t i = 0; i < x.count; i++) tapX_.push_back(bilinearTap(i, x));
   fetch_ = chooseFetch();
   if (fetch_ != ResizeFetch::Direct) build();
 }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/pixels/kept_rows.h"
+#include "ops/pixels/resample_axis.h"
 #include "ops/simd/table.h"
 
 namespace cps {
@@ -15,6 +16,8 @@ class ResizeTables {
   // `rows`: which rows of the picture the view still holds (Note [Kept rows]); null: all of them.
   ResizeTables(const FrameView& frame, int32_t outHeight, int32_t outWidth,
                const KeptRows* rows = nullptr);
+  // A part of the picture, or of the result (resample_axis.h).
+  ResizeTables(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x);
   ResizeTables(const ResizeTables&) = delete;
   ResizeTables& operator=(const ResizeTables&) = delete;
 

@@ -11,10 +11,10 @@ const OWN = ['width', 'height', 'outputDtype', 'layout', 'normalize'];
 
 /** Frames of the stream in a size for looking at. Close it. */
 export class Display {
-  readonly #frames: DecodedFrames;
+  readonly #frames: DecodedFrames<'uint8'>;
 
   private constructor(
-    frames: DecodedFrames,
+    frames: DecodedFrames<'uint8'>,
     readonly width: number,
     readonly height: number,
   ) {
@@ -38,7 +38,7 @@ export class Display {
       ...scaled,
       videoPath: config['videoPath'],
       signal,
-    } as DecodeOnlyConfig);
+    } as Omit<DecodeOnlyConfig, 'outputDtype' | 'layout'>);
     return new Display(frames, size.width, size.height);
   }
 

@@ -1,18 +1,5 @@
 /** Options of patchStream alone: how patches are made, scored and given. */
-import {
-  boolean,
-  INT32_MAX,
-  integer,
-  NORMALIZE_EXPECTED,
-  NORMALIZE_FIELD,
-  NORMALIZE_PRESETS,
-  NORMALIZE_TYPE,
-  number,
-  oneOf,
-  parseNormalize,
-  PATCHES_ONLY,
-} from '../kinds.js';
-import type { NormalizeRecord, WithDefault } from '../kinds.js';
+import { boolean, INT32_MAX, integer, number, oneOf, PATCHES_ONLY } from '../kinds.js';
 
 /** Pixels on one side of the square whose area is the default of minPixels and maxPixels. */
 const DEFAULT_INPUT_SIZE = 224;
@@ -116,40 +103,6 @@ export const PATCHES = {
     doc: 'Percentile that motion and residual are divided by; clamped to [1, 100].',
     impact: 'Lower values saturate more patches.',
   }),
-  outputDtype: oneOf(['bfloat16', 'float16', 'float32', 'uint8'], {
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    field: { enum: 'DType' },
-    default: 'bfloat16',
-    defaultText: "'bf16'",
-    aliases: { bf16: 'bfloat16', fp16: 'float16', fp32: 'float32' },
-    doc:
-      "Element type of the patches; rounded to nearest even. 'uint8' (halves up) only with " +
-      "normalize 'none'.",
-    impact: 'float32 doubles the memory of the result, uint8 halves it.',
-  }),
-  layout: oneOf(['nchw', 'nhwc'], {
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    field: { enum: 'Layout' },
-    default: 'nchw',
-    doc: "Order within a patch: 'nchw' [3, P, P], 'nhwc' [P, P, 3].",
-  }),
-  normalize: {
-    apis: PATCHES_ONLY,
-    record: 'patch',
-    field: { type: NORMALIZE_FIELD },
-    type: NORMALIZE_TYPE,
-    expected: NORMALIZE_EXPECTED,
-    default: NORMALIZE_PRESETS.none,
-    defaultText: "'none'",
-    doc:
-      'value = (rgb · scale − mean) / std for rgb in 0..255, in float32 before the cast. ' +
-      "'unit': 0..1; 'imagenet', 'clip': the usual constants. In the object form scale defaults " +
-      'to 1, mean to 0, std to 1; every value must be finite in float32.',
-    impact: 'Done natively with the cutting of patches; costs nothing measurable.',
-    parse: parseNormalize,
-  } as WithDefault<NormalizeRecord>,
   prefetchDepth: integer({
     apis: PATCHES_ONLY,
     default: 3,

@@ -15,42 +15,42 @@ namespace {
 
 using namespace cps;
 
-SizeRule area(int32_t factor, double least, double most) {
-  SizeRule rule;
+SizeStepRule area(int32_t factor, double least, double most) {
+  SizeStepRule rule;
   rule.kind = SizeKind::Area;
   rule.multipleOf = factor;
   rule.least = least;
   rule.most = most;
   return rule;
 }
-SizeRule areaOfVideo(int32_t factor, double least, double most) {
-  SizeRule rule = area(factor, least, most);
+SizeStepRule areaOfVideo(int32_t factor, double least, double most) {
+  SizeStepRule rule = area(factor, least, most);
   rule.ofVideo = true;
   return rule;
 }
-SizeRule shortSide(int32_t side, int32_t crop = 0) {
-  SizeRule rule;
+SizeStepRule shortSide(int32_t side, int32_t crop = 0) {
+  SizeStepRule rule;
   rule.kind = SizeKind::Short;
   rule.side = side;
   rule.cropHeight = rule.cropWidth = crop;
   return rule;
 }
-SizeRule longSide(int32_t side, bool even, bool pad) {
-  SizeRule rule;
+SizeStepRule longSide(int32_t side, bool even, bool pad) {
+  SizeStepRule rule;
   rule.kind = SizeKind::Long;
   rule.side = side;
   rule.even = even;
   rule.pad = pad;
   return rule;
 }
-SizeRule exact(int32_t height, int32_t width) {
-  SizeRule rule;
+SizeStepRule exact(int32_t height, int32_t width) {
+  SizeStepRule rule;
   rule.height = height;
   rule.width = width;
   return rule;
 }
-SizeRule patches(int32_t patchSize, int32_t count) {
-  SizeRule rule;
+SizeStepRule patches(int32_t patchSize, int32_t count) {
+  SizeStepRule rule;
   rule.kind = SizeKind::Patches;
   rule.patchSize = patchSize;
   rule.patches = count;
@@ -59,12 +59,12 @@ SizeRule patches(int32_t patchSize, int32_t count) {
 
 // What Hugging Face's processors give.
 TEST(PictureSteps, GoldenSizes) {
-  const SizeRule rules[] = {area(28, 100352, 602112),  area(28, 3136, 12845056),
-                            area(28, 200704, 1605632), area(32, 3136, 4000000),
-                            area(28, 3136, 150000),    patches(16, 256)};
+  const SizeStepRule rules[] = {area(28, 100352, 602112),  area(28, 3136, 12845056),
+                                area(28, 200704, 1605632), area(32, 3136, 4000000),
+                                area(28, 3136, 150000),    patches(16, 256)};
   struct Row {
-    PictureSize source;
-    PictureSize expected[6];
+    FrameSize source;
+    FrameSize expected[6];
   };
   const Row rows[] = {
       {{1080, 1920},
@@ -88,8 +88,8 @@ TEST(PictureSteps, GoldenSizes) {
 
 TEST(PictureSteps, GoldenSizesOverTheVideo) {
   struct Row {
-    PictureSize source;
-    PictureSize expected[4];
+    FrameSize source;
+    FrameSize expected[4];
   };
   const int64_t frames[] = {4, 5, 16, 64};
   const Row rows[] = {{{1080, 1920}, {{320, 576}, {288, 512}, {160, 288}, {64, 128}}},
@@ -102,7 +102,7 @@ TEST(PictureSteps, GoldenSizesOverTheVideo) {
           << row.source.height << " T " << frames[i];
     }
   }
-  const PictureSize large[] = {{1088, 1920}, {1088, 1920}, {928, 1664}, {448, 832}};
+  const FrameSize large[] = {{1088, 1920}, {1088, 1920}, {928, 1664}, {448, 832}};
   for (size_t i = 0; i < 4; i++) {
     EXPECT_EQ(large[i], resizedBy(areaOfVideo(32, 4096, 25165824), {1080, 1920}, frames[i]));
   }
@@ -110,11 +110,11 @@ TEST(PictureSteps, GoldenSizesOverTheVideo) {
 }
 
 TEST(PictureSteps, ShortAndLong) {
-  EXPECT_EQ((PictureSize{224, 373}), resizedBy(shortSide(224), {90, 150}, 1));
-  EXPECT_EQ((PictureSize{373, 224}), resizedBy(shortSide(224), {150, 90}, 1));
-  EXPECT_EQ((PictureSize{874, 1456}), resizedBy(longSide(1456, true, false), {90, 150}, 1));
-  EXPECT_EQ((PictureSize{873, 1456}), resizedBy(longSide(1456, false, false), {90, 150}, 1));
-  EXPECT_EQ((PictureSize{1456, 874}), resizedBy(longSide(1456, true, false), {150, 90}, 1));
+  EXPECT_EQ((FrameSize{224, 373}), resizedBy(shortSide(224), {90, 150}, 1));
+  EXPECT_EQ((FrameSize{373, 224}), resizedBy(shortSide(224), {150, 90}, 1));
+  EXPECT_EQ((FrameSize{874, 1456}), resizedBy(longSide(1456, true, false), {90, 150}, 1));
+  EXPECT_EQ((FrameSize{873, 1456}), resizedBy(longSide(1456, false, false), {90, 150}, 1));
+  EXPECT_EQ((FrameSize{1456, 874}), resizedBy(longSide(1456, true, false), {150, 90}, 1));
 }
 
 // What transformers' own functions gave for random sizes (test/parity/record_sizes.py).
@@ -127,10 +127,10 @@ TEST(PictureSteps, RecordedSizes) {
     std::string name;
     double a = 0, b = 0, c = 0;
     int64_t frames = 0;
-    PictureSize source, expected;
+    FrameSize source, expected;
     fields >> name >> a >> b >> c >> frames >> source.height >> source.width >> expected.height >>
         expected.width;
-    SizeRule rule;
+    SizeStepRule rule;
     if (name == "area") rule = area(static_cast<int32_t>(a), b, c);
     if (name == "video") rule = areaOfVideo(static_cast<int32_t>(a), b, c);
     if (name == "patches") rule = patches(static_cast<int32_t>(a), static_cast<int32_t>(b));
@@ -143,11 +143,11 @@ TEST(PictureSteps, RecordedSizes) {
 }
 
 TEST(PictureSteps, Bounds) {
-  SizeRule shared = area(28, 100352, 602112);
+  SizeStepRule shared = area(28, 100352, 602112);
   shared.maxOverFrames = true;
   EXPECT_EQ(resizedBy(area(28, 100352, 602112 / 5), {90, 150}, 5), resizedBy(shared, {90, 150}, 5));
   // Qwen2-VL: hi = max(min(hi, int(128000 F^2 0.9) 2 // T), int(1.05 lo)).
-  SizeRule capped = area(28, 100352, 602112);
+  SizeStepRule capped = area(28, 100352, 602112);
   capped.capTokens = 128000;
   capped.capShare = 0.9;
   EXPECT_EQ(resizedBy(area(28, 100352, 90316800 * 2 / 768), {1080, 1920}, 768),
@@ -155,49 +155,49 @@ TEST(PictureSteps, Bounds) {
   EXPECT_EQ(resizedBy(area(28, 100352, 602112), {1080, 1920}, 4),
             resizedBy(capped, {1080, 1920}, 4));
   // Qwen3-VL: hi = max(min(768 F^2, hi // T), int(1.05 lo)) T.
-  SizeRule video = areaOfVideo(32, 4096, 25165824);
+  SizeStepRule video = areaOfVideo(32, 4096, 25165824);
   video.capTokens = 768;
   EXPECT_EQ(resizedBy(areaOfVideo(32, 4096, 768.0 * 1024 * 8), {1080, 1920}, 8),
             resizedBy(video, {1080, 1920}, 8));
   // The variants differ where a side is tiny.
-  SizeRule first = area(28, 3136, 150000);
-  EXPECT_EQ((PictureSize{28, 672}), resizedBy(first, {14, 2000}, 1));
+  SizeStepRule first = area(28, 3136, 150000);
+  EXPECT_EQ((FrameSize{28, 672}), resizedBy(first, {14, 2000}, 1));
   first.branch = AreaBranch::FactorFirst;
-  EXPECT_EQ((PictureSize{28, 1988}), resizedBy(first, {14, 2000}, 1));
+  EXPECT_EQ((FrameSize{28, 1988}), resizedBy(first, {14, 2000}, 1));
   EXPECT_THROW(resizedBy(area(28, 3136, 150000), {4, 2000}, 1), Error);  // more than 200:1
 }
 
 TEST(PictureSteps, CropsInTheMiddleAndPads) {
-  const SizeRule rule[] = {shortSide(224, 224)};
+  const SizeStepRule rule[] = {shortSide(224, 224)};
   const PictureSteps s = makePictureSteps(rule, {}, {90, 150}, 1);
   ASSERT_EQ(1U, s.steps.size());
   const PictureStep& step = s.steps[0];
-  EXPECT_EQ((PictureSize{224, 224}), step.result);
+  EXPECT_EQ((FrameSize{224, 224}), step.result);
   EXPECT_EQ(373, step.x.size);
   EXPECT_EQ((373 - 224) / 2, step.x.begin);
   EXPECT_EQ(224, step.x.count);
   EXPECT_EQ(0, step.y.begin);
   EXPECT_TRUE(step.fillsResult());
   // A crop that is larger than the picture stands in black.
-  const SizeRule larger[] = {shortSide(100, 161)};
+  const SizeStepRule larger[] = {shortSide(100, 161)};
   const PictureStep padded = makePictureSteps(larger, {}, {90, 90}, 1).steps[0];
   EXPECT_EQ(30, padded.top);
   EXPECT_EQ(100, padded.y.count);
   EXPECT_FALSE(padded.fillsResult());
-  const SizeRule square[] = {longSide(576, false, true)};
+  const SizeStepRule square[] = {longSide(576, false, true)};
   const PictureStep wide = makePictureSteps(square, {}, {1080, 1920}, 1).steps[0];
-  EXPECT_EQ((PictureSize{576, 576}), wide.result);
+  EXPECT_EQ((FrameSize{576, 576}), wide.result);
   EXPECT_EQ(324, wide.y.size);
   EXPECT_EQ(126, wide.top);
 }
 
 TEST(PictureSteps, OneRuleAfterTheOther) {
-  const SizeRule rules[] = {longSide(1456, true, false), exact(364, 364)};
+  const SizeStepRule rules[] = {longSide(1456, true, false), exact(364, 364)};
   const PictureSteps s = makePictureSteps(rules, {}, {90, 150}, 1);
   ASSERT_EQ(2U, s.steps.size());
   EXPECT_EQ(874, s.steps[1].y.length);
   EXPECT_EQ(1456, s.steps[1].x.length);
-  EXPECT_EQ((PictureSize{364, 364}), s.result());
+  EXPECT_EQ((FrameSize{364, 364}), s.result());
 }
 
 TEST(PictureSteps, DrawnPartsLieInThePicture) {
@@ -206,7 +206,7 @@ TEST(PictureSteps, DrawnPartsLieInThePicture) {
   a.scale[0] = 0.08;
   a.ratio[0] = 3.0 / 4;
   a.ratio[1] = 4.0 / 3;
-  const SizeRule rule[] = {exact(64, 64)};
+  const SizeStepRule rule[] = {exact(64, 64)};
   for (int i = 0; i < 200; i++) {
     a.draws.clear();
     uint32_t state = static_cast<uint32_t>(i) * 2654435761u + 1;
@@ -244,7 +244,7 @@ struct Traced {
 };
 Traced traced(const PictureSteps& steps, bool vertical, double position) {
   Traced t{position, 0, 0};
-  const PictureSize result = steps.result();
+  const FrameSize result = steps.result();
   t.most = vertical ? result.height : result.width;
   if (!vertical && steps.flipped) t.at = t.most - t.at;
   for (size_t i = steps.steps.size(); i-- > 0;) {
@@ -268,8 +268,8 @@ TEST(PictureSteps, PatchesShowWhatTheStepsTrace) {
   };
   int padded = 0, mirrored = 0;
   for (int round = 0; round < 300; round++) {
-    const PictureSize source{20 + next(200), 20 + next(200)};
-    std::vector<SizeRule> rules;
+    const FrameSize source{20 + next(200), 20 + next(200)};
+    std::vector<SizeStepRule> rules;
     if (next(3) == 0) rules.push_back(longSide(30 + next(60), true, next(2) == 0));
     if (next(2) == 0) {
       rules.push_back(shortSide(20 + next(60), 14 * (1 + next(6))));
@@ -309,7 +309,7 @@ TEST(PictureSteps, PatchesShowWhatTheStepsTrace) {
 }
 
 TEST(PictureSteps, PatchGridsNeedWholePatches) {
-  const SizeRule rule[] = {exact(42, 70)};
+  const SizeStepRule rule[] = {exact(42, 70)};
   const PictureSteps steps = makePictureSteps(rule, {}, {90, 150}, 1);
   EXPECT_EQ(15, makePatchGrid(steps, 14, false).perFrame());
   for (const auto& [patch, blocks] : {std::pair{14, true}, std::pair{16, false}}) {

@@ -119,7 +119,7 @@ async function writeAll(
   removeMatching(folder, OWN_FILES);
   const written: Written[] = [];
   for await (const window of video.windows({ frames: count }, { ...config, of: 'frames' })) {
-    using frames = window;
+    using frames = window as DecodedFrames<'uint8'>;
     written.push(...(await writePart(frames, written.length, totalFrames, own, folder, bar)));
   }
   bar.done();
@@ -135,7 +135,7 @@ function ofOpening(config: Readonly<Record<string, unknown>>): Record<string, un
 }
 
 async function writePart(
-  frames: DecodedFrames,
+  frames: DecodedFrames<'uint8'>,
   first: number,
   total: number,
   { format, quality: percent }: FramesOptions,

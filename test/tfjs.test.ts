@@ -137,6 +137,7 @@ describe('patchDataset, clips', () => {
     expect(stream.length).toBeLessThan(12);
     const counted = Array.from({ length: 12 }, (_, i) => (i < stream.length ? 1 : 0));
     expect(Array.from(element?.xs.mask.dataSync() ?? [])).toEqual([...counted, ...counted]);
+    tf.dispose(element);
   });
 
   test('is a tf.data.Dataset whose elements are what patchStream gives', async () => {

@@ -16,6 +16,7 @@
 
 #include "backend/cpu_kernels.h"
 #include "bench_common.h"
+#include "core/memory_budget.h"
 #include "pipeline/energy_stage.h"
 #include "pipeline/selection.h"
 
@@ -86,8 +87,9 @@ class Stages {
     Profile profile;
     double gatherMs = 0;
     const Usage usage = measure([&] {
-      const auto energy =
-          makeEnergyStage({patch_, grid_, distinct_.ids, distinct_.ofPosition, *kernels_, profile});
+      MemoryBudget budget(options_.maxMemoryBytes);
+      const auto energy = makeEnergyStage(
+          {patch_, grid_, distinct_.ids, distinct_.ofPosition, *kernels_, profile, budget});
       std::vector<std::optional<KeptPicture>> kept(frames_.size());
       pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
         energy->addFrame(static_cast<int32_t>(i), frames_[i].view, frames_[i].view);

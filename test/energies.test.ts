@@ -107,6 +107,9 @@ describe('what energies cannot be combined with', () => {
     ['reference', { globalMotion: 'subtract' }],
     ['reference', { maps: true }],
     ['accumulated', { globalMotion: 'subtract' }],
+    ['codec', { backend: 'gpu' }],
+    ['codec', { decodeBackend: 'gpu' }],
+    ['codec', { processBackend: 'gpu' }],
   ];
   test.each(refused)('%s with %p: an error that names both', async (energy, options) => {
     const [name = ''] = Object.keys(options);
@@ -115,6 +118,13 @@ describe('what energies cannot be combined with', () => {
     await expect(call).rejects.toThrow(` for ${name} but`);
     await expect(call).rejects.toThrow(`energy is '${energy ?? ''}'`);
   });
+});
+
+test('codec: a stream of another kind is refused with the command that makes one of its kind', async () => {
+  const videoPath = fixturePath('h264_bpyramid.mp4');
+  const call = patchStream({ videoPath, energy: 'codec' });
+  await expect(call).rejects.toMatchObject({ code: 'ERR_CPS_UNSUPPORTED' });
+  await expect(call).rejects.toThrow(/ffmpeg -i INPUT .*-bf 0 -refs 1 OUTPUT\.mp4/);
 });
 
 test('maps that are kept count against maxMemoryBytes', async () => {

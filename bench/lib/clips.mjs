@@ -21,6 +21,11 @@ sizes[2160] = [3840, 2160];
 
 const encoders = {
   h264: (gop, preset = 'medium') => ['libx264', '-preset', preset, ...keyint(gop)],
+  // Each picture refers to the one before it alone, as energy 'codec' needs it.
+  'h264-p': (gop, preset = 'medium') => [
+    ...['libx264', '-preset', preset, ...keyint(gop)],
+    ...['-bf', '0', '-refs', '1'],
+  ],
   hevc: (gop) => {
     const params = `keyint=${gop}:min-keyint=${gop}:log-level=error`;
     return ['libx265', '-preset', 'superfast', '-x265-params', params, '-tag:v', 'hvc1'];

@@ -70,6 +70,7 @@ export function benchPlan(quick) {
     growth: growth(quick),
     energies: {
       clip: main[0].clip,
+      predicted: long({ codec: 'h264-p', preset }),
       frames: 16,
       lengths: [24, 2400].map((seconds) => small({ seconds })),
     },

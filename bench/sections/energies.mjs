@@ -7,9 +7,12 @@ import { fullDecode, peakMemory } from '../lib/subjects.mjs';
 export const title = 'Energies';
 
 export async function run({ clips, threads, subject, rounds, idleClip, progress }) {
-  const { clip, frames, lengths } = clips.energies;
+  const { clip, predicted, frames, lengths } = clips.energies;
   const rows = [];
-  for (const [recipe, energies] of [[clip, ['block', 'adjacent', 'accumulated']]]) {
+  for (const [recipe, energies] of [
+    [clip, ['block', 'adjacent', 'accumulated']],
+    [predicted, ['block', 'codec']],
+  ]) {
     const file = await ensureClip(recipe);
     const subjects = Object.fromEntries(
       energies.map((energy) => [energy, subject.call('patchStream', file, frames, { energy })]),
@@ -79,6 +82,7 @@ export function checks({ rows, memory }) {
   };
   add('adjacent', "'block'", 1.25, 'toBlock');
   add('accumulated', 'full decode', 1.15, 'toFull');
+  add('codec', "'block'", 1.15, 'toBlock');
   const [short, long] = memory;
   if (short?.bytes && long?.bytes) {
     // The index of the longer video, and what runs of the same process differ by.

@@ -26,7 +26,7 @@ enum class KeyFramePatches { Auto, BeforeOthers, Compete, None };
 enum class WholeFrames { None, First };
 enum class IgnoredBars { Letterbox };
 enum class SelectionUnit { Patch, Block2x2 };
-enum class Energy { Block, Adjacent, Accumulated, Reference };
+enum class Energy { Block, Adjacent, Accumulated, Codec, Reference };
 enum class EnergyScope { Frame, Video };
 enum class IntraEnergy { Zero, Texture };
 enum class GlobalMotion { Keep, Subtract };
@@ -154,6 +154,7 @@ struct Spelled<Energy> {
   static constexpr Spelling<Energy> all[] = {{"block", Energy::Block},
                                              {"adjacent", Energy::Adjacent},
                                              {"accumulated", Energy::Accumulated},
+                                             {"codec", Energy::Codec},
                                              {"reference", Energy::Reference}};
 };
 template <>

@@ -76,4 +76,12 @@ UniqueAVCodecParameters copyParameters(const AVCodecParameters& from, Stage stag
   return copy;
 }
 
+bool isInterlaced(const AVFrame& frame) {
+#if LIBAVUTIL_VERSION_INT >= AV_VERSION_INT(58, 7, 100)
+  return (frame.flags & AV_FRAME_FLAG_INTERLACED) != 0;
+#else
+  return frame.interlaced_frame != 0;
+#endif
+}
+
 }  // namespace cps

@@ -67,4 +67,7 @@ int64_t enumNumber(const E& value) {
 
 UniqueAVCodecParameters copyParameters(const AVCodecParameters& from, Stage stage);
 
+// Whether the decoder says that a picture consists of two fields.
+bool isInterlaced(const AVFrame& frame);
+
 }  // namespace cps

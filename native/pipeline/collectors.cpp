@@ -60,7 +60,8 @@ PatchCollector::PatchCollector(SampledFrames frames, const Stages& stages,
     : Collector(std::move(frames), stages),
       energy_(makeEnergyStage({patch, grid, distinct_.ids, distinct_.ofPosition, kernels_,
                                stages.call.profile, *stages.call.memory,
-                               [known](int64_t id) { return known && known->isLost(id); }})),
+                               [known](int64_t id) { return known && known->isLost(id); },
+                               stages.backends.source->timeline().isKeyFrame})),
       grid_(grid),
       profile_(stages.call.profile),
       cells_(makeCellGrid(grid.frameHeight, grid.frameWidth)),
@@ -107,7 +108,7 @@ void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, v
 void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) {
   const FrameView view = frame.view;
   const FrameView& luma = frame.luma ? frame.luma->view : view;
-  energy_->addFrame(input, view, luma);
+  energy_->addPicture(input, frame);
   if (distinct == kNotSampled) return;
   findBars(luma);
   Kept& kept = frames_[static_cast<size_t>(distinct)];

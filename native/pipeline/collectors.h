@@ -79,8 +79,9 @@ class PatchCollector final : public Collector {
   // Pictures that are made into small ones are let go.
   size_t keepsFrames(size_t /*wanted*/) const override { return maker_ ? 0 : distinct_.ids.size(); }
   bool wantsOrder() const override { return energy_->wantsOrder(); }
+  bool wantsMotion() const override { return energy_->wantsMotion(); }
   // Cells, luma maps and patches are scaled anyway.
-  bool takesAnySize() const override { return true; }
+  bool takesAnySize() const override { return !energy_->wantsMotion(); }
   // The energy, when everything has come. [T, rows, cols] in the kernels' memory; option maps.
   void finish() { energy_->finish(); }
   const float* scores() const { return energy_->scores(); }

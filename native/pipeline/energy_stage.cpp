@@ -13,6 +13,8 @@ std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request) {
       return makeAdjacentEnergy(request);
     case Energy::Accumulated:
       return makeAccumulatedEnergy(request);
+    case Energy::Codec:
+      return makeCodecEnergy(request);
     case Energy::Reference:
       return makeReferenceEnergy(request);
   }

@@ -10,6 +10,7 @@
 #include "core/memory_budget.h"
 #include "core/options.h"
 #include "core/profile.h"
+#include "media/decode/frame_source.h"
 #include "ops/geometry.h"
 
 namespace cps {
@@ -34,6 +35,8 @@ struct EnergyRequest {
   // Whether a frame is known not to be had (Note [Damaged frames]): nothing can be compared with
   // it.
   std::function<bool(int64_t)> isLost = [](int64_t) { return false; };
+  // Whether the container flags a frame as a key frame.
+  std::function<bool(int64_t)> isKeyFrame = [](int64_t) { return false; };
 };
 
 // Note [Energy is a stage]
@@ -50,9 +53,16 @@ class EnergyStage {
   virtual std::span<const int64_t> inputs() const = 0;
   // Whether they should come in about that order: what it keeps of them would grow otherwise.
   virtual bool wantsOrder() const { return false; }
+  // Whether they should come with what the stream says of their motion, and each of the video's
+  // size.
+  virtual bool wantsMotion() const { return false; }
   // `input` indexes inputs(). Each exactly once. Thread-safe. `luma`: what to read where luma is
   // wanted; the same picture, or its luma plane where `frame` is RGB made of it.
   virtual void addFrame(int32_t input, const FrameView& frame, const FrameView& luma) = 0;
+  // What is called of the two: for energies that keep pictures, or read more than their samples.
+  virtual void addPicture(int32_t input, const SourceFrame& picture) {
+    addFrame(input, picture.view, picture.luma ? picture.luma->view : picture.view);
+  }
   // Once, after every input was added.
   virtual void finish() {}
   // [T, rows, cols] in the kernels' memory. Valid after finish().

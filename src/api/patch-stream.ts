@@ -69,8 +69,8 @@ export interface Letterbox {
  */
 export interface EnergyMaps {
   /**
-   * int32 [T, rows, cols]: squared length of each cell's displacement, in cells. Not with
-   * 'accumulated', which looks for none.
+   * int32 [T, rows, cols]: squared length of each cell's displacement, in cells; with 'codec' in
+   * quarter samples. Not with 'accumulated', which looks for none.
    */
   readonly motion2: Tensor<'int32'> | undefined;
   /** int32 [T, rows, cols]: the difference that is left, 0..255; with 'accumulated' the sum, to 65535. */

@@ -557,10 +557,11 @@ export interface PatchStreamConfig extends DecodeConfig {
    * How motion and residual are measured. 'block': block matching with the sampled frame before;
    * 'adjacent': block matching down to single pixels with the frame that is shown just before,
    * which is decoded as well; 'accumulated': every change since the sampled frame before, so
-   * that all frames in between are decoded; 'reference': the arithmetic of the Python original,
-   * for models prepared with it. Default: 'block'.
+   * that all frames in between are decoded; 'codec': the stream's own motion vectors (H.264),
+   * where each picture refers to the one before it alone; 'reference': the arithmetic of the
+   * Python original, for models prepared with it. Default: 'block'.
    */
-  readonly energy?: 'block' | 'adjacent' | 'accumulated' | 'reference' | undefined;
+  readonly energy?: 'block' | 'adjacent' | 'accumulated' | 'codec' | 'reference' | undefined;
   /**
    * Whose percentiles motion and residual are divided by: each frame's own, or those of all
    * sampled frames together, so that frames in which nothing happens get no share of their own.

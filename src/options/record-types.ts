@@ -223,7 +223,7 @@ export interface PatchRecord {
   readonly staticAbsThresh: number;
   readonly staticRelThresh: number;
   readonly staticUniformFrames: number;
-  readonly energy: 'block' | 'adjacent' | 'accumulated' | 'reference';
+  readonly energy: 'block' | 'adjacent' | 'accumulated' | 'codec' | 'reference';
   readonly energyScope: 'frame' | 'video';
   readonly intraEnergy: 'zero' | 'texture';
   readonly globalMotion: 'keep' | 'subtract';

@@ -115,11 +115,22 @@ const resolvedMode = ({ decodeMode }: Values): 'throughput' | 'latency' =>
 const sourceRecord = (api: Api, v: Values): SourceRecord =>
   recordOf(api, 'source', { ...v, decodeMode: resolvedMode(v) });
 
+/** Vectors come from FFmpeg's decoders and stay on the host. */
+function backendOf(api: Api, v: Values, stage: 'decodeBackend' | 'processBackend') {
+  const backend = v[stage] ?? v.backend;
+  if (api !== 'patchStream' || v.energy !== 'codec') return backend;
+  if (backend === 'gpu') {
+    const name = v[stage] === undefined ? 'backend' : stage;
+    throw invalid(name, "'cpu' or 'auto' (energy is 'codec')", backend);
+  }
+  return 'cpu';
+}
+
 const devicesRecord = (api: Api, v: Values): DevicesRecord =>
   recordOf(api, 'devices', {
     ...v,
-    decodeBackend: v.decodeBackend ?? v.backend,
-    processBackend: v.processBackend ?? v.backend,
+    decodeBackend: backendOf(api, v, 'decodeBackend'),
+    processBackend: backendOf(api, v, 'processBackend'),
     decodeDeviceId: v.decodeDeviceId ?? v.deviceId,
     processDeviceId: v.processDeviceId ?? v.deviceId,
     nvdecReuseOpenDecoder: v.nvdecReuseOpenDecoder ?? resolvedMode(v) === 'throughput',

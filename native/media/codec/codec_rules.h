@@ -7,6 +7,7 @@
 
 #include "ffmpeg/handles.h"
 #include "media/codec/picture_order.h"
+#include "media/codec/picture_references.h"
 
 namespace cps {
 
@@ -106,6 +107,9 @@ struct CodecRules {
   // empty one.
   int (*shownPictures)(PacketBytes, const BitstreamFormat&) =
       [](PacketBytes, const BitstreamFormat&) { return 1; };
+  // Note [One reference]
+  PictureReferences (*references)(PacketBytes, const BitstreamFormat&) =
+      [](PacketBytes, const BitstreamFormat&) { return PictureReferences(); };
   // The build of the encoder that a packet names, where decoders need it (x264); or -1.
   int (*encoderBuild)(PacketBytes, const BitstreamFormat&) =
       [](PacketBytes, const BitstreamFormat&) { return -1; };

@@ -25,6 +25,31 @@ bool isH264IntraSlice(std::span<const uint8_t> nal) {
   return !r.ended() && (type == 2 || type == 4);
 }
 
+// With one reference frame at most, the newest reference picture is the only one: each is marked as
+// one when it is decoded, whatever its marking commands say of those before.
+PictureReferences referencesOf(PacketBytes packet, const BitstreamFormat& format) {
+  bool slices = false, predicted = false, clear = true, reference = true;
+  forEachNal(packet, format.lengthBytes, [&](std::span<const uint8_t> nal) {
+    const int type = nal[0] & 31;
+    if (type >= kH264PartA && type <= kH264PartC) clear = false;
+    if (type != kH264Slice && type != kH264Idr) return true;
+    slices = true;
+    reference = reference && (nal[0] >> 5 & 3) != 0;
+    BitReader r(nal.subspan(1));
+    r.ue();  // first_mb_in_slice
+    const uint32_t slice = r.ue() % 5, set = r.ue();
+    predicted = predicted || slice == 0;
+    const int id = set < format.h264.sequenceOf.size() ? format.h264.sequenceOf[set] : -1;
+    if (r.ended() || id < 0 || (slice != 0 && slice != 2)) return clear = false;
+    const H264Sequence& s = format.h264.sequence[static_cast<size_t>(id)];
+    clear = clear && s.known && s.framesOnly && !s.gaps && !s.cutsTopOrLeft &&
+            s.mostReferences >= 0 && s.mostReferences <= 1;
+    return clear;
+  });
+  if (!slices || !clear) return {};
+  return {predicted ? RefersTo::TheOneReference : RefersTo::Nothing, reference};
+}
+
 // Looks for a message of this type in an SEI unit. Its size, with the reader at its payload.
 std::optional<uint32_t> findSei(BitReader& r, uint32_t wanted) {
   while (!r.ended()) {
@@ -201,6 +226,7 @@ constinit const CodecRules kH264Rules = {
     .isEntry = isEntry,
     .isDroppable = isH264Droppable,
     .holdsPicture = nalHoldsPicture,
+    .references = referencesOf,
     .encoderBuild =
         [](PacketBytes packet, const BitstreamFormat& format) {
           return h264EncoderBuild(packet, format.lengthBytes);

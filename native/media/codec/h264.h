@@ -12,7 +12,8 @@ namespace cps {
 struct H264Sequence {
   bool known = false;
   bool framesOnly = false;
-  bool gaps = false;  // gaps_in_frame_num_value_allowed_flag
+  int mostReferences = -1;  // max_num_ref_frames
+  bool gaps = false;        // gaps_in_frame_num_value_allowed_flag
   bool separatePlanes = false;
   int frameNumBits = 0;
   int orderType = 0;       // pic_order_cnt_type

@@ -87,7 +87,7 @@ void readSequence(std::span<const uint8_t> nal, H264Headers& headers) {
     const uint32_t cycle = r.ue();
     for (uint32_t i = 0; i < cycle && i < 256; ++i) r.se();
   }
-  r.ue();  // max_num_ref_frames
+  sequence.mostReferences = static_cast<int>(std::min<uint32_t>(r.ue(), 16));
   sequence.gaps = r.bit() != 0;
   const uint64_t blocksWide = uint64_t{r.ue()} + 1, blocksHigh = uint64_t{r.ue()} + 1;
   sequence.framesOnly = r.bit() != 0;

@@ -12,6 +12,7 @@
 #include "media/decode/held_video.h"
 #include "media/decode/indexed_video.h"
 #include "media/decode/next_step.h"
+#include "media/decode/picture_motion.h"
 #include "media/decode/segment_decoder.h"
 #include "media/decode/targets.h"
 #include "media/index/index_cache.h"
@@ -65,7 +66,8 @@ class CpuSource final : public FrameSource {
                          Targets& targets);
   void checkMemoryOf(const PacketDecoder& decoder, int32_t ordinal) const;
   void decodeInSequence(Targets& targets);
-  void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets);
+  void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets,
+            const SegmentDecoder* from = nullptr);
   void countMemoryOf(const AVFrame& frame, size_t wanted);
   bool hasVideoSize(const AVFrame& frame) const {
     return frame.width == index_.storedWidth && frame.height == index_.storedHeight;
@@ -103,7 +105,7 @@ void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink)
     decodeInSequence(targets);
     return video_.checkUnchanged();
   }
-  bool goesOn = video_.held() && video_.held()->goesOn();
+  bool goesOn = video_.held() && video_.held()->goesOn() && !targets.wantsMotion();
   video_.decodeByPlan(targets, [&](const DecodePlan& plan, std::unique_ptr<PacketReader> reader) {
     if (std::exchange(goesOn, false) && goOn(plan, targets)) return true;
     return runPlan(plan, std::move(reader), targets);
@@ -140,7 +142,10 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
 
   std::vector<Worker> workers(static_cast<size_t>(threads.decoders));
   workers[0].reader = std::move(reader);
-  for (Worker& worker : workers) worker.config = decoderConfig(threads.threads);
+  for (Worker& worker : workers) {
+    worker.config = decoderConfig(threads.threads);
+    worker.config.vectors = targets.wantsMotion();
+  }
   std::atomic<size_t> next{0};
   std::atomic<bool> allRan{true};
   services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
@@ -312,8 +317,9 @@ SegmentOutcome CpuSource::attempt(Worker& worker, const DecodeSegment& packets, 
   };
   SegmentDecoder decoder(index_, *worker.reader, *worker.decoder, worker.config.strict,
                          way != Attempt::Way::Fast, [&](int32_t ordinal, const AVFrame& frame) {
-                           give(ordinal, displayOf(ordinal), frame, targets);
+                           give(ordinal, displayOf(ordinal), frame, targets, &decoder);
                          });
+  if (targets.wantsMotion()) decoder.followReferences();
   if (targets.takesAnySize()) decoder.takeAnySize();
   if (way == Attempt::Way::TakingLosses) {
     decoder.tellOfDamage([&](int32_t ordinal, const std::string& reason) {
@@ -409,8 +415,8 @@ void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
   if (more > 0) video_.checkMemory(kept, kept * video + (larger_ += more));
 }
 
-void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
-                     Targets& targets) {
+void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets,
+                     const SegmentDecoder* from) {
   if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasVideoSize(frame)) {
     countMemoryOf(frame, kept);
   }
@@ -420,6 +426,8 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
   out.owner = std::move(viewed.owner);
   out.view = viewed.view;
   out.luma = std::move(viewed.luma);
+  if (from && targets.wantsMotion())
+    out.motion = motionOf(frame, ordinal, from->referencesOf(ordinal));
   out.device = Device::cpu();
   out.displayIndex = displayIndex;
   out.timestampSec = index_.timestampsSec[static_cast<size_t>(displayIndex)];

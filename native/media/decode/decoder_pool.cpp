@@ -27,6 +27,7 @@ DecoderPool::Key DecoderPool::keyOf(const AVCodecParameters& p, const DecoderCon
           config.maxPixels,
           config.threadType,
           config.strict,
+          config.vectors,
           enumNumber(p.color_space),
           enumNumber(p.color_range),
           enumNumber(p.color_primaries),

@@ -36,7 +36,7 @@ class DecoderPool {
     int format, width, height, profile, level, threads, reorderDepth, x264Build;
     int64_t maxPixels;
     ThreadType threadType;
-    bool strict;
+    bool strict, vectors;
     int64_t matrix, range, primaries, transfer;  // enumNumber: a file may name what there is not
     std::vector<uint8_t> extradata;
     bool operator==(const Key&) const = default;

@@ -10,7 +10,9 @@
 #include "core/call_context.h"
 #include "core/device.h"
 #include "core/error.h"
+#include "core/motion.h"
 #include "core/picture.h"
+#include "media/codec/picture_references.h"
 #include "media/index/timeline.h"
 #include "media/index/video_info.h"
 
@@ -22,12 +24,20 @@ struct LumaView {
   FrameView view;
 };
 
+// What a stream says of a picture's motion (Note [One reference]).
+struct PictureMotion {
+  int32_t packet = 0;  // its place in decode order
+  PictureReferences references;
+  std::vector<MotionBlock> blocks;
+};
+
 // A decoded picture; `owner` keeps its planes alive (an AVFrame reference or a device allocation).
 struct SourceFrame {
   std::shared_ptr<const void> owner;
   FrameView view;
   // Where the view is RGB that was made of a picture with a luma plane: that plane.
   std::optional<LumaView> luma;
+  std::shared_ptr<const PictureMotion> motion;  // where the sink wants it and the stream has it
   Device device;
   int64_t displayIndex = 0;
   double timestampSec = 0;  // the container's own: pts * time base
@@ -45,6 +55,8 @@ class FrameSink {
   // Whether pictures should come in about display order. Segments that are decoded at the same time
   // begin in that order then, not the longest first.
   virtual bool wantsOrder() const { return false; }
+  // Whether pictures should come with their motion.
+  virtual bool wantsMotion() const { return false; }
   // Whether pictures of another size than the video's are of use (Note [Sizes] in
   // ops/energy/cells_math.h).
   virtual bool takesAnySize() const { return false; }

@@ -83,6 +83,7 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
   context_->has_b_frames = std::max(context_->has_b_frames, config.reorderDepth);
+  if (config.vectors) context_->export_side_data |= AV_CODEC_EXPORT_DATA_MVS;
   if (config.x264Build > 0) {
     av_opt_set_int(context_.get(), "x264_build", config.x264Build, AV_OPT_SEARCH_CHILDREN);
   }

@@ -26,6 +26,7 @@ struct DecoderConfig {
   // The build of x264 that the stream's first packet names, for decoders that begin elsewhere
   // (h264EncoderBuild); -1: none.
   int x264Build = -1;
+  bool vectors = false;  // pictures come with their motion vectors
 };
 
 // One opened decoder. Packets are numbered by the caller (their position in the frame index); the

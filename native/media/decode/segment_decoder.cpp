@@ -29,6 +29,7 @@ bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags
 void SegmentDecoder::reset(int32_t first) {
   inside_.clear();
   damaged_.clear();
+  references_.clear();
   lostBefore_.clear();
   h264Numbers_ = {};
   held_.clear();
@@ -175,6 +176,10 @@ bool SegmentDecoder::feed(AVPacket& packet) {
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   followHeaders(bytes, bitstream_);
   if (bitstream_.rules->numbersReferences && !readH264(bytes)) return false;
+  if (followsReferences_) {
+    references_[current_] = bitstream_.rules->references(bytes, bitstream_);
+    references_.erase(references_.begin(), references_.lower_bound(current_ - kLostAfter));
+  }
   if (mayDrop(packet, current_)) {
     ++counters_.packetsDropped;
     return true;

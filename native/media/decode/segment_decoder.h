@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -75,6 +76,12 @@ class SegmentDecoder {
   const DecodeCounters& counters() const { return counters_; }
   // Damaged pictures are told of and decoding goes on. Not of a strict decoder.
   void tellOfDamage(Lose lose) { lose_ = std::move(lose); }
+  // What the packet of a picture that is being given out says; to be asked for beforehand.
+  void followReferences() { followsReferences_ = true; }
+  PictureReferences referencesOf(int32_t ordinal) const {
+    const auto it = references_.find(ordinal);
+    return it == references_.end() ? PictureReferences() : it->second;
+  }
   // Whether pictures need not have the video's size.
   void takeAnySize(bool any = true) { anySize_ = any; }
 
@@ -124,9 +131,11 @@ class SegmentDecoder {
 
   std::span<const int32_t> targets_;
   int32_t first_ = 0, current_ = 0;
-  bool leading_ = false;             // H.264 pictures shown before the entry point were fed
-  bool picture_ = true;              // whether the current packet holds one
-  std::set<int32_t> inside_;         // fed, shown, not out yet
+  bool leading_ = false;  // H.264 pictures shown before the entry point were fed
+  bool picture_ = true;   // whether the current packet holds one
+  bool followsReferences_ = false;
+  std::map<int32_t, PictureReferences> references_;  // of the last packets
+  std::set<int32_t> inside_;                         // fed, shown, not out yet
   std::vector<int32_t> damaged_;     // packets that failed or whose picture is damaged
   std::vector<int32_t> lostBefore_;  // entry points before which references are missing
   bool unreferenced_ = false;        // references were missing somewhere

@@ -22,6 +22,7 @@ class Targets {
   // What the sink can do with pictures.
   size_t keepsFrames() const { return sink_.keepsFrames(all_.size()); }
   bool wantsOrder() const { return sink_.wantsOrder(); }
+  bool wantsMotion() const { return sink_.wantsMotion(); }
   bool takesAnySize() const { return sink_.takesAnySize(); }
   bool takesLosses() const { return sink_.takesLosses(); }
 

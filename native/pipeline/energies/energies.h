@@ -11,6 +11,7 @@ std::unique_ptr<EnergyStage> makeBlockEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeBlockMapsEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeAdjacentEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeAccumulatedEnergy(const EnergyRequest& request);
+std::unique_ptr<EnergyStage> makeCodecEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeReferenceEnergy(const EnergyRequest& request);
 
 }  // namespace cps

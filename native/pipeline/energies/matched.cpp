@@ -53,7 +53,7 @@ class MatchedEnergy final : public MapStage {
   void addFrame(int32_t input, const FrameView& /*frame*/, const FrameView& luma) override {
     Picture& picture = pictures_[static_cast<size_t>(input)];
     if (picture.pairs.empty()) return;
-    Buffer cells = Buffer::allocate(kernels_.memory(), pyramidBytes_);
+    Buffer cells = takeCells();
     {
       const Profile::Scope scope(profile_, "cellsMs");
       for (int32_t l = 0; l < pyramid_.levels; l++) {
@@ -100,13 +100,25 @@ class MatchedEnergy final : public MapStage {
   }
 
   void letGo(const Pair& pair) {
-    Buffer free[2];  // freed outside the lock
     const std::lock_guard lock(mutex_);
-    Picture& cur = pictures_[pair.cur];
-    if (--cur.uses == 0) free[0] = std::move(cur.cells);
-    if (pair.prev == Pair::kAlone || pair.prev == pair.cur) return;
-    Picture& prev = pictures_[pair.prev];
-    if (--prev.uses == 0) free[1] = std::move(prev.cells);
+    const auto done = [&](Picture& picture) {
+      if (--picture.uses == 0) freeCells_.push_back(std::move(picture.cells));
+    };
+    done(pictures_[pair.cur]);
+    if (pair.prev != Pair::kAlone && pair.prev != pair.cur) done(pictures_[pair.prev]);
+  }
+
+  // Cells of all levels; the blocks are used again, for fresh memory costs page faults.
+  Buffer takeCells() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (!freeCells_.empty()) {
+        Buffer cells = std::move(freeCells_.back());
+        freeCells_.pop_back();
+        return cells;
+      }
+    }
+    return Buffer::allocate(kernels_.memory(), pyramidBytes_);
   }
 
   PyramidGrid pyramid_;
@@ -115,6 +127,7 @@ class MatchedEnergy final : public MapStage {
   std::vector<Pair> pairs_;
   std::vector<int32_t> missing_;   // pictures of each pair that are to come
   std::vector<Picture> pictures_;  // per input
+  std::vector<Buffer> freeCells_;
 };
 
 }  // namespace

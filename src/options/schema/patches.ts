@@ -5,7 +5,7 @@ import { boolean, INT32_MAX, integer, number, oneOf, PATCHES_ONLY } from '../kin
 const DEFAULT_INPUT_SIZE = 224;
 
 export const PATCHES = {
-  energy: oneOf(['block', 'adjacent', 'accumulated', 'reference'], {
+  energy: oneOf(['block', 'adjacent', 'accumulated', 'codec', 'reference'], {
     apis: PATCHES_ONLY,
     record: 'patch',
     field: { enum: 'Energy' },
@@ -14,7 +14,8 @@ export const PATCHES = {
       "How motion and residual are measured. 'block': block matching with the sampled frame before; " +
       "'adjacent': block matching down to single pixels with the frame that is shown just before, " +
       "which is decoded as well; 'accumulated': every change since the sampled frame before, so " +
-      "that all frames in between are decoded; 'reference': the arithmetic of the Python original, " +
+      "that all frames in between are decoded; 'codec': the stream's own motion vectors (H.264), where each " +
+      "picture refers to the one before it alone; 'reference': the arithmetic of the Python original, " +
       'for models prepared with it.',
     impact:
       "'adjacent' follows what a codec spends more closely; 'accumulated' sees what happens between " +

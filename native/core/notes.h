@@ -18,11 +18,12 @@ namespace cps {
 // src/api/notes.ts lists the same ones for TypeScript and says what each means, and a test compares
 // the two lists. What is learnt while the frame index is built belongs to the index, is kept with
 // it (memory and disk) and comes with every call that uses it.
-inline constexpr std::array<std::string_view, 8> kNoteCodes = {
+inline constexpr std::array<std::string_view, 9> kNoteCodes = {
     "assumed-matrix",      // colour tags that name no usable matrix
     "index-not-kept",      // readerCacheDir cannot be used
     "key-frames-alone",    // key frames, which come before others, filled kKeep
     "key-frames-compete",  // keyFramePatches 'auto' took 'compete'
+    "missing-frames",      // pictures of the file that do not come out of the decoder
     "replaced-frames",     // option damaged 'nearest'
     "restarted-clock",     // timestamps that step back or restart
     "skipped-frames",      // option damaged 'skip'

@@ -7,6 +7,9 @@ namespace cps {
 namespace {
 
 constexpr int64_t kFirstWindow = 4;  // frames on each side of a lost one
+constexpr const char* kWhy =
+    "These frames cannot be decoded, since they or frames they depend on are damaged or incomplete, "
+    "or larger than maxFramePixels; ";
 
 // Finds out which pictures can be had, and keeps none.
 class Survey final : public FrameSink {
@@ -115,14 +118,12 @@ std::optional<SampledFrames> chooseFrames(std::span<const int64_t> wanted, Damag
 void noteDamage(const SampledFrames& sampled, Notes& notes) {
   for (const ReplacedFrame& frame : sampled.replaced) {
     notes.add("replaced-frames",
-              "These frames cannot be decoded, since they or frames they depend on are damaged or "
-              "incomplete; the nearest frames that can be stand in their places",
+              std::string(kWhy) + "the nearest frames that can be stand in their places",
               frame.wanted);
   }
   for (const int64_t frame : sampled.skipped) {
     notes.add("skipped-frames",
-              "These frames cannot be decoded, since they or frames they depend on are damaged or "
-              "incomplete; they were left out",
+              std::string(kWhy) + "they were left out",
               frame);
   }
 }

@@ -15,6 +15,10 @@ export const NOTE_CODES = {
   'key-frames-compete':
     "keyFramePatches 'auto' took 'compete', since kKeep is less than two frames' patches. Give the value " +
     'to be without this note.',
+  'missing-frames':
+    'Pictures of the file do not come out of the decoder, and are not counted as frames: they are ' +
+    'damaged, or refer to others that are damaged or not in the file. `frames` are those that come ' +
+    'after such pictures (at the end: before).',
   'patch-above-frame':
     'A patch is larger than the frame: frames were enlarged to hold it. Check patchSize.',
   'repeated-frames':

@@ -28,6 +28,10 @@ const std::vector<Row> kTable = {
     // outcome           way                entry before  stepped back  losses   jumps    then
     {Kind::Done, nullopt, nullopt, nullopt, nullopt, nullopt, NextStep::Finished},
     {Kind::OtherSize, nullopt, nullopt, nullopt, nullopt, nullopt, NextStep::GiveUp},
+    {Kind::TooLarge, Way::Fast, nullopt, nullopt, kYes, nullopt, NextStep::TakeLosses},
+    {Kind::TooLarge, Way::Plain, nullopt, nullopt, kYes, nullopt, NextStep::TakeLosses},
+    {Kind::TooLarge, Way::TakingLosses, nullopt, nullopt, kYes, nullopt, NextStep::GiveUp},
+    {Kind::TooLarge, nullopt, nullopt, nullopt, kNo, nullopt, NextStep::GiveUp},
     {Kind::Lost, nullopt, nullopt, nullopt, nullopt, kYes, NextStep::Replan},
     {Kind::Lost, nullopt, nullopt, nullopt, nullopt, kNo, NextStep::GiveUp},
     {Kind::Damaged, Way::Fast, nullopt, nullopt, nullopt, nullopt, NextStep::RetryPlain},
@@ -50,8 +54,8 @@ const std::vector<Row> kTable = {
     {Kind::Suspicious, Way::TakingLosses, kNo, nullopt, nullopt, nullopt, NextStep::GiveUp},
 };
 
-constexpr Kind kKinds[] = {Kind::Done, Kind::Damaged, Kind::OtherSize, Kind::Suspicious,
-                           Kind::Lost};
+constexpr Kind kKinds[] = {Kind::Done,      Kind::Damaged,    Kind::TooLarge,
+                           Kind::OtherSize, Kind::Suspicious, Kind::Lost};
 
 std::vector<Attempt> states() {
   std::vector<Attempt> all;

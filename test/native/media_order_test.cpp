@@ -109,6 +109,18 @@ Bytes vop(int type, size_t size = 40) {
   return bytes;
 }
 
+// 6.2.3, a layer of 25 ticks a second, and 6.2.5.
+Bytes mpeg4Layer() {
+  Bits layer;
+  layer.u(1, 0).u(8, 1).u(1, 0).u(4, 1).u(1, 1).u(2, 1).u(1, 0).u(1, 0);
+  return layer.u(2, 0).u(1, 1).u(16, 25).u(1, 1).unit({0x20});
+}
+
+Bytes vopWithHeader(uint32_t type, bool coded) {
+  Bits head;
+  return head.u(2, type).u(2, 2).u(1, 1).u(5, 7).u(1, 1).u(1, coded ? 1 : 0).unit({0xB6});
+}
+
 struct Stream {
   const char* name;
   AVCodecID codec;
@@ -170,6 +182,15 @@ std::vector<Stream> streams() {
       {"MPEG-2, a field", mpeg2, {mpeg2Field(1), mpeg2Picture(2)}, {0, 1}, true},
       {"MPEG-4, B pictures", mpeg4, {vop(0), vop(1), vop(2), vop(2), vop(3)}, {0, 2, 3, 1, 4}},
       {"MPEG-4, a picture that may be skipped", mpeg4, {vop(0), vop(1, 7)}, {0}, true},
+      {"MPEG-4, a long picture that is not coded",
+       mpeg4,
+       {mpeg4Layer() + vopWithHeader(0, true), vopWithHeader(1, true), vopWithHeader(1, false)},
+       {0, 1},
+       true},
+      {"MPEG-4, all coded",
+       mpeg4,
+       {mpeg4Layer() + vopWithHeader(0, true), vopWithHeader(1, true), vopWithHeader(2, true)},
+       {0, 2, 1}},
       {"MPEG-4, two pictures in a packet", mpeg4, {vop(0), vop(1) + vop(2)}, {0}, true},
   };
 }

@@ -1,150 +1,27 @@
 // What decoders do with threads, what they remember, and what they have to be told: every clip with
 // every number of threads, clips one after the other through one pool, streams whose parts differ.
 // In full, and what depends on timing so many times: CPS_LONG=10.
-#include <unistd.h>
-
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <map>
-#include <mutex>
-#include <numeric>
-#include <set>
 
 #include "frame_hash.h"
-#include "hostile/reference.h"
 #include "media/codec/av1.h"
 #include "media/codec/codec_rules.h"
 #include "media/container/demuxer.h"
 #include "media/decode/packet_decoder.h"
-#include "media_common.h"
+#include "media_plain.h"
 
 namespace media_test {
 namespace {
 
 using frame_hash::hashOfFrame;
-using hostile::Bytes;
-
-Bytes fixtureBytes(const std::string& name) { return hostile::readFile(fixturePath(name)); }
-
-Bytes joined(Bytes a, const Bytes& b) {
-  a.insert(a.end(), b.begin(), b.end());
-  return a;
-}
-
-cps::VideoInput inMemory(const Bytes& bytes) {
-  cps::VideoInput input;
-  input.bytes = std::make_shared<const Bytes>(bytes);
-  return input;
-}
-
-// Bytes in a file, whose index is made once for all calls.
-class InFile {
- public:
-  explicit InFile(const Bytes& bytes)
-      : path_(testing::TempDir() + "cps_rules_" + std::to_string(::getpid())) {
-    std::ofstream(path_, std::ios::binary)
-        .write(reinterpret_cast<const char*>(bytes.data()),
-               static_cast<std::streamsize>(bytes.size()));
-  }
-  ~InFile() { std::filesystem::remove(path_); }
-  cps::VideoInput input() const {
-    cps::VideoInput input;
-    input.path = path_;
-    return input;
-  }
-
- private:
-  std::string path_;
-};
 
 int longForm() {
   const char* text = std::getenv("CPS_LONG");
   return text ? std::atoi(text) : 0;
 }
 int repeats() { return std::max(1, longForm()); }
-
-// Samples and colours of what comes out, by display index.
-struct Look {
-  uint64_t hash = 0;
-  cps::ColorMatrix matrix = cps::ColorMatrix::Bt601;
-  bool fullRange = false;
-  bool operator==(const Look&) const = default;
-};
-struct Looks final : cps::FrameSink {
-  void onFrame(cps::SourceFrame frame) override {
-    const Look look = {hashOf(frame.view), frame.view.color.matrix, frame.view.color.fullRange};
-    const std::lock_guard<std::mutex> lock(mutex);
-    frames[frame.displayIndex] = look;
-  }
-  std::mutex mutex;
-  std::map<int64_t, Look> frames;
-};
-
-struct Result {
-  std::map<int64_t, Look> frames;
-  std::string error;
-  bool operator==(const Result&) const = default;
-};
-
-struct Way {
-  cps::UniformStrategy strategy = cps::UniformStrategy::Seek;
-  int threads = 1;
-};
-constexpr std::array kWays = {
-    Way{cps::UniformStrategy::Stream, 1}, Way{cps::UniformStrategy::Seek, 1},
-    Way{cps::UniformStrategy::Stream, 2}, Way{cps::UniformStrategy::Seek, 2},
-    Way{cps::UniformStrategy::Seek, 4}};
-
-// `ids` empty: all.
-Result decodeBytes(const cps::VideoInput& input, Way way, Services& services,
-                   std::vector<int64_t> ids = {}) {
-  cps::SourceOptions options = defaultSource();
-  options.uniformStrategy = way.strategy;
-  options.decodeThreads = way.threads;
-  options.readerCacheSize = 1000;
-  cps::Profile profile;
-  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
-  Looks sink;
-  Result result;
-  result.error = errorOf([&] {
-    const auto source = cps::openCpuSource(input, call, services.media);
-    if (ids.empty()) {
-      ids.resize(static_cast<size_t>(source->info().totalFrames));
-      std::iota(ids.begin(), ids.end(), 0);
-    }
-    source->decode(ids, sink);
-  });
-  result.frames = std::move(sink.frames);
-  return result;
-}
-
-// Whether every picture, alone and with the others, is the one of a plain decode.
-void expectAsPlain(const Bytes& bytes, const std::string& what) {
-  SCOPED_TRACE(what);
-  const hostile::Reference plain = hostile::decodeReference(bytes, 10'000, 60);
-  const auto count = static_cast<int64_t>(plain.frames.size());
-  ASSERT_GT(count, 8);
-  const InFile file(bytes);
-  for (const Way& way : kWays) {
-    SCOPED_TRACE(std::to_string(way.threads) + " threads, strategy " +
-                 std::to_string(static_cast<int>(way.strategy)));
-    Services services(4);
-    const auto check = [&](const std::vector<int64_t>& ids) {
-      const Result got = decodeBytes(file.input(), way, services, ids);
-      EXPECT_EQ(got.error, "");
-      EXPECT_EQ(got.frames.size(), ids.empty() ? plain.frames.size() : ids.size());
-      for (const auto& [d, look] : got.frames) {
-        ASSERT_LT(d, count);
-        EXPECT_EQ(look.hash, plain.frames[static_cast<size_t>(d)].hash) << "picture " << d;
-      }
-    };
-    check({});
-    for (int64_t d = 0; d < count; d += std::max<int64_t>(1, count / 7)) check({d});
-  }
-}
 
 // --- threads
 
@@ -323,44 +200,11 @@ TEST(PooledDecoders, ColourTagsThatChangeHoldForTheirOwnPart) {
 
 // --- what is damage and what is not
 
-// MP4 with a sample that holds a delimiter only before each picture's.
-Bytes withDelimiterSamples(const std::string& name) {
-  cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
-  AVFormatContext* context = nullptr;
-  avformat_alloc_output_context2(&context, nullptr, "mp4", nullptr);
-  AVStream* stream = avformat_new_stream(context, nullptr);
-  avcodec_parameters_copy(stream->codecpar, &demuxer.parameters());
-  stream->time_base = demuxer.stream().time_base;
-  avio_open_dyn_buf(&context->pb);
-  EXPECT_GE(avformat_write_header(context, nullptr), 0);
-  const cps::UniqueAVPacket packet = cps::makePacket(cps::Stage::Decode);
-  constexpr uint8_t kDelimiter[] = {0, 0, 0, 2, 9, 0xf0};
-  while (demuxer.read(*packet)) {
-    const int64_t half = av_rescale_q(1, {1, 100}, demuxer.stream().time_base);
-    const cps::UniqueAVPacket delimiter = cps::makePacket(cps::Stage::Decode);
-    av_new_packet(delimiter.get(), sizeof(kDelimiter));
-    std::copy(std::begin(kDelimiter), std::end(kDelimiter), delimiter->data);
-    delimiter->pts = packet->pts - half;
-    delimiter->dts = packet->dts - half;
-    for (AVPacket* p : {delimiter.get(), packet.get()}) {
-      p->stream_index = 0;
-      p->pos = -1;
-      av_packet_rescale_ts(p, demuxer.stream().time_base, stream->time_base);
-      av_write_frame(context, p);
-    }
-  }
-  av_write_trailer(context);
-  uint8_t* data = nullptr;
-  const int size = avio_close_dyn_buf(context->pb, &data);
-  context->pb = nullptr;
-  Bytes out(data, data + size);
-  av_free(data);
-  avformat_free_context(context);
-  return out;
-}
-
 TEST(Damage, SamplesThatHoldADelimiterOnlyAreNone) {
-  expectAsPlain(withDelimiterSamples("h264_intra_refresh.mp4"), "without B-frames");
+  const ChangePacket delimiterBefore = [](int, const Bytes& packet) {
+    return std::vector<Bytes>{{0, 0, 0, 2, 9, 0xf0}, packet};
+  };
+  expectAsPlain(withPackets("h264_intra_refresh.mp4", "mp4", delimiterBefore), "no B-frames");
 }
 
 // A continuity counter that jumps, as where two recordings were joined, though nothing is missing.

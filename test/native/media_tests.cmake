@@ -5,4 +5,7 @@ cps_test(media_test media_plan_test.cpp media_source_test.cpp media_stream_test.
 cps_test(media_frames_test media_frames_test.cpp media_common.cpp)
 cps_test(media_colour_test media_colour_test.cpp)
 cps_test(media_codec_test media_codec_test.cpp media_common.cpp)
-cps_test(media_rules_test media_rules_test.cpp media_common.cpp hostile/reference.cpp)
+cps_test(media_rules_test media_rules_test.cpp media_plain.cpp media_common.cpp
+         hostile/reference.cpp)
+cps_test(media_joined_test media_joined_test.cpp media_plain.cpp media_common.cpp
+         hostile/reference.cpp)

@@ -13,11 +13,12 @@ namespace {
 int vp9Shown(PacketBytes frame) {
   if (frame.empty()) return 0;
   BitReader r(frame.first(std::min<size_t>(frame.size(), 2)));
-  if (r.bits(2) != 2) return 1;
+  if (r.bits(2) != 2) return frame.size() == 1 ? 0 : 1;
   const uint32_t low = r.bit();
   const uint32_t high = r.bit();
   if (high << 1 == 2 && low == 1) r.bit();  // profile 3 has a reserved bit
   if (r.bit()) return 1;                    // show_existing_frame
+  if (frame.size() == 1) return 0;          // too short for any other frame
   r.bit();                                  // frame_type
   return r.bit() ? 1 : 0;
 }

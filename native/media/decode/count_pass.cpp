@@ -61,6 +61,14 @@ std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<
   return times;
 }
 
+// How many pictures there are would depend on the limit.
+[[noreturn]] void refuseSize(const ByteSource& source, const CallContext& call) {
+  throw Error(ErrorCode::Unsupported, Stage::Index,
+              "'" + source.describe() + "' has pictures of more pixels than maxFramePixels = " +
+                  std::to_string(call.options.maxFramePixels) +
+                  " allows: a change of size in mid-stream.");
+}
+
 // Whether one thread gives the same pictures up to packet `last` as these (Note [Alone]).
 bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& source,
                const CallContext& call, DecoderConfig config, std::span<const int32_t> shown,
@@ -71,6 +79,7 @@ bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& sourc
   std::vector<int64_t> alone, among;
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     if (frame) alone.push_back(packetNumber(*frame));
+    if (!frame && decoder.refusesSize()) refuseSize(*source, call);
     return true;
   };
   UniqueAVPacket packet = makePacket(Stage::Index);
@@ -121,6 +130,7 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       failed = true;
       lastFailure = fed;
     }
+    if (!frame && config.threads == 1 && decoder.refusesSize()) refuseSize(*source, call);
     if (!frame) return true;
     const int64_t number = packetNumber(*frame);
     if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {

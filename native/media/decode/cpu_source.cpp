@@ -211,6 +211,7 @@ bool CpuSource::goOn(const DecodePlan& plan, Targets& targets) {
       give(ordinal, index_.packets[static_cast<size_t>(ordinal)].displayIndex, frame, targets);
     });
     run->segments->takeAnySize(targets.takesAnySize());
+    run->segments->limitPixels(options_.maxFramePixels);
     const SegmentOutcome outcome = run->segments->goOn(segment.last, wanted);
     totals_.decoded += run->segments->counters().packetsDecoded;
     totals_.dropped += run->segments->counters().packetsDropped;
@@ -321,11 +322,11 @@ SegmentOutcome CpuSource::attempt(Worker& worker, const DecodeSegment& packets, 
                          });
   if (targets.wantsMotion()) decoder.followReferences();
   if (targets.takesAnySize()) decoder.takeAnySize();
+  decoder.limitPixels(options_.maxFramePixels);
   if (way == Attempt::Way::TakingLosses) {
-    decoder.tellOfDamage([&](int32_t ordinal, const std::string& reason) {
-      checkMemoryOf(*worker.decoder, ordinal);
-      const SegmentOutcome damaged{SegmentOutcome::Kind::Damaged, ordinal, reason};
-      targets.lose(displayOf(ordinal), video_.errorOf(damaged));
+    decoder.tellOfDamage([&](const SegmentOutcome& why) {
+      if (why.kind == SegmentOutcome::Kind::Damaged) checkMemoryOf(*worker.decoder, why.ordinal);
+      targets.lose(displayOf(why.ordinal), video_.errorOf(why));
     });
   }
   SegmentOutcome outcome = decoder.run(packets.first, packets.last, packets.targets);
@@ -348,9 +349,10 @@ void CpuSource::decodeInSequence(Targets& targets) {
   const std::span<const int64_t> displayIndices = targets.all();
   int64_t count = 0;
   size_t next = 0;
-  bool failed = false;
+  bool failed = false, tooLarge = false;
   int64_t decoded = 0;
   const auto lose = [&](int64_t d) {
+    if (tooLarge) return targets.lose(d, video_.tooLargeError(d, 0, 0));
     if (decoder.ranShort()) throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
     targets.lose(
         d, Error(ErrorCode::Corrupt, Stage::Decode,
@@ -367,16 +369,22 @@ void CpuSource::decodeInSequence(Targets& targets) {
     // Errors before the first picture are of packets that show nothing.
     if (!frame) {
       failed = failed || (count > 0 && picture);
+      tooLarge = decoder.refusesSize();
       return true;
     }
     const int64_t d = count++;
     const auto ordinal = static_cast<size_t>(
         index_.display[static_cast<size_t>(std::min<int64_t>(d, index_.info.totalFrames - 1))]);
     failed = (failed && !index_.packets[ordinal].key) || isDamaged(*frame);
+    tooLarge = tooLarge && failed;
     if (next == displayIndices.size() || displayIndices[next] != d) return true;
     ++next;
     if (failed) {
       lose(d);
+      return true;
+    }
+    if (int64_t{frame->width} * frame->height > options_.maxFramePixels) {
+      targets.lose(d, video_.tooLargeError(d, frame->width, frame->height));
       return true;
     }
     if (!targets.takesAnySize() && !hasVideoSize(*frame)) {

@@ -13,6 +13,13 @@
 #include "media/index/index_file.h"
 
 namespace cps {
+namespace {
+
+std::string text(int32_t width, int32_t height) {
+  return std::to_string(width) + "x" + std::to_string(height);
+}
+
+}  // namespace
 
 namespace {
 
@@ -190,6 +197,8 @@ Error IndexedVideo::errorOf(const SegmentOutcome& outcome) const {
   switch (outcome.kind) {
     case SegmentOutcome::Kind::Lost:
       return changedError();
+    case SegmentOutcome::Kind::TooLarge:
+      return tooLargeError(entry.displayIndex, outcome.width, outcome.height);
     case SegmentOutcome::Kind::OtherSize:
       return otherSizeError(entry.displayIndex, outcome.width, outcome.height);
     case SegmentOutcome::Kind::Done:
@@ -202,10 +211,14 @@ Error IndexedVideo::errorOf(const SegmentOutcome& outcome) const {
                    ". The file is damaged there.");
 }
 
+Error IndexedVideo::tooLargeError(int64_t displayIndex, int32_t width, int32_t height) const {
+  return Error(ErrorCode::Unsupported, Stage::Decode,
+               nameOf(displayIndex) + " has " + (width > 0 ? text(width, height) + " pixels, " : "") +
+                   "more than maxFramePixels = " + std::to_string(options_.maxFramePixels) +
+                   " allows: a change of size in mid-stream.");
+}
+
 Error IndexedVideo::otherSizeError(int64_t displayIndex, int32_t width, int32_t height) const {
-  const auto text = [](int32_t w, int32_t h) {
-    return std::to_string(w) + "x" + std::to_string(h);
-  };
   return Error(ErrorCode::Unsupported, Stage::Decode,
                nameOf(displayIndex) + " is " + text(width, height) + " while the video is " +
                    text(index_->storedWidth, index_->storedHeight) +

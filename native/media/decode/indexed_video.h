@@ -50,6 +50,7 @@ class IndexedVideo {
   void checkUnchanged() const;
   // What a call fails with where nothing is left to try.
   Error errorOf(const SegmentOutcome& outcome) const;
+  Error tooLargeError(int64_t displayIndex, int32_t width, int32_t height) const;
   Error otherSizeError(int64_t displayIndex, int32_t width, int32_t height) const;
   // The message of a read that gave other packets than the index, for good.
   Error changedError() const;

@@ -10,6 +10,9 @@ NextStep nextStep(const SegmentOutcome& outcome, const Attempt& attempt) {
       return attempt.jumps ? NextStep::Replan : NextStep::GiveUp;
     case SegmentOutcome::Kind::OtherSize:
       return NextStep::GiveUp;
+    case SegmentOutcome::Kind::TooLarge:  // it stays so, but others may be had
+      return attempt.takesLosses && attempt.way != Attempt::Way::TakingLosses ? NextStep::TakeLosses
+                                                                              : NextStep::GiveUp;
     case SegmentOutcome::Kind::Suspicious:
     case SegmentOutcome::Kind::Damaged:
       break;

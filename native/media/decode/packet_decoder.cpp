@@ -79,6 +79,7 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
   if (config.strict && rules.concealsOverMarks) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
+  maxPixels_ = config.maxPixels;
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
@@ -165,6 +166,14 @@ bool PacketDecoder::ranShort() const {
   void* const some = av_malloc(static_cast<size_t>(std::max<int64_t>(1, kPictures * picture)));
   av_free(some);
   return some == nullptr;
+}
+
+bool PacketDecoder::refusesSize() const {
+  const int64_t pixels = int64_t{context_->width} * context_->height;
+  if (pixels > maxPixels_) return true;
+  // Some decoders forget a size that they do not take; so they do with one that none takes.
+  constexpr int64_t kMostOfFFmpeg = INT32_MAX / 8;
+  return pixels == 0 && context_->max_pixels < kMostOfFFmpeg;
 }
 
 int64_t packetNumber(const AVFrame& frame) { return frame.pts; }

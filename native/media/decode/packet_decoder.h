@@ -57,6 +57,10 @@ class PacketDecoder {
   // ffmpeg/util.h). To ask before a file is blamed: it tries how much can be had.
   bool ranShort() const;
 
+  // Whether the decoder has just refused a picture for its size (maxPixels); to ask after an error,
+  // of a decoder with one thread.
+  bool refusesSize() const;
+
   int threads() const { return context_->thread_count; }
   // Something happened that a later use could notice, even after a flush.
   bool tainted() const { return tainted_; }
@@ -74,6 +78,7 @@ class PacketDecoder {
   bool tainted_ = false;
   bool refused_ = false;
   bool ranShort_ = false;
+  int64_t maxPixels_ = 0;
   bool marked_ = false;  // Note [Marks] in picture_marks.h
 };
 

@@ -30,6 +30,7 @@ void SegmentDecoder::reset(int32_t first) {
   inside_.clear();
   damaged_.clear();
   references_.clear();
+  refused_.clear();
   lostBefore_.clear();
   h264Numbers_ = {};
   held_.clear();
@@ -125,8 +126,8 @@ bool SegmentDecoder::stop(Kind kind, int32_t ordinal, std::string reason) {
 }
 
 // Whatever else comes out of a decoder that has several pictures in work.
-bool SegmentDecoder::stopOtherSize(int32_t ordinal, int width, int height) {
-  outcome_ = {Kind::OtherSize, ordinal, {}, width, height};
+bool SegmentDecoder::stopForSize(Kind kind, int32_t ordinal, int width, int height) {
+  outcome_ = {kind, ordinal, {}, width, height};
   return false;
 }
 
@@ -157,18 +158,25 @@ bool SegmentDecoder::settleRest() {
   for (size_t i = 0; i < targets_.size(); ++i) {
     if (cameOut_[i]) continue;
     const int32_t target = targets_[i];
+    if (std::find(refused_.begin(), refused_.end(), target) != refused_.end()) {
+      if (!lose({Kind::TooLarge, target, {}})) return false;
+      continue;
+    }
     const bool failed = std::binary_search(failures.begin(), failures.end(), target);
     const char* const reason =
         failed || isSpoilt(target) ? "its data cannot be decoded" : "the decoder never gave it out";
-    if (!lose(target, reason)) return false;
+    if (!lose({Kind::Damaged, target, reason})) return false;
   }
   return true;
 }
 
-bool SegmentDecoder::lose(int32_t ordinal, const char* reason) {
-  if (!lose_) return stop(Kind::Damaged, ordinal, reason);
+bool SegmentDecoder::lose(SegmentOutcome why) {
+  if (!lose_) {
+    outcome_ = std::move(why);
+    return false;
+  }
   ++done_;
-  lose_(ordinal, reason);
+  lose_(why);
   return true;
 }
 
@@ -206,7 +214,9 @@ bool SegmentDecoder::readH264(std::span<const uint8_t> packet) {
   const H264Sequence& sequence = h264Numbers_.sequence();
   if (!anySize_ && !h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
       std::binary_search(targets_.begin(), targets_.end(), current_)) {
-    return stopOtherSize(current_, sequence.width, sequence.height);
+    const bool large = isTooLarge(sequence.width, sequence.height);
+    return stopForSize(large ? Kind::TooLarge : Kind::OtherSize, current_, sequence.width,
+                       sequence.height);
   }
   return true;
 }
@@ -236,6 +246,7 @@ bool SegmentDecoder::takeOutput(AVFrame* frame) {
     // without a picture gives none is no damage.
     if (!picture_) return true;
     damaged_.push_back(current_);
+    if (decoder_.refusesSize()) refused_.push_back(current_);
     inside_.erase(current_);
     return true;
   }
@@ -291,11 +302,15 @@ bool SegmentDecoder::giveOutHeld() {
       const char* const reason = isDamaged(*frame)
                                      ? "it is damaged"
                                      : "a picture that it depends on is damaged or missing";
-      if (!lose(ordinal, reason)) return false;
+      if (!lose({Kind::Damaged, ordinal, reason})) return false;
+      continue;
+    }
+    if (isTooLarge(frame->width, frame->height)) {
+      if (!lose({Kind::TooLarge, ordinal, {}, frame->width, frame->height})) return false;
       continue;
     }
     if (!anySize_ && (frame->width != index_.storedWidth || frame->height != index_.storedHeight)) {
-      return stopOtherSize(ordinal, frame->width, frame->height);
+      return stopForSize(Kind::OtherSize, ordinal, frame->width, frame->height);
     }
     ++done_;
     give_(ordinal, *frame);

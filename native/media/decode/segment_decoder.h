@@ -46,7 +46,7 @@ constexpr int32_t kReadOn = 48;
 class SegmentDecoder {
  public:
   using Give = std::function<void(int32_t ordinal, const AVFrame& frame)>;
-  using Lose = std::function<void(int32_t ordinal, const std::string& reason)>;
+  using Lose = std::function<void(const SegmentOutcome& why)>;
 
   // `everything`: also packets that no picture refers to are decoded.
   SegmentDecoder(const FrameIndex& index, PacketReader& reader, PacketDecoder& decoder, bool strict,
@@ -84,6 +84,7 @@ class SegmentDecoder {
   }
   // Whether pictures need not have the video's size.
   void takeAnySize(bool any = true) { anySize_ = any; }
+  void limitPixels(int64_t most) { mostPixels_ = most; }
 
  private:
   struct Held {
@@ -101,7 +102,8 @@ class SegmentDecoder {
   // Each of these is false where the run ends early, with outcome_.
   using Kind = SegmentOutcome::Kind;
   bool stop(Kind kind, int32_t ordinal, std::string reason = {});
-  bool stopOtherSize(int32_t ordinal, int width, int height);
+  bool stopForSize(Kind kind, int32_t ordinal, int width, int height);
+  bool isTooLarge(int width, int height) const { return int64_t{width} * height > mostPixels_; }
   bool feedAll(int32_t last);
   bool settleRest();
   bool feed(AVPacket& packet);
@@ -111,7 +113,7 @@ class SegmentDecoder {
   bool noteUnreferenced();
   bool noteMissingBefore(int32_t ordinal);
   bool giveOutHeld();
-  bool lose(int32_t ordinal, const char* reason);
+  bool lose(SegmentOutcome why);
   bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
@@ -125,6 +127,7 @@ class SegmentDecoder {
   Give give_;
   Lose lose_;
   bool anySize_ = false;
+  int64_t mostPixels_ = INT64_MAX;
   DecodeCounters counters_;
   SegmentOutcome outcome_;
   const PacketDecoder::Output output_ = [this](AVFrame* frame, int) { return takeOutput(frame); };
@@ -137,6 +140,7 @@ class SegmentDecoder {
   std::map<int32_t, PictureReferences> references_;  // of the last packets
   std::set<int32_t> inside_;                         // fed, shown, not out yet
   std::vector<int32_t> damaged_;     // packets that failed or whose picture is damaged
+  std::vector<int32_t> refused_;     // of those, packets whose picture is too large
   std::vector<int32_t> lostBefore_;  // entry points before which references are missing
   bool unreferenced_ = false;        // references were missing somewhere
   std::vector<Held> held_;

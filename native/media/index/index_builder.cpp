@@ -130,8 +130,10 @@ class IndexBuilder {
     }
     collectKeys();
     if (!trusted() || !orderByTimestamps()) {
+      const std::vector<bool> shows = packetsThatShow();
       index_->seal();
       count(*index_, source_, call_);
+      noteMissing(shows);
     }
     if (index_->display.empty()) {
       throw Error(ErrorCode::Corrupt, Stage::Index,
@@ -289,6 +291,39 @@ class IndexBuilder {
                     " frames or more takes more than maxMemoryBytes = " +
                     std::to_string(call_.options.maxMemoryBytes) +
                     " allows; raise maxMemoryBytes or cut the video.");
+  }
+
+  std::vector<bool> packetsThatShow() const {
+    std::vector<bool> shows;
+    shows.reserve(index_->packets.size());
+    for (const PacketEntry& entry : index_->packets) shows.push_back(entry.displayIndex >= 0);
+    return shows;
+  }
+
+  // Pictures that are in the file and did not come out of the decoder. Not where a packet may be
+  // half of a picture, or show none.
+  void noteMissing(const std::vector<bool>& shows) {
+    FrameIndex& index = *index_;
+    const bool certain = index.plain && rules().onePicturePerPacket && wholeFrames_ &&
+                         !severalShown_ && !(order_ && order_->onlyDecodingTells());
+    if (!certain || index.trust != IndexTrust::Counted) return;
+    int64_t next = std::ssize(index.display) - 1;
+    int64_t missing = 0;
+    std::vector<int64_t> places;
+    for (size_t i = shows.size(); i-- > 0;) {
+      if (index.packets[i].displayIndex >= 0) {
+        next = index.packets[i].displayIndex;
+      } else if (shows[i]) {
+        ++missing;
+        places.push_back(next);
+      }
+    }
+    const std::string message =
+        std::to_string(missing) + (missing == 1 ? " picture" : " pictures") + " of '" +
+        source_->describe() +
+        "' cannot be decoded, since they or what they refer to is damaged or not in the file; they "
+        "are not counted as frames.";
+    for (const int64_t place : places) index.notes.add("missing-frames", message, place);
   }
 
   void collectKeys() {

@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 9> kNoteCodes = {
     "replaced-frames",     // option damaged 'nearest'
     "restarted-clock",     // timestamps that step back or restart
     "skipped-frames",      // option damaged 'skip'
-    "truncated-file",      // what is there of a file that ends early is used
+    "truncated-file",      // the readable part of a file is used
 };
 
 // One of kNoteCodes: a literal that is none does not compile.

@@ -8,7 +8,8 @@ namespace {
 
 constexpr int64_t kFirstWindow = 4;  // frames on each side of a lost one
 constexpr const char* kWhy =
-    "These frames cannot be decoded, since they or frames they depend on are damaged or incomplete, "
+    "These frames cannot be decoded, since they or frames they depend on are damaged or "
+    "incomplete, "
     "or larger than maxFramePixels; ";
 
 // Finds out which pictures can be had, and keeps none.
@@ -122,9 +123,7 @@ void noteDamage(const SampledFrames& sampled, Notes& notes) {
               frame.wanted);
   }
   for (const int64_t frame : sampled.skipped) {
-    notes.add("skipped-frames",
-              std::string(kWhy) + "they were left out",
-              frame);
+    notes.add("skipped-frames", std::string(kWhy) + "they were left out", frame);
   }
 }
 

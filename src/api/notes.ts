@@ -32,7 +32,8 @@ export const NOTE_CODES = {
     'are in the order of the file.',
   'skipped-frames': "Frames cannot be decoded and were left out (option damaged 'skip').",
   'truncated-file':
-    'The file ends before the frames that it declares; those that are there are used.',
+    'The file ends before the frames that it declares, or cannot be read on; those that are there ' +
+    'are used.',
 } as const;
 
 /** A sampled frame that cannot be decoded, under damaged 'nearest'. */

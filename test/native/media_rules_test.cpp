@@ -2,7 +2,6 @@
 // every number of threads, clips one after the other through one pool, streams whose parts differ.
 // In full, and what depends on timing so many times: CPS_LONG=10.
 #include <algorithm>
-#include <cstdlib>
 #include <map>
 
 #include "frame_hash.h"
@@ -17,10 +16,6 @@ namespace {
 
 using frame_hash::hashOfFrame;
 
-int longForm() {
-  const char* text = std::getenv("CPS_LONG");
-  return text ? std::atoi(text) : 0;
-}
 int repeats() { return std::max(1, longForm()); }
 
 // --- threads

@@ -9,7 +9,7 @@ namespace cps {
 extern const CodecRules kAv1Rules, kFfv1Rules, kH264Rules, kHevcRules;
 extern const CodecRules kMpeg12Rules, kMpeg4Rules, kVp8Rules, kVp9Rules;
 extern const CodecRules kApngRules, kGifRules, kPngRules;
-extern const CodecRules kCfhdRules, kDrawnOverRules, kMjpegRules, kPlainIntraRules;
+extern const CodecRules kCfhdRules, kDrawnOverRules, kMjpegRules, kPlainIntraRules, kTheoraRules;
 
 namespace {
 
@@ -31,6 +31,7 @@ constexpr Row kTable[] = {
     {AV_CODEC_ID_PNG, kPngRules},
     {AV_CODEC_ID_APNG, kApngRules},
     {AV_CODEC_ID_GIF, kGifRules},
+    {AV_CODEC_ID_THEORA, kTheoraRules},
     {AV_CODEC_ID_CFHD, kCfhdRules},
     {AV_CODEC_ID_MJPEG, kMjpegRules},
     {AV_CODEC_ID_PRORES, kPlainIntraRules},

@@ -80,6 +80,11 @@ struct CodecRules {
   bool concealsOverMarks = false;
   // Note [Made-up references] in picture_buffers.h
   bool makesReferencesUp = false;
+  // Headers in mid-stream come in packets of their own, which only the decoder understands that was
+  // given all of them.
+  bool headersApart = false;
+  // The picture that is held back when the size changes never comes out.
+  bool losesHeldAtChange = false;
 
   // Packets: bitstream.h has them by their names. `const BitstreamFormat&`: the stream's headers as
   // far as they are known.

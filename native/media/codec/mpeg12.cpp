@@ -71,6 +71,7 @@ constinit const CodecRules kMpeg12Rules = {
     .frameThreads = true,
     .mayJump = true,
     .marks = true,
+    .losesHeldAtChange = true,
     .isEntry = isEntry,
     .isDroppable = holdsBPictures,
     .streamHeaders = [](PacketBytes extradata) { return extradata; },

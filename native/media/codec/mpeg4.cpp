@@ -71,7 +71,7 @@ std::optional<bool> isCoded(PacketBytes d, std::optional<int> timeBits) {
   for (size_t at = findStartCode(d, 0); at + 4 < d.size(); at = findStartCode(d, at + 3)) {
     if (d[at + 3] != kVop) continue;
     BitReader r(d.subspan(at + 4), false);
-    r.bits(2);  // vop_coding_type
+    r.bits(2);                 // vop_coding_type
     while (r.bit()) continue;  // modulo_time_base
     const bool markers = r.bit() != 0;
     r.bits(*timeBits);

@@ -1,10 +1,10 @@
-// Codecs of which nothing has to be read off the packets.
+// Codecs of which next to nothing has to be read off the packets.
 
 #include "media/codec/codec_rules.h"
 
 namespace cps {
 
-extern const CodecRules kCfhdRules, kDrawnOverRules, kMjpegRules, kPlainIntraRules;
+extern const CodecRules kCfhdRules, kDrawnOverRules, kMjpegRules, kPlainIntraRules, kTheoraRules;
 
 // ProRes, DNxHD, HuffYUV, Ut Video, JPEG 2000, DV, raw video.
 constinit const CodecRules kPlainIntraRules = {
@@ -29,6 +29,15 @@ constinit const CodecRules kMjpegRules = {
 constinit const CodecRules kCfhdRules = {
     .reorders = false,
     .onePicturePerPacket = true,
+};
+
+constinit const CodecRules kTheoraRules = {
+    .reorders = false,
+    .headersApart = true,
+    .holdsPicture =
+        [](PacketBytes packet, const BitstreamFormat&) {
+          return packet.empty() || (packet[0] & 0x80) == 0;  // else a header
+        },
 };
 
 // QuickTime Animation, Microsoft RLE and Video 1, Cinepak, Apple Video and Graphics: each picture

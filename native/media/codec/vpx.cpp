@@ -24,8 +24,8 @@ int vp9Shown(PacketBytes frame) {
 }
 
 bool isVp9Entry(PacketBytes d, const BitstreamFormat& /*format*/) {
-  if (d.empty()) return false;
-  BitReader r(d.first(std::min<size_t>(d.size(), 2)));
+  if (d.size() < 2) return false;
+  BitReader r(d.first(2));
   r.bits(2);                                           // frame_marker
   if (r.bits(2) == 3) r.bit();                         // profile 3 has a reserved bit
   const bool showExisting = r.bit(), inter = r.bit();  // show_existing_frame, frame_type
@@ -83,6 +83,11 @@ constinit const CodecRules kVp9Rules = {
     .flushForgets = true,
     .mayJump = true,
     .isEntry = isVp9Entry,
+    .holdsPicture =
+        [](PacketBytes packet, const BitstreamFormat& format) {
+          // As short as that only a picture shown again can be.
+          return packet.size() != 1 || vp9ShownPictures(packet, format) > 0;
+        },
     .shownPictures = vp9ShownPictures,
 };
 

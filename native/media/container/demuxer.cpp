@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <climits>
 #include <cstring>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -235,6 +236,7 @@ bool Demuxer::read(AVPacket& packet) {
     if (status == AVERROR(EAGAIN) && ++emptyReads < kMaxEmptyReads) continue;
     // FFmpeg's Annex B demuxer of AV1 takes the end of the file for damage once, and then goes on.
     if (status == AVERROR_INVALIDDATA && avio_feof(io_->get()) && atEnd++ == 0) continue;
+    if (status == AVERROR_INVALIDDATA && resumeAtBoundary()) continue;
     if (status < 0) {
       if (cancel_) cancel_->check(Stage::Decode);
       if (!shortNow && !machineCode(status) && isPastEnd(before)) return false;
@@ -246,6 +248,22 @@ bool Demuxer::read(AVPacket& packet) {
     }
     if (packet.stream_index == stream_->index) return true;
   }
+}
+
+// Where multipart streams are joined, the boundary that ends one is followed by that which begins
+// the next, and FFmpeg's demuxer takes the second for a header.
+bool Demuxer::resumeAtBoundary() {
+  constexpr int64_t kMostOfLine = 256;
+  if (std::string_view(context_->iformat->name) != "mpjpeg") return false;
+  const int64_t end = avio_tell(io_->get());
+  const int64_t begin = std::max(resumedAt_, end - kMostOfLine);
+  std::string text(static_cast<size_t>(std::max<int64_t>(0, end - begin)), '\0');
+  text.resize(source_->readAt(begin, reinterpret_cast<uint8_t*>(text.data()), text.size()));
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  const size_t line = text.rfind('\n') + 1;
+  if (text.compare(line, 2, "--") != 0) return false;
+  resumedAt_ = end;
+  return avio_seek(io_->get(), begin + static_cast<int64_t>(line), SEEK_SET) >= 0;
 }
 
 // Some demuxers report the end of the file as an error. It is one where a part of a packet is

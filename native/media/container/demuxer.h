@@ -73,6 +73,7 @@ class Demuxer {
   void openStream(const StreamHint* hint, bool fillsIn);
   void findStreamInfo();
   bool isPastEnd(int64_t before) const;
+  bool resumeAtBoundary();
 
   std::shared_ptr<ByteSource> source_;
   CancelPtr cancel_;
@@ -81,6 +82,7 @@ class Demuxer {
   AVStream* stream_ = nullptr;
   DemuxLimits limits_;
   bool again_ = false;      // the packets are known from an earlier reading
+  int64_t resumedAt_ = 0;   // where resumeAtBoundary did so last
   bool readAhead_ = false;  // finding out about the streams took the whole file
   bool plain_ = false;
   bool ranShort_ = false;

@@ -61,13 +61,28 @@ std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<
   return times;
 }
 
-// How many pictures there are would depend on the limit.
-[[noreturn]] void refuseSize(const ByteSource& source, const CallContext& call) {
-  throw Error(ErrorCode::Unsupported, Stage::Index,
-              "'" + source.describe() + "' has pictures of more pixels than maxFramePixels = " +
-                  std::to_string(call.options.maxFramePixels) +
-                  " allows: a change of size in mid-stream.");
-}
+// Note [Refused sizes] in packet_decoder.h: packets that hold a picture count, whether or not the
+// limits allow to decode it.
+class RefusedPackets {
+ public:
+  RefusedPackets(const FrameIndex& index, const PacketDecoder& decoder)
+      : index_(index), decoder_(decoder) {}
+  // Before packet `ordinal` is decoded.
+  void begin(int32_t ordinal, const AVPacket& packet) {
+    fed_ = ordinal;
+    counted_ = index_.packets[static_cast<size_t>(ordinal)].displayIndex < 0 ||
+               !holdsPicture({packet.data, static_cast<size_t>(packet.size)}, index_.bitstream);
+  }
+  // After an error: whether the packet counts.
+  bool add() { return decoder_.refusesSize() && !std::exchange(counted_, true); }
+  int32_t fed() const { return fed_; }
+
+ private:
+  const FrameIndex& index_;
+  const PacketDecoder& decoder_;
+  int32_t fed_ = 0;
+  bool counted_ = true;
+};
 
 // Whether one thread gives the same pictures up to packet `last` as these (Note [Alone]).
 bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& source,
@@ -77,9 +92,10 @@ bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& sourc
   PacketDecoder decoder(*index.parameters, config);
   PacketReader reader(source, call.cancel, index);
   std::vector<int64_t> alone, among;
+  RefusedPackets refused(index, decoder);
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     if (frame) alone.push_back(packetNumber(*frame));
-    if (!frame && decoder.refusesSize()) refuseSize(*source, call);
+    if (!frame && refused.add()) alone.push_back(refused.fed());
     return true;
   };
   UniqueAVPacket packet = makePacket(Stage::Index);
@@ -87,6 +103,7 @@ bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& sourc
     const ReadResult got = reader.read(*packet);
     if (got == ReadResult::Lost) return false;  // counting again says so
     if (got == ReadResult::End) break;
+    refused.begin(reader.next() - 1, *packet);
     decoder.decode(*packet, reader.next() - 1, output);
   }
   decoder.drain(output);
@@ -96,6 +113,15 @@ bool sameAlone(const FrameIndex& index, const std::shared_ptr<ByteSource>& sourc
   std::sort(alone.begin(), alone.end());
   std::sort(among.begin(), among.end());
   return alone == among;
+}
+
+// A decoder that took the size would not give out the last picture before it changes again.
+void loseHeld(FrameIndex& index, std::vector<int32_t>& shown, std::vector<uint8_t>& pictures,
+              int32_t last) {
+  if (!index.bitstream.rules->losesHeldAtChange || shown.back() != last) return;
+  shown.pop_back();
+  index.shownAt.pop_back();
+  pictures[static_cast<size_t>(last)] = 0;
 }
 
 // Note [Alone]
@@ -124,21 +150,26 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
   std::vector<uint8_t> pictures(index.packets.size(), 0);
   bool onePerPacket = true;
   bool failed = false;
-  int32_t fed = 0, lastFailure = 0;
+  int32_t lastFailure = 0;
+  RefusedPackets refused(index, decoder);
+  int32_t lastRefused = -1;  // while no picture has come out since
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     if (!frame || isDamaged(*frame)) {
       failed = true;
-      lastFailure = fed;
+      lastFailure = refused.fed();
     }
-    if (!frame && config.threads == 1 && decoder.refusesSize()) refuseSize(*source, call);
-    if (!frame) return true;
-    const int64_t number = packetNumber(*frame);
+    if (!frame && !refused.add()) return true;
+    const int64_t number = frame ? packetNumber(*frame) : refused.fed();
+    if (frame && lastRefused >= 0 && number > lastRefused) {
+      loseHeld(index, shown, pictures, std::exchange(lastRefused, -1));
+    }
+    if (!frame) lastRefused = refused.fed();
     if (number < 0 || number >= count || pictures[static_cast<size_t>(number)]++ > 0) {
       onePerPacket = false;
     }
     shown.push_back(static_cast<int32_t>(std::clamp<int64_t>(number, 0, count - 1)));
     const PacketEntry& entry = index.packets[static_cast<size_t>(shown.back())];
-    index.shownAt.push_back(times.of(entry.pts, frame->pkt_dts));
+    index.shownAt.push_back(times.of(entry.pts, frame ? frame->pkt_dts : entry.dts));
     if (static_cast<int64_t>(shown.size()) > call.options.maxFrames) {
       throw Error(ErrorCode::Unsupported, Stage::Index,
                   "'" + source->describe() + "' has more frames than maxFrames = " +
@@ -154,8 +185,9 @@ void countPictures(FrameIndex& index, const std::shared_ptr<ByteSource>& source,
       packed =
           index.bitstream.rules->holdsSeveral({packet->data, static_cast<size_t>(packet->size)});
     }
-    const int32_t ordinal = fed = reader.next() - 1;
+    const int32_t ordinal = reader.next() - 1;
     packet->dts = decodedAt[static_cast<size_t>(ordinal)];
+    refused.begin(ordinal, *packet);
     decoder.decode(*packet, ordinal, output);
   }
   if (got == ReadResult::Lost) {

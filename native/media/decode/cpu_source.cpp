@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cmath>
+#include <mutex>
+#include <optional>
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
@@ -10,6 +12,7 @@
 #include "media/decode/decoder_pool.h"
 #include "media/decode/frame_view_ffmpeg.h"
 #include "media/decode/held_video.h"
+#include "media/decode/in_sequence.h"
 #include "media/decode/indexed_video.h"
 #include "media/decode/next_step.h"
 #include "media/decode/picture_motion.h"
@@ -19,6 +22,30 @@
 
 namespace cps {
 namespace {
+
+// Of segments that run at the same time, the first one's error: which one is heard first depends on
+// threads.
+class FirstFailure {
+ public:
+  void add(int32_t begin, const Error& error) {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    if (begin >= begin_) return;
+    begin_ = begin;
+    error_ = error;
+  }
+  bool isBefore(int32_t begin) const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return begin_ < begin;
+  }
+  void rethrow() const {
+    if (error_) throw *error_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  int32_t begin_ = INT32_MAX;
+  std::optional<Error> error_;
+};
 
 class CpuSource final : public FrameSource {
  public:
@@ -65,13 +92,9 @@ class CpuSource final : public FrameSource {
   SegmentOutcome attempt(Worker& worker, const DecodeSegment& packets, Attempt::Way way,
                          Targets& targets);
   void checkMemoryOf(const PacketDecoder& decoder, int32_t ordinal) const;
-  void decodeInSequence(Targets& targets);
   void give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets,
             const SegmentDecoder* from = nullptr);
   void countMemoryOf(const AVFrame& frame, size_t wanted);
-  bool hasVideoSize(const AVFrame& frame) const {
-    return frame.width == index_.storedWidth && frame.height == index_.storedHeight;
-  }
   void openReader(Worker& worker) {
     if (!worker.reader) worker.reader = video_.openReader();
   }
@@ -102,7 +125,10 @@ void CpuSource::decode(std::span<const int64_t> displayIndices, FrameSink& sink)
   larger_ = 0;
   Targets targets(index_, displayIndices, sink);
   if (index_.trust == IndexTrust::Sequential) {
-    decodeInSequence(targets);
+    decodeInSequence(video_, options_, targets, profile_,
+                     [&](int32_t ordinal, int64_t displayIndex, const AVFrame& frame) {
+                       give(ordinal, displayIndex, frame, targets);
+                     });
     return video_.checkUnchanged();
   }
   bool goesOn = video_.held() && video_.held()->goesOn() && !targets.wantsMotion();
@@ -148,16 +174,25 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
   }
   std::atomic<size_t> next{0};
   std::atomic<bool> allRan{true};
+  FirstFailure failure;
   services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
     Worker& worker = workers[w];
     for (size_t i = next++; i < work.size(); i = next++) {
-      if (!runSegment(worker, work[i], plan.seekable, targets)) {
-        allRan = false;
-        return;
+      if (failure.isBefore(work[i].first)) continue;
+      try {
+        if (!runSegment(worker, work[i], plan.seekable, targets)) {
+          allRan = false;
+          return;
+        }
+      } catch (const Error& error) {
+        if (!blamesFile(error.code())) throw;
+        failure.add(work[i].first, error);
+        worker = {nullptr, nullptr, decoderConfig(threads.threads)};
       }
     }
     finish(worker);
   });
+  failure.rethrow();
   return allRan;
 }
 
@@ -335,85 +370,6 @@ SegmentOutcome CpuSource::attempt(Worker& worker, const DecodeSegment& packets, 
   return outcome;
 }
 
-// Pictures that no packet number identifies: decode from the start and count, as building the index
-// did.
-void CpuSource::decodeInSequence(Targets& targets) {
-  const Profile::Scope scope(profile_, "decodeMs");
-  DecoderConfig config;
-  config.reorderDepth = index_.reorderDepth;
-  config.maxPixels = options_.maxFramePixels;
-  config.x264Build = index_.x264Build;
-  PacketDecoder decoder(*index_.parameters, config);
-  const std::unique_ptr<PacketReader> opened = video_.openReader();
-  PacketReader& reader = *opened;
-  const std::span<const int64_t> displayIndices = targets.all();
-  int64_t count = 0;
-  size_t next = 0;
-  bool failed = false, tooLarge = false;
-  int64_t decoded = 0;
-  const auto lose = [&](int64_t d) {
-    if (tooLarge) return targets.lose(d, video_.tooLargeError(d, 0, 0));
-    if (decoder.ranShort()) throw outOfMemory(Stage::Decode, "Decoding " + video_.nameOf(d));
-    targets.lose(
-        d, Error(ErrorCode::Corrupt, Stage::Decode,
-                 video_.nameOf(d) + " cannot be decoded: it or a picture before it is damaged."));
-  };
-  BitstreamFormat bitstream = index_.bitstream;
-  H264PictureNumbers numbers;
-  bool picture = true;
-  const PacketDecoder::Output output = [&](AVFrame* frame, int) {
-    for (const int64_t number : decoder.takeUnreferenced()) {
-      const bool key = index_.packets[static_cast<size_t>(number)].key;
-      failed = failed || !key;
-    }
-    // Errors before the first picture are of packets that show nothing.
-    if (!frame) {
-      failed = failed || (count > 0 && picture);
-      tooLarge = decoder.refusesSize();
-      return true;
-    }
-    const int64_t d = count++;
-    const auto ordinal = static_cast<size_t>(
-        index_.display[static_cast<size_t>(std::min<int64_t>(d, index_.info.totalFrames - 1))]);
-    failed = (failed && !index_.packets[ordinal].key) || isDamaged(*frame);
-    tooLarge = tooLarge && failed;
-    if (next == displayIndices.size() || displayIndices[next] != d) return true;
-    ++next;
-    if (failed) {
-      lose(d);
-      return true;
-    }
-    if (int64_t{frame->width} * frame->height > options_.maxFramePixels) {
-      targets.lose(d, video_.tooLargeError(d, frame->width, frame->height));
-      return true;
-    }
-    if (!targets.takesAnySize() && !hasVideoSize(*frame)) {
-      throw video_.otherSizeError(d, frame->width, frame->height);
-    }
-    give(static_cast<int32_t>(ordinal), d, *frame, targets);
-    return true;
-  };
-  UniqueAVPacket packet = makePacket(Stage::Decode);
-  while (next < displayIndices.size()) {
-    const ReadResult got = reader.read(*packet);
-    if (got == ReadResult::Lost) throw video_.changedError();
-    if (got == ReadResult::End) break;
-    ++decoded;
-    const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
-    followHeaders(bytes, bitstream);
-    if (rules_.numbersReferences &&
-        !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
-      failed = failed || !index_.packets[static_cast<size_t>(reader.next() - 1)].key;
-    }
-    picture = holdsPicture(bytes, bitstream);
-    decoder.decode(*packet, reader.next() - 1, output);
-  }
-  if (next < displayIndices.size()) decoder.drain(output);
-  for (; next < displayIndices.size(); ++next) lose(displayIndices[next]);
-  profile_.set("packetsRead", static_cast<double>(reader.packetsRead()));
-  profile_.set("packetsDecoded", static_cast<double>(decoded));
-}
-
 // Pictures that are larger than the video's were not counted before.
 void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
   const int64_t video =
@@ -423,9 +379,15 @@ void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
   if (more > 0) video_.checkMemory(kept, kept * video + (larger_ += more));
 }
 
+<<<<<<< HEAD
 void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets,
                      const SegmentDecoder* from) {
   if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasVideoSize(frame)) {
+=======
+void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
+                     Targets& targets) {
+  if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasSizeOf(index_, frame)) {
+>>>>>>> 243e3f1 (Joins, refused sizes, missing frames, one-byte packets)
     countMemoryOf(frame, kept);
   }
   ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,

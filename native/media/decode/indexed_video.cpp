@@ -213,7 +213,8 @@ Error IndexedVideo::errorOf(const SegmentOutcome& outcome) const {
 
 Error IndexedVideo::tooLargeError(int64_t displayIndex, int32_t width, int32_t height) const {
   return Error(ErrorCode::Unsupported, Stage::Decode,
-               nameOf(displayIndex) + " has " + (width > 0 ? text(width, height) + " pixels, " : "") +
+               nameOf(displayIndex) + " has " +
+                   (width > 0 ? text(width, height) + " pixels, " : "") +
                    "more than maxFramePixels = " + std::to_string(options_.maxFramePixels) +
                    " allows: a change of size in mid-stream.");
 }

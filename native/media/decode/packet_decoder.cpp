@@ -25,7 +25,11 @@ constexpr int64_t kCodedSlack = 2 * 128 * 16384;
 }  // namespace
 
 PacketDecoder::PacketDecoder(const AVCodecParameters& parameters, const DecoderConfig& config)
-    : sets_(parameters, config.x264Build), frame_(makeFrame(Stage::Decode)) {
+    : sets_(parameters, config.x264Build),
+      config_(config),
+      bitstream_(bitstreamFormat(parameters)),
+      parameters_(copyParameters(parameters, Stage::Decode)),
+      frame_(makeFrame(Stage::Decode)) {
   const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
   if (!codec) {
     throw Error(
@@ -79,7 +83,6 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
   if (config.strict && rules.concealsOverMarks) context_->error_concealment = 0;
   // Coded sizes are rounded up to blocks and may be cropped.
   context_->max_pixels = 2 * config.maxPixels + kCodedSlack;
-  maxPixels_ = config.maxPixels;
   // Cropping to the exact sample even where that leaves planes unaligned.
   context_->flags |= AV_CODEC_FLAG_UNALIGNED;
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
@@ -89,6 +92,15 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
     av_opt_set_int(context_.get(), "x264_build", config.x264Build, AV_OPT_SEARCH_CHILDREN);
   }
   return watchingMemory(ranShort_, [&] { return avcodec_open2(context_.get(), &codec, nullptr); });
+}
+
+// A status of ENOMEM is for takeError to judge.
+template <typename Call>
+int PacketDecoder::watch(const Call& call) {
+  bool shortNow = false;
+  const int status = watchingMemory(shortNow, call);
+  ranShort_ = ranShort_ || (shortNow && status != AVERROR(ENOMEM));
+  return status;
 }
 
 bool PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& output) {
@@ -102,31 +114,32 @@ bool PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
   }
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   if (!tainted_ && !sets_.knows(bytes)) tainted_ = true;
+  packet_ = bytes;
+  if (waits()) {
+    const bool entry = (packet.flags & AV_PKT_FLAG_KEY) != 0 && isEntryPoint(bytes, bitstream_);
+    if (!entry) return output(nullptr, AVERROR_INVALIDDATA);
+    refusesSize_ = false;
+    buffers_.forget();
+    const int status = open(*context_->codec, *parameters_, config_, 1);
+    if (status < 0) return takeError(status, output);
+  }
   for (;;) {
-    const int status =
-        watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), &packet); });
-    if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
+    const int status = watch([&] { return avcodec_send_packet(context_.get(), &packet); });
     if (status == AVERROR(EAGAIN)) {
       if (!receive(output)) return false;
       continue;
     }
-    if (status < 0) {
-      tainted_ = true;
-      if (!output(nullptr, status)) return false;
-    }
+    if (status < 0 && !takeError(status, output)) return false;
     return receive(output);
   }
 }
 
 bool PacketDecoder::drain(const Output& output) {
+  packet_ = {};
+  if (waits()) return true;
   // With frame threads this call already returns what happened to the packets still inside.
-  const int status =
-      watchingMemory(ranShort_, [&] { return avcodec_send_packet(context_.get(), nullptr); });
-  if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
-  if (status < 0 && status != AVERROR_EOF) {
-    tainted_ = true;
-    if (!output(nullptr, status)) return false;
-  }
+  const int status = watch([&] { return avcodec_send_packet(context_.get(), nullptr); });
+  if (status < 0 && status != AVERROR_EOF && !takeError(status, output)) return false;
   return receive(output);
 }
 
@@ -136,25 +149,44 @@ void PacketDecoder::flush() {
 }
 
 bool PacketDecoder::receive(const Output& output) {
-  for (int errors = 0; errors < kMaxErrorsInARow;) {
-    const int status = watchingMemory(
-        ranShort_, [&] { return avcodec_receive_frame(context_.get(), frame_.get()); });
+  for (int errors = 0; errors < kMaxErrorsInARow && !waits();) {
+    const int status = watch([&] { return avcodec_receive_frame(context_.get(), frame_.get()); });
     if (status == AVERROR(EAGAIN) || status == AVERROR_EOF) return true;
-    if (status == AVERROR(ENOMEM)) checkAlloc<void>(nullptr, Stage::Decode);
     if (status < 0) {
-      tainted_ = true;
       ++errors;
-      if (!output(nullptr, status)) return false;
+      if (!takeError(status, output)) return false;
       continue;
     }
     errors = 0;
-    if (marked_ && hasMark(*frame_)) frame_->flags |= AV_FRAME_FLAG_CORRUPT;
-    if (isDamaged(*frame_)) tainted_ = true;
-    const bool goOn = output(frame_.get(), 0);
-    av_frame_unref(frame_.get());
-    if (!goOn) return false;
+    if (!giveOut(output)) return false;
   }
   return true;
+}
+
+bool PacketDecoder::giveOut(const Output& output) {
+  if (rules().headersApart) refusesSize_ = false;
+  if (marked_ && hasMark(*frame_)) frame_->flags |= AV_FRAME_FLAG_CORRUPT;
+  if (isDamaged(*frame_)) tainted_ = true;
+  const bool goOn = output(frame_.get(), 0);
+  av_frame_unref(frame_.get());
+  return goOn;
+}
+
+bool PacketDecoder::takeError(int status, const Output& output) {
+  tainted_ = true;
+  const bool alone = context_->thread_count == 1;
+  if (alone && hasRefusedSize()) {
+    refusesSize_ = true;
+    if (rules().headersApart) return output(nullptr, status);
+    avcodec_send_packet(context_.get(), nullptr);
+    while (avcodec_receive_frame(context_.get(), frame_.get()) >= 0) {
+      if (!giveOut(output)) return false;
+    }
+    return output(nullptr, status);
+  }
+  // HEVC's calls a size that it refuses so, too: what threads say of it one will know.
+  if (status == AVERROR(ENOMEM) && alone) checkAlloc<void>(nullptr, Stage::Decode);
+  return output(nullptr, status);
 }
 
 // Frame threads keep their errno to themselves; but where a few pictures more cannot be had now,
@@ -168,9 +200,12 @@ bool PacketDecoder::ranShort() const {
   return some == nullptr;
 }
 
-bool PacketDecoder::refusesSize() const {
+bool PacketDecoder::hasRefusedSize() {
+  followHeaders(packet_, bitstream_);
+  const Av1Sequence& av1 = bitstream_.av1;
+  if (int64_t{av1.maxWidth} * av1.maxHeight > config_.maxPixels) return true;
   const int64_t pixels = int64_t{context_->width} * context_->height;
-  if (pixels > maxPixels_) return true;
+  if (pixels > config_.maxPixels) return true;
   // Some decoders forget a size that they do not take; so they do with one that none takes.
   constexpr int64_t kMostOfFFmpeg = INT32_MAX / 8;
   return pixels == 0 && context_->max_pixels < kMostOfFFmpeg;

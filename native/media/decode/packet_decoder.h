@@ -5,6 +5,7 @@
 
 #include "core/options.h"
 #include "ffmpeg/handles.h"
+#include "media/codec/bitstream.h"
 #include "media/codec/parameter_sets.h"
 #include "media/damage/picture_buffers.h"
 
@@ -57,9 +58,12 @@ class PacketDecoder {
   // ffmpeg/util.h). To ask before a file is blamed: it tries how much can be had.
   bool ranShort() const;
 
-  // Whether the decoder has just refused a picture for its size (maxPixels); to ask after an error,
-  // of a decoder with one thread.
-  bool refusesSize() const;
+  // Note [Refused sizes]
+  // Whether the pictures that come now are larger than maxPixels, or than FFmpeg takes; of a
+  // decoder with one thread. What such a decoder makes of the rest differs from codec to codec, so
+  // it gives out what it holds, takes each packet up to the next entry point for an error, and
+  // begins anew there. (Where CodecRules::headersApart it just goes on.)
+  bool refusesSize() const { return refusesSize_; }
 
   int threads() const { return context_->thread_count; }
   // Something happened that a later use could notice, even after a flush.
@@ -70,15 +74,26 @@ class PacketDecoder {
   int open(const AVCodec& codec, const AVCodecParameters& parameters, const DecoderConfig& config,
            int threads);
   bool receive(const Output& output);
+  bool giveOut(const Output& output);
+  bool takeError(int status, const Output& output);
+  bool hasRefusedSize();
+  const CodecRules& rules() const { return *bitstream_.rules; }
+  bool waits() const { return refusesSize_ && !rules().headersApart; }
+  template <typename Call>
+  int watch(const Call& call);
 
   const ParameterSets sets_;
+  const DecoderConfig config_;
+  BitstreamFormat bitstream_;
+  const UniqueAVCodecParameters parameters_;
+  PacketBytes packet_;      // that is being decoded
   PictureBuffers buffers_;  // the context points to it
   UniqueAVCodecContext context_;
   UniqueAVFrame frame_;
   bool tainted_ = false;
   bool refused_ = false;
   bool ranShort_ = false;
-  int64_t maxPixels_ = 0;
+  bool refusesSize_ = false;
   bool marked_ = false;  // Note [Marks] in picture_marks.h
 };
 

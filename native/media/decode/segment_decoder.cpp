@@ -193,6 +193,7 @@ bool SegmentDecoder::feed(AVPacket& packet) {
     return true;
   }
   picture_ = holdsPicture(bytes, bitstream_);
+  learnStart(bytes);
   if (isBroken(index_, bytes, packet.flags)) damaged_.push_back(current_);
   // Pictures that an edit list cuts out come out too: damage in them must be seen.
   packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
@@ -204,6 +205,12 @@ bool SegmentDecoder::feed(AVPacket& packet) {
   if (!decoder_.decode(packet, current_, output_) || !noteUnreferenced()) return false;
   forgetLost(current_);
   return giveOutHeld();
+}
+
+// Up to where damage reaches depends on it, whether or not decoding ever begins here.
+void SegmentDecoder::learnStart(std::span<const uint8_t> packet) {
+  if (!index_.packets[static_cast<size_t>(current_)].key || index_.startVerified(current_)) return;
+  index_.setStart(current_, isEntryPoint(packet, bitstream_));
 }
 
 bool SegmentDecoder::readH264(std::span<const uint8_t> packet) {
@@ -309,7 +316,7 @@ bool SegmentDecoder::giveOutHeld() {
       if (!lose({Kind::TooLarge, ordinal, {}, frame->width, frame->height})) return false;
       continue;
     }
-    if (!anySize_ && (frame->width != index_.storedWidth || frame->height != index_.storedHeight)) {
+    if (!anySize_ && !hasSizeOf(index_, *frame)) {
       return stopForSize(Kind::OtherSize, ordinal, frame->width, frame->height);
     }
     ++done_;

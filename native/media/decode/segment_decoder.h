@@ -109,6 +109,7 @@ class SegmentDecoder {
   bool feed(AVPacket& packet);
   bool takeOutput(AVFrame* frame);
   bool checkOrder(int32_t ordinal);
+  void learnStart(std::span<const uint8_t> packet);
   bool readH264(std::span<const uint8_t> packet);
   bool noteUnreferenced();
   bool noteMissingBefore(int32_t ordinal);

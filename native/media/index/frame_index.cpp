@@ -33,19 +33,25 @@ void FrameIndex::measureReordering() {
   constexpr size_t kWindow = 32;
   constexpr int kMaxDepth = 16;  // the largest decoded picture buffer of any codec
   int64_t highest = kNoOrder;
+  size_t begin = 0;  // of the recording that packet i belongs to
   for (size_t i = 0; i < packets.size(); ++i) {
     const int64_t order = packets[i].order;
     if (order == kNoOrder) continue;
     if (order < highest) {
       int shownLater = 0;
-      for (size_t back = 1; back <= std::min(i, kWindow); ++back) {
+      for (size_t back = 1; back <= std::min(i - begin, kWindow); ++back) {
         shownLater += packets[i - back].order > order;
+      }
+      if (shownLater > kMaxDepth) {
+        // Another recording was joined on. A decoder that looked so far ahead would mix the two.
+        begin = i;
+        highest = order;
+        continue;
       }
       reorderDepth = std::max(reorderDepth, shownLater);
     }
     highest = std::max(highest, order);
   }
-  reorderDepth = std::min(reorderDepth, kMaxDepth);
 }
 
 void FrameIndex::setShownSize() {

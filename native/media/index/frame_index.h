@@ -106,6 +106,11 @@ class FrameIndex {
   std::unique_ptr<SeekKnowledge> seeks_ = std::make_unique<SeekKnowledge>();
 };
 
+// Whether a picture has the video's size.
+inline bool hasSizeOf(const FrameIndex& index, const AVFrame& frame) {
+  return frame.width == index.storedWidth && frame.height == index.storedHeight;
+}
+
 using FrameIndexPtr = std::shared_ptr<const FrameIndex>;
 
 // Decodes the whole stream and fills trust, order, displayIndex and display from what came out.

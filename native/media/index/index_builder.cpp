@@ -7,6 +7,7 @@
 #include "media/index/frame_index.h"
 #include "media/index/index_order.h"
 #include "media/index/index_times.h"
+#include "media/index/missing.h"
 
 namespace cps {
 namespace {
@@ -130,10 +131,10 @@ class IndexBuilder {
     }
     collectKeys();
     if (!trusted() || !orderByTimestamps()) {
-      const std::vector<bool> shows = packetsThatShow();
+      const std::vector<bool> shows = packetsThatShow(*index_);
       index_->seal();
       count(*index_, source_, call_);
-      noteMissing(shows);
+      if (tellsPictures()) noteMissing(*index_, shows, source_->describe());
     }
     if (index_->display.empty()) {
       throw Error(ErrorCode::Corrupt, Stage::Index,
@@ -188,7 +189,7 @@ class IndexBuilder {
     checkMemory(declared);
     index.packets.reserve(static_cast<size_t>(std::max(declared, 0)));
     int known = 0;
-    while (demuxer_.read(*packet)) {
+    while (readNext(*packet)) {
       if (index.packets.empty()) {
         lookAtFirst(*packet);
         checkFrameLimit(call_, *source_, index.storedWidth, index.storedHeight);
@@ -202,6 +203,20 @@ class IndexBuilder {
     }
     if (static_cast<int64_t>(index.packets.size()) < declared || truncated_)
       noteTruncation(declared);
+  }
+
+  // What could be read can be used where the option `damaged` says so.
+  bool readNext(AVPacket& packet) {
+    try {
+      return demuxer_.read(packet);
+    } catch (const Error& error) {
+      const bool partly = call_.options.damaged != Damaged::Error &&
+                          error.code() == ErrorCode::Corrupt && !demuxer_.ranShort() &&
+                          !index_->packets.empty();
+      if (!partly) throw;
+      index_->notes.add("truncated-file", error.what());
+      return false;
+    }
   }
 
   // What is there can be used where the option `damaged` says so.
@@ -293,37 +308,10 @@ class IndexBuilder {
                     " allows; raise maxMemoryBytes or cut the video.");
   }
 
-  std::vector<bool> packetsThatShow() const {
-    std::vector<bool> shows;
-    shows.reserve(index_->packets.size());
-    for (const PacketEntry& entry : index_->packets) shows.push_back(entry.displayIndex >= 0);
-    return shows;
-  }
-
-  // Pictures that are in the file and did not come out of the decoder. Not where a packet may be
-  // half of a picture, or show none.
-  void noteMissing(const std::vector<bool>& shows) {
-    FrameIndex& index = *index_;
-    const bool certain = index.plain && rules().onePicturePerPacket && wholeFrames_ &&
-                         !severalShown_ && !(order_ && order_->onlyDecodingTells());
-    if (!certain || index.trust != IndexTrust::Counted) return;
-    int64_t next = std::ssize(index.display) - 1;
-    int64_t missing = 0;
-    std::vector<int64_t> places;
-    for (size_t i = shows.size(); i-- > 0;) {
-      if (index.packets[i].displayIndex >= 0) {
-        next = index.packets[i].displayIndex;
-      } else if (shows[i]) {
-        ++missing;
-        places.push_back(next);
-      }
-    }
-    const std::string message =
-        std::to_string(missing) + (missing == 1 ? " picture" : " pictures") + " of '" +
-        source_->describe() +
-        "' cannot be decoded, since they or what they refer to is damaged or not in the file; they "
-        "are not counted as frames.";
-    for (const int64_t place : places) index.notes.add("missing-frames", message, place);
+  // Whether each packet is known to hold a whole picture, or none.
+  bool tellsPictures() const {
+    return (index_->plain || order_) && rules().onePicturePerPacket && wholeFrames_ &&
+           !severalShown_ && !(order_ && order_->onlyDecodingTells());
   }
 
   void collectKeys() {

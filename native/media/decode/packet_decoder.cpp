@@ -119,6 +119,7 @@ bool PacketDecoder::decode(AVPacket& packet, int64_t number, const Output& outpu
     const bool entry = (packet.flags & AV_PKT_FLAG_KEY) != 0 && isEntryPoint(bytes, bitstream_);
     if (!entry) return output(nullptr, AVERROR_INVALIDDATA);
     refusesSize_ = false;
+    followHeaders(bytes, bitstream_);
     buffers_.forget();
     const int status = open(*context_->codec, *parameters_, config_, 1);
     if (status < 0) return takeError(status, output);

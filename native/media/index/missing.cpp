@@ -12,15 +12,23 @@ std::optional<int64_t> frameAfter(const FrameIndex& index, size_t missing) {
   const auto& packets = index.packets;
   const int64_t pts = packets[missing].pts;
   if (pts == AV_NOPTS_VALUE) return std::nullopt;
-  const PacketEntry* after = nullptr;
-  const size_t begin = missing - std::min(missing, static_cast<size_t>(index.reorderDepth));
+  const PacketEntry *before = nullptr, *after = nullptr;
   const size_t end = std::min(packets.size(), missing + kAround);
-  for (size_t i = begin; i < end; ++i) {
+  bool sameGroup = true;  // as the missing picture: the clock may restart behind it
+  for (size_t i = missing - std::min(missing, kAround); i < end; ++i) {
     const PacketEntry& entry = packets[i];
-    if (entry.displayIndex < 0 || entry.pts == AV_NOPTS_VALUE || entry.pts <= pts) continue;
-    if (!after || entry.pts < after->pts) after = &entry;
+    sameGroup = sameGroup && (i <= missing || !entry.key);
+    if (entry.displayIndex < 0 || entry.pts == AV_NOPTS_VALUE) continue;
+    if (entry.pts > pts) {
+      const bool mayBe = i > missing || missing - i <= static_cast<size_t>(index.reorderDepth);
+      if (mayBe && (!after || entry.pts < after->pts)) after = &entry;
+    } else if (sameGroup && (!before || entry.pts > before->pts)) {
+      before = &entry;
+    }
   }
-  return after ? std::optional<int64_t>(after->displayIndex) : std::nullopt;
+  if (after) return after->displayIndex;
+  if (!before) return std::nullopt;
+  return std::min<int64_t>(before->displayIndex + 1, std::ssize(index.display) - 1);
 }
 
 }  // namespace

@@ -209,8 +209,9 @@ bool SegmentDecoder::feed(AVPacket& packet) {
 
 // Up to where damage reaches depends on it, whether or not decoding ever begins here.
 void SegmentDecoder::learnStart(std::span<const uint8_t> packet) {
-  if (!index_.packets[static_cast<size_t>(current_)].key || index_.startVerified(current_)) return;
-  index_.setStart(current_, isEntryPoint(packet, bitstream_));
+  if (!index_.packets[static_cast<size_t>(current_)].key || index_.seeks().startVerified(current_))
+    return;
+  index_.seeks().setStart(current_, isEntryPoint(packet, bitstream_));
 }
 
 bool SegmentDecoder::readH264(std::span<const uint8_t> packet) {

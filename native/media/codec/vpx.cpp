@@ -75,10 +75,12 @@ constinit const CodecRules kVp8Rules = {
         },
 };
 
+// FFmpeg's parser flags packets of one byte that are no picture.
 constinit const CodecRules kVp9Rules = {
     .reorders = false,
     .onePicturePerPacket = true,
     .hidesPictures = true,
+    .trustsKeyFlags = false,
     .frameThreads = true,
     .flushForgets = true,
     .mayJump = true,

@@ -379,15 +379,9 @@ void CpuSource::countMemoryOf(const AVFrame& frame, size_t wanted) {
   if (more > 0) video_.checkMemory(kept, kept * video + (larger_ += more));
 }
 
-<<<<<<< HEAD
 void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame, Targets& targets,
                      const SegmentDecoder* from) {
-  if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasVideoSize(frame)) {
-=======
-void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame,
-                     Targets& targets) {
   if (const size_t kept = targets.keepsFrames(); kept > 0 && !hasSizeOf(index_, frame)) {
->>>>>>> 243e3f1 (Joins, refused sizes, missing frames, one-byte packets)
     countMemoryOf(frame, kept);
   }
   ViewedFrame viewed = viewOf(frame, index_.orientation, options_.colorMatrix, *notes_,

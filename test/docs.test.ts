@@ -52,6 +52,11 @@ beforeAll(() => {
   }
   fs.writeFileSync(path.join(place, 'model.onnx'), vitOnnx(vitWeights(1)));
   fs.writeFileSync(path.join(place, 'other-names.onnx'), otherNames());
+  const models = path.join(root, 'examples', 'models');
+  fs.copyFileSync(path.join(models, 'videomae.onnx'), path.join(place, 'videomae.onnx'));
+  const outputs = fs.readFileSync(path.join(models, 'outputs.json'), 'utf8');
+  const { videomae } = JSON.parse(outputs) as { videomae: { config: object } };
+  fs.writeFileSync(path.join(place, 'preprocessor_config.json'), JSON.stringify(videomae.config));
 });
 afterAll(() => fs.rmSync(place, { recursive: true, force: true }));
 

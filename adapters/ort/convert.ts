@@ -54,6 +54,9 @@ export async function convert(tensor: Tensor, type: OrtInputType): Promise<Input
       if (isWhole(tensor)) return convertInts(await tensor.toHost(), type);
       throw invalid('dtype', `${tensor.dtype} or a float type`, type);
     }
+    case 'bool':
+      if (isWhole(tensor)) return flagsOf(await tensor.toHost());
+      throw invalid('dtype', `${tensor.dtype} or another type of numbers`, type);
     default:
       throw invalid('dtype', "'float32', 'float16', 'uint8', 'int32' or 'int64'", type);
   }
@@ -61,6 +64,13 @@ export async function convert(tensor: Tensor, type: OrtInputType): Promise<Input
 
 const isWhole = (tensor: Tensor): tensor is Tensor<'uint8' | 'bool' | 'int32' | 'int64'> =>
   ['uint8', 'bool', 'int32', 'int64'].includes(tensor.dtype);
+
+/** Masks as the 0 and 1 of bool. */
+function flagsOf(values: Uint8Array | Int32Array | BigInt64Array): Uint8Array {
+  const flags = new Uint8Array(values.length);
+  for (let i = 0; i < flags.length; i++) flags[i] = values[i] ? 1 : 0;
+  return flags;
+}
 
 /** Whole numbers (positions, indices, masks) in the type of an input. */
 export function convertInts(

@@ -13,7 +13,7 @@ import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
 import { closeFeeds, makeFeeds } from './feeds.js';
-import { agreed, optionsOf, readInputs } from './inputs.js';
+import { agreed, checkTakesPatches, optionsOf, readInputs } from './inputs.js';
 import type { DeviceMapping, Inputs, Mapping } from './inputs.js';
 import { loadOrt } from './ort.js';
 import type { Feeds, Ort, Session } from './ort.js';
@@ -112,7 +112,7 @@ class Batches<E> extends SerialIterator<FedBatch<E, DeviceFeeds>> {
     this.#held = [];
     const streams = batch.map(({ result }) => result);
     try {
-      const feeds = await makeFeeds(ort, this.inputs, streams, true);
+      const feeds = await makeFeeds(ort, this.inputs, streams);
       const close = (): void => closeFeeds(feeds);
       return item({ feeds, videos: batch.map(describe), close, [Symbol.dispose]: close });
     } finally {
@@ -165,6 +165,7 @@ export function feedStream<E extends VideoEntry>(
   if ((options as unknown) === null) throw invalid('options', 'object', options);
   const { mapping, ort, sample, ...others } = options;
   const inputs = readInputs(session, mapping);
+  checkTakesPatches(inputs, mapping ?? {}, others.patchSize);
   const fixed = agreed(inputs.fed, 'batch');
   const single = inputs.fed.find(({ batched }) => !batched);
   const { flow, rest } = parseFlow<E, Omit<FeedStreamOptions<E>, 'mapping' | 'ort' | 'sample'>>({

@@ -1,11 +1,14 @@
 /** Streams to the feeds of session.run. */
 import { stack, Tensor } from 'codec-patch-stream';
 import type { PatchStream } from 'codec-patch-stream';
+import type { Inputs as ModelInputs } from 'codec-patch-stream/inputs';
 import { checkMembers, invalid } from '../common/errors.js';
 import { convert, convertInts } from './convert.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
-import { agreed, fail, readInputs } from './inputs.js';
+import { agreed, checkTakesPatches, fail, readInputs } from './inputs.js';
 import type { DeviceMapping, Inputs, Mapping, StreamInput } from './inputs.js';
+import { feedsOfInputs, isModelInputs } from './model-feeds.js';
+import type { InputMapping } from './model-feeds.js';
 import { ARRAYS, loadOrt, makeOrtTensor } from './ort.js';
 import type { Feeds, InputArray, Ort, OrtInputType, OrtTensor, Session } from './ort.js';
 
@@ -21,7 +24,7 @@ interface Size {
   readonly count: number;
 }
 
-function sizeOf(inputs: Inputs, streams: readonly PatchStream[], padBatch: boolean): Size {
+function sizeOf(inputs: Inputs, streams: readonly PatchStream[]): Size {
   const { fed } = inputs;
   const single = fed.find((input) => !input.batched);
   if (streams.length > 1 && single) {
@@ -40,8 +43,10 @@ function sizeOf(inputs: Inputs, streams: readonly PatchStream[], padBatch: boole
     );
   }
   const batch = agreed(fed, 'batch') ?? streams.length;
-  if (streams.length > batch || (streams.length < batch && !padBatch)) {
-    fail(`Expected ${batch} streams, the model's batch size, but received ${streams.length}`);
+  if (streams.length > batch) {
+    fail(
+      `Expected at most ${batch} streams, the model's batch size, but received ${streams.length}`,
+    );
   }
   const longest = Math.max(...streams.map((stream) => stream.length));
   const count = agreed(fed, 'count') ?? longest;
@@ -171,14 +176,13 @@ export async function makeFeeds(
   ort: Ort,
   inputs: Inputs,
   streams: readonly PatchStream[],
-  padBatch: boolean,
 ): Promise<DeviceFeeds> {
   if (streams.length === 0) throw invalid('streams', 'at least one stream', streams);
   for (const [i, stream] of streams.entries()) {
     const name = streams.length === 1 ? 'streams' : `streams[${i}]`;
     checkMembers(name, 'PatchStream', stream, 'metadataTensors', 'positions');
   }
-  const size = sizeOf(inputs, streams, padBatch);
+  const size = sizeOf(inputs, streams);
   const result: Record<string, OrtTensor | Tensor> = {};
   const { fed, supplied, onDevice } = inputs;
   try {
@@ -201,13 +205,16 @@ export async function makeFeeds(
  *
  * Patches are [K, 3, P, P], [B, K, 3, P, P] or flattened, float32, float16 or uint8 (for a
  * DeviceSession also bfloat16); positions, indices and masks have the types that the model declares.
- * Fewer patches than a fixed K (or than the longest stream of a batch) are padded with zeros. What
- * cannot fit is an error that says which option of patchStream would help; `patchOptions(session)`
- * gives them all. With these the feeds of one stream share its memory, and stay valid after it is
- * closed.
+ * Fewer patches than a fixed K (or than the longest stream of a batch) are padded with zeros, a
+ * fixed batch with empty videos. What cannot fit is an error that says which option of patchStream would
+ * help; `patchOptions(session)` gives them all. With these the feeds of one stream share its memory, and
+ * stay valid after it is closed.
  *
  * For a DeviceSession the patches are a Tensor of this package, on the device where they were made and
  * yours to close; several streams are put together there.
+ *
+ * Inputs of `codec-patch-stream/inputs` are matched by the names of their tensors, in the types that
+ * the model declares; `mapping` then names the tensor of an input that is called otherwise.
  */
 export async function feeds(
   session: DeviceSession,
@@ -217,17 +224,29 @@ export async function feeds(
 ): Promise<DeviceFeeds>;
 export async function feeds(
   session: Session,
+  inputs: ModelInputs,
+  mapping?: InputMapping,
+  options?: FeedsOptions,
+): Promise<Feeds>;
+export async function feeds(
+  session: Session,
   streams: PatchStream | readonly PatchStream[],
   mapping?: Mapping,
   options?: FeedsOptions,
 ): Promise<Feeds>;
 export async function feeds(
   session: Session,
-  streams: PatchStream | readonly PatchStream[],
-  mapping: DeviceMapping = {},
+  streams: ModelInputs | PatchStream | readonly PatchStream[],
+  mapping: DeviceMapping | InputMapping = {},
   options: FeedsOptions = {},
 ): Promise<DeviceFeeds> {
-  const inputs = readInputs(session, mapping);
+  if (isModelInputs(streams)) {
+    return feedsOfInputs(loadOrt(options.ort), session, streams, mapping as InputMapping);
+  }
+  const inputs = readInputs(session, mapping as DeviceMapping);
   const list = Array.isArray(streams) ? (streams as PatchStream[]) : [streams as PatchStream];
-  return makeFeeds(loadOrt(options.ort), inputs, list, false);
+  const first = list[0] as Partial<PatchStream> | undefined;
+  const [, a = 0, b = 0] = first?.patches?.shape ?? [];
+  checkTakesPatches(inputs, mapping as DeviceMapping, a === 3 ? b : a);
+  return makeFeeds(loadOrt(options.ort), inputs, list);
 }

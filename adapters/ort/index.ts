@@ -15,6 +15,7 @@ export type { FeedsOptions } from './feeds.js';
 export { feedStream } from './feed-stream.js';
 export type { FedBatch, FedVideo, FeedStreamOptions } from './feed-stream.js';
 export { patchOptions } from './inputs.js';
+export type { InputMapping, InputSupply } from './model-feeds.js';
 export type { DeviceMapping, Mapping, ModelOptions, Source, Supply } from './inputs.js';
 export type { Feeds, Ort, Session, ValueMetadata } from './ort.js';
 export type { OnError } from '../common/feed.js';

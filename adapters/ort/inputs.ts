@@ -78,16 +78,16 @@ export const fail = (message: string): never => {
   throw failure('ERR_CPS_INVALID_ARGUMENT', message);
 };
 
-interface Meta {
+export interface Meta {
   readonly name: string;
   readonly type: string;
   readonly shape: readonly (number | string)[];
 }
 
-const declare = ({ type, shape }: Meta): string =>
+export const declare = ({ type, shape }: Meta): string =>
   `${type}[${shape.map((side) => (side === '' ? '?' : side)).join(', ')}]`;
 
-function metadataOf(session: Session): Meta[] {
+export function metadataOf(session: Session): Meta[] {
   checkMembers('session', 'InferenceSession', session, 'inputNames');
   // Sessions of versions before 1.22 know only names; the type does not say so.
   const metadata = session.inputMetadata as Session['inputMetadata'] | undefined;
@@ -142,6 +142,32 @@ function streamInput(meta: Meta, source: Source, onDevice: boolean): StreamInput
     count: sizes[batched ? 1 : 0],
     rest,
   };
+}
+
+/** Above this a fixed side is that of a picture, not of a patch. */
+const LARGEST_PATCH = 64;
+
+/**
+ * A model that takes whole pictures is not fed patches: [b, 3, H, W] looks like them. It is, though,
+ * where the caller says so: by the mapping, or by a patchSize that is that side.
+ */
+export function checkTakesPatches(
+  { fed }: Inputs,
+  mapping: DeviceMapping,
+  patchSize: number | undefined,
+): void {
+  for (const { name, source, rest, declared } of fed) {
+    if (source !== 'patches' || rest.length !== 3 || mapping[name] === 'patches') continue;
+    const sides = rest[2] === 3 && rest[0] !== 3 ? rest.slice(0, 2) : rest.slice(1);
+    const large = sides.filter((side) => side !== undefined && side > LARGEST_PATCH);
+    if (large.length === 0 || sides.every((side) => side === patchSize)) continue;
+    fail(
+      `Input '${name}' of the model is ${declared}, which looks like whole pictures, not patches: feed it ` +
+        "modelInputs(video, preset) of 'codec-patch-stream/inputs' (presets such as 'clip', 'siglip', " +
+        "'videomae', or fromConfig with the model's own file). For patches of that size give patchSize, or " +
+        `mapping { ${JSON.stringify(name)}: 'patches' }`,
+    );
+  }
 }
 
 const isSource = (value: unknown): value is Source => SOURCES.includes(value as Source);
@@ -212,7 +238,9 @@ export interface ModelOptions {
  * patchSize and kKeep where its shape is fixed.
  */
 export function patchOptions(session: Session, mapping: DeviceMapping = {}): ModelOptions {
-  return optionsOf(readInputs(session, mapping));
+  const inputs = readInputs(session, mapping);
+  checkTakesPatches(inputs, mapping, undefined);
+  return optionsOf(inputs);
 }
 
 export function optionsOf({ fed }: Inputs): ModelOptions {

@@ -16,6 +16,8 @@ export type {
 } from './patch-dataset.js';
 export { frameDataset } from './frame-dataset.js';
 export type { FrameDatasetOptions } from './frame-dataset.js';
+export { inputDataset } from './input-dataset.js';
+export type { InputDatasetOptions, InputElement, InputRow } from './input-dataset.js';
 export type { Label } from './labels.js';
 export type { Tf } from './tf.js';
 export type { OnError } from '../common/feed.js';

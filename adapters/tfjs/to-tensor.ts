@@ -45,13 +45,14 @@ function tensorOf(source: ToTensorSource): Tensor {
   return source;
 }
 
-type Values =
+/** Values of a tensor as TensorFlow.js takes them. */
+export type Values =
   | { readonly data: Float32Array; readonly dtype: 'float32' }
   | { readonly data: Int32Array; readonly dtype: 'int32' }
   | { readonly data: Uint8Array; readonly dtype: 'bool' };
 
 /** The values in the type of TensorFlow.js that is nearest to theirs; uint8 as int32 on request. */
-async function valuesOf(tensor: Tensor, bytesAsInt32: boolean): Promise<Values> {
+export async function valuesOf(tensor: Tensor, bytesAsInt32: boolean): Promise<Values> {
   switch (tensor.dtype) {
     case 'int32':
       return { data: (await tensor.toHost()) as Int32Array, dtype: 'int32' };

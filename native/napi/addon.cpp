@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -6,6 +7,7 @@
 #include "core/error.h"
 #include "ffmpeg/version.h"
 #include "napi/adoption.h"
+#include "napi/arrange.h"
 #include "napi/environment.h"
 #include "napi/native_buffer.h"
 #include "napi/native_bytes.h"
@@ -54,11 +56,11 @@ double millisSince(Profile::Clock::time_point start) {
   return std::chrono::duration<double, std::milli>(Profile::Clock::now() - start).count();
 }
 
-// A call of the addon, (video, records, cancel) -> promise: `read` takes the records, `run` does
-// the work as a job. Measures the time in the queue and in all, and applies timeoutMs from the
-// moment of the call. Calls in latency mode run one at a time (Note [Modes] in
+// A call of the addon, (video, records, cancel) -> promise: `of` takes what it is about, `read` the
+// records, `run` does the work as a job. Measures the time in the queue and in all, and applies
+// timeoutMs from the moment of the call. Calls in latency mode run one at a time (Note [Modes] in
 // media/decode/media_services.h).
-template <auto read, auto run>
+template <auto read, auto run, auto of = videoOf>
 Napi::Value call(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -66,7 +68,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
     const CancelPtr cancel = readCancel(info[2]);
     const auto options = read(info[1]);
     Context& context = Environment::of(env).context();
-    const VideoInput input = videoOf(info[0]);
+    const auto input = of(info[0]);
     if (options.call.timeoutMs > 0) {
       cancel->setDeadline(called + std::chrono::milliseconds(options.call.timeoutMs));
     }
@@ -89,6 +91,21 @@ Napi::Value call(const Napi::CallbackInfo& info) {
            state->profile.set("totalMs", millisSince(called));
          },
          [state](Napi::Env e) { return toJs(e, state->result, state->profile); }, name, start});
+  });
+}
+
+// Memory of our own with the bytes of a Uint8Array, which the caller may change from then on.
+Napi::Value copyIn(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return guarded(env, [&] {
+    if (!info[0].IsTypedArray() ||
+        info[0].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
+      throw Error(ErrorCode::InvalidArgument, Stage::Options, "Expected a Uint8Array");
+    }
+    const auto bytes = info[0].As<Napi::Uint8Array>();
+    Buffer copy = Buffer::allocate(hostMemory(), bytes.ElementLength());
+    std::copy_n(bytes.Data(), bytes.ElementLength(), copy.as<uint8_t>());
+    return NativeBuffer::create(env, std::move(copy));
   });
 }
 
@@ -200,6 +217,13 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   exports.Set("adoption", makeAdoption(env));
   exports.Set("allocate", Napi::Function::New<allocate>(env, "allocate"));
   exports.Set("stack", Napi::Function::New<stackTensors>(env, "stack"));
+  exports.Set("copyIn", Napi::Function::New<copyIn>(env, "copyIn"));
+  exports.Set("resizeFrames",
+              Napi::Function::New<call<readDecodeOnlyOptions, runResize, readGivenFrames>>(
+                  env, "resizeFrames"));
+  exports.Set("arrange",
+              Napi::Function::New<call<readDecodeOnlyOptions, runArrange, readArrangeRequest>>(
+                  env, "arrange"));
   exports.Set("setThreads", Napi::Function::New<setThreads>(env, "setThreads"));
   return exports;
 }

@@ -53,6 +53,16 @@ Napi::Object NativeBuffer::create(Napi::Env env, Buffer buffer) {
       {Napi::External<Handover>::New(env, &handover)});
 }
 
+std::shared_ptr<const Buffer> NativeBuffer::shared(const Napi::Value& value) {
+  const Napi::Function constructor = Environment::of(value.Env()).bufferConstructor.Value();
+  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(constructor)) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "Expected memory of the addon");
+  }
+  const std::shared_ptr<Shared>& held = Unwrap(value.As<Napi::Object>())->shared_;
+  if (!held) throw Error(ErrorCode::Closed, Stage::Process, "The memory was released by close()");
+  return {held, &held->buffer};
+}
+
 NativeBuffer::NativeBuffer(const Napi::CallbackInfo& info) : Napi::ObjectWrap<NativeBuffer>(info) {
   if (info.Length() != 1 || !info[0].IsExternal()) {
     throw Napi::TypeError::New(info.Env(), "NativeBuffer cannot be constructed");

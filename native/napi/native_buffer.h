@@ -18,6 +18,9 @@ class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
   // The memory of `value`, held. Throws Error(InvalidArgument) where it is none, Error(Closed)
   // after its release.
   static Bytes bytesOf(const Napi::Value& value);
+  // The memory that `value` stands for, held beyond its release(). Throws Error(InvalidArgument)
+  // where it stands for none, Error(Closed) where it was released.
+  static std::shared_ptr<const Buffer> shared(const Napi::Value& value);
 
   explicit NativeBuffer(const Napi::CallbackInfo& info);
   ~NativeBuffer() override;

@@ -99,6 +99,18 @@ Napi::Object sampleToJs(Napi::Env env, const SampleInfo& sample, const Profile& 
   return out;
 }
 
+// What every call reports, of work on the host.
+Napi::Object hostWork(Napi::Env env, const Profile& profile) {
+  Napi::Object out = Napi::Object::New(env);
+  Napi::Object backend = Napi::Object::New(env);
+  backend.Set("decode", "cpu");
+  backend.Set("process", "cpu");
+  out.Set("backend", backend);
+  out.Set("notes", Napi::Array::New(env));
+  out.Set("timings", timings(env, profile));
+  return out;
+}
+
 }  // namespace
 
 Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
@@ -135,6 +147,20 @@ Napi::Value toJs(Napi::Env env, PatchResult& result, const Profile& profile) {
   }
   out.Set("targetWidth", result.grid.targetWidth);
   out.Set("targetHeight", result.grid.targetHeight);
+  return out;
+}
+
+Napi::Value toJs(Napi::Env env, ArrangedPixels& result, const Profile& profile) {
+  Napi::Object out = hostWork(env, profile);
+  out.Set("data", NativeBuffer::create(env, std::move(result.data)));
+  return out;
+}
+
+Napi::Value toJs(Napi::Env env, ResizedFrames& result, const Profile& profile) {
+  Napi::Object out = hostWork(env, profile);
+  out.Set("frames", NativeBuffer::create(env, std::move(result.frames)));
+  out.Set("height", result.height);
+  out.Set("width", result.width);
   return out;
 }
 

@@ -1,7 +1,6 @@
 #include "pipeline/picture_maker.h"
 
 namespace cps {
-namespace {
 
 FrameView rgbView(const uint8_t* rgb, FrameSize size) {
   FrameView view;
@@ -11,6 +10,8 @@ FrameView rgbView(const uint8_t* rgb, FrameSize size) {
   for (int c = 0; c < 3; ++c) view.plane[c] = {rgb + c, int64_t{size.width} * 3, 3, 0};
   return view;
 }
+
+namespace {
 
 size_t bytesOf(FrameSize size) {
   return size_t{3} * static_cast<size_t>(size.height) * static_cast<size_t>(size.width);

@@ -14,6 +14,9 @@ namespace cps {
 // The filter of option `resample`; nothing for 'bilinear-plain', which is no ResampleKernel.
 std::optional<ResampleKernel> kernelOf(Resample resample);
 
+// Interleaved 8-bit RGB [height, width, 3] as a picture.
+FrameView rgbView(const uint8_t* rgb, FrameSize size);
+
 // Makes the wanted picture of a decoded one, as pictures arrive: only the small one has to be kept.
 // Thread-safe.
 class PictureMaker {

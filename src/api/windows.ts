@@ -78,8 +78,8 @@ function checkSpan(span: unknown): { frames?: number; seconds?: number; hop: num
   return { seconds: length, hop: step };
 }
 
-/** The windows with a frame that those before lack, in order. */
-function* layOut(video: Video, span: WindowSpan): Generator<Window, void> {
+/** @internal The windows with a frame that those before lack, in order. */
+export function* layOutWindows(video: Video, span: WindowSpan): Generator<Window, void> {
   const { frames, seconds, hop } = checkSpan(span);
   const total = video.info.totalFrames;
   const times = seconds === undefined ? undefined : video.secondsFromStart;
@@ -226,7 +226,7 @@ export function windowsOf(
 ): Windows<DecodedFrames> | Windows<PatchStream> {
   checkSpan(span);
   const { of, ...given } = options;
-  const windows = layOut(video, span);
+  const windows = layOutWindows(video, span);
   /** `parse` reads the options of one window, `run` decodes it. */
   const by = <P extends object, R extends DecodedFrames | PatchStream>(
     // Which options there are hangs on `of`; parse checks them all the same.

@@ -104,6 +104,48 @@ export interface NativeFramesResult extends NativeSampleInfo {
   framesHeight: number;
 }
 
+/** Loops that copy one video's pixels into a tensor (Note [Arranging pixels]). */
+export interface NativeArrangePart {
+  /** 8-bit RGB in host memory. */
+  source: NativeBuffer;
+  /** Bytes of a frame or a patch. */
+  unitBytes: number;
+  /** Of the source; below 0: none. */
+  units: Int32Array;
+  /** Five numbers per loop, outermost first: size, out, unit, inner, whether it is of channels. */
+  axes: number[];
+  /** Of the first element, in elements. */
+  offset: number;
+}
+
+export interface NativeArrangement {
+  elements: number;
+  /** Parts of the tensor are zeros. */
+  padded: boolean;
+  parts: NativeArrangePart[];
+}
+
+export interface NativeArranged extends NativeReport {
+  data: NativeBuffer;
+}
+
+/** Frames that are there already. */
+export interface NativeGivenFrames {
+  /** uint8 [count, height, width, 3] from `byteOffset` on, in host memory. */
+  source: NativeBuffer;
+  byteOffset: number;
+  count: number;
+  height: number;
+  width: number;
+}
+
+export interface NativeResized extends NativeReport {
+  /** uint8 [count, height, width, 3]. */
+  frames: NativeBuffer;
+  height: number;
+  width: number;
+}
+
 export interface NativeOpened extends NativeReport {
   video: NativeVideo;
 }
@@ -225,4 +267,18 @@ export interface NativeBinding {
     records: DecodeOnlyRecords,
     cancel: NativeCancel,
   ): Promise<NativeFramesResult>;
+  /** Memory of the addon with a copy of `bytes`. */
+  copyIn(bytes: Uint8Array): NativeBuffer;
+  /** Of the records those of size, resample and augment count, and the limits. */
+  resizeFrames(
+    frames: NativeGivenFrames,
+    records: DecodeOnlyRecords,
+    cancel: NativeCancel,
+  ): Promise<NativeResized>;
+  /** Of the records those of the frame's values and type count, and the limits. */
+  arrange(
+    plan: NativeArrangement,
+    records: DecodeOnlyRecords,
+    cancel: NativeCancel,
+  ): Promise<NativeArranged>;
 }

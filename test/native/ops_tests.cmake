@@ -1,5 +1,6 @@
 # ops tests
 cps_test(ops_test
+  ops_arrange_test.cpp
   ops_energy_test.cpp
   ops_geometry_test.cpp
   ops_maps_test.cpp

@@ -1,0 +1,84 @@
+/**
+ * What a vision-language model needs of a video: its tensors, and a prompt with as many placeholders as
+ * there are tokens, each step with its time.
+ *
+ *   npm run example vlm-inputs -- VIDEO [--model qwen2.5-vl|qwen3-vl|videollama3|smolvlm2] [--config FILE]...
+ *
+ * The files are the checkpoint's own (preprocessor_config.json, video_preprocessor_config.json,
+ * processor_config.json); without any the constants of the published checkpoints are taken.
+ */
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { fromConfig, modelInputs } from 'codec-patch-stream/inputs';
+import type { InputVideo, ModelInput, PresetName } from 'codec-patch-stream/inputs';
+
+const minutes = (seconds: number): string =>
+  `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
+
+/** The part of the prompt that stands for the video, as the models' own processors write it. */
+export function promptOf(model: PresetName, { steps, tokens }: InputVideo): string {
+  switch (model) {
+    case 'qwen3-vl':
+      return steps
+        .map(
+          ({ seconds, tokens: n }) =>
+            `<${seconds.toFixed(1)} seconds><|vision_start|>${'<|video_pad|>'.repeat(n)}<|vision_end|>`,
+        )
+        .join('');
+    case 'videollama3':
+      return steps
+        .map(({ seconds, tokens: n }) => `Time ${seconds.toFixed(1)}s:${'<image>'.repeat(n)}`)
+        .join(',');
+    case 'smolvlm2':
+      return steps
+        .map(
+          ({ seconds, tokens: n }) =>
+            `\nFrame from ${minutes(seconds)}:<fake_token_around_image><global-img>` +
+            `${'<image>'.repeat(n)}<fake_token_around_image>`,
+        )
+        .join('');
+    default:
+      // Qwen2-VL and 2.5-VL: one block; 2.5 has the time in second_per_grid_ts.
+      return `<|vision_start|>${'<|video_pad|>'.repeat(tokens)}<|vision_end|>`;
+  }
+}
+
+/** A prompt with its runs of placeholders counted, so that it can be read. */
+export const shortened = (prompt: string): string =>
+  prompt.replace(
+    /(<[^<>]+>)\1{2,}/g,
+    (run, token: string) => `${token}×${run.length / token.length}`,
+  );
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      model: { type: 'string', default: 'qwen2.5-vl' },
+      config: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const [video] = positionals;
+  if (video === undefined) throw new Error('Which video? vlm-inputs VIDEO [--model NAME]');
+  const model = values.model as PresetName;
+  const files = values.config.map((file) => JSON.parse(readFileSync(file, 'utf8')) as object);
+  const [first, ...more] = files;
+  const input: ModelInput = first === undefined ? model : fromConfig(model, first, ...more);
+  const inputs = await modelInputs(video, input);
+  for (const [name, { dtype, shape }] of Object.entries(inputs.tensors)) {
+    console.log(`${name}: ${dtype} [${shape.join(', ')}]`);
+  }
+  const [one] = inputs.videos;
+  if (one) {
+    console.log(`frames ${one.frames.map(({ id }) => id).join(' ')}`);
+    console.log(`prompt: ${shortened(promptOf(model, one))} Describe the video.`);
+  }
+  inputs.close();
+}
+
+if (/vlm-inputs\.[jt]s$/.test(process.argv[1] ?? '')) {
+  main().catch((error: unknown) => {
+    console.error(error);
+    process.exitCode = 1;
+  });
+}

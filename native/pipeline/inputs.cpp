@@ -1,0 +1,86 @@
+#include "pipeline/inputs.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "backend/cpu_kernels.h"
+#include "core/cancel.h"
+#include "core/error.h"
+#include "core/task_pool.h"
+#include "pipeline/context.h"
+#include "pipeline/picture_maker.h"
+#include "pipeline/size_rules.h"
+
+namespace cps {
+namespace {
+
+// Takes a result off what the call may use.
+Buffer allocateResult(double bytes, const DecodeOnlyOptions& options) {
+  if (bytes > static_cast<double>(options.source.maxMemoryBytes)) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Process,
+                "The pictures of the model's input would take " +
+                    std::to_string(static_cast<int64_t>(bytes / 1e6)) +
+                    " MB, more than maxMemoryBytes allows; sample fewer frames or raise it");
+  }
+  return Buffer::allocate(hostMemory(), static_cast<size_t>(bytes));
+}
+
+}  // namespace
+
+ArrangedPixels runArrange(const ArrangeRequest& request, const DecodeOnlyOptions& options,
+                          Context& context, const CancelPtr& cancel, Profile& profile) {
+  const Profile::Scope scope(profile, "arrangeMs");
+  const DType dtype = options.frame.outputDtype;
+  for (const ArrangePart& part : request.parts) checkArrange(part, request.elements);
+  const double bytes =
+      static_cast<double>(request.elements) * static_cast<double>(dtypeSize(dtype));
+  Buffer out = allocateResult(bytes, options);
+  if (request.padded) std::memset(out.data(), 0, out.bytes());
+  const ValueTable table = makeValueTable(options.frame.normalize, dtype);
+  TaskPool& pool = *context.media().pool;
+  const RunAll run = [&](size_t n, const std::function<void(size_t)>& fn) {
+    pool.parallelFor(n, pool.threads(), [&](size_t i) {
+      cancel->check(Stage::Process);
+      fn(i);
+    });
+  };
+  for (const ArrangePart& part : request.parts) arrangePixels(part, table, out.data(), run);
+  return {std::move(out)};
+}
+
+ResizedFrames runResize(const GivenFrames& given, const DecodeOnlyOptions& options,
+                        Context& context, const CancelPtr& cancel, Profile& profile) {
+  const Profile::Scope scope(profile, "resizeMs");
+  checkRanges(options);
+  const FrameSize source{given.height, given.width};
+  const int64_t pixels = int64_t{given.height} * given.width;
+  if (given.height <= 0 || given.width <= 0 || given.count <= 0 || given.byteOffset < 0 ||
+      static_cast<double>(given.byteOffset) +
+              3.0 * static_cast<double>(pixels) * static_cast<double>(given.count) >
+          static_cast<double>(given.source->bytes())) {
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "The frames are not in their memory");
+  }
+  const FrameOptions& frame = options.frame;
+  const std::vector<SizeStepRule> rules =
+      frame.size ? sizeRulesOf(*frame.size) : std::vector<SizeStepRule>();
+  const PictureSteps steps = makePictureSteps(rules, augmentOf(frame.augment), source, given.count);
+  TaskPool& pool = *context.media().pool;
+  const auto kernels = makeCpuKernels({&pool, 1, cancel});
+  PictureMaker maker(*kernels, steps, frame.resample);
+  ResizedFrames result;
+  result.height = steps.result().height;
+  result.width = steps.result().width;
+  const size_t one = maker.resultBytes();
+  result.frames =
+      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), options);
+  const uint8_t* from = given.source->as<const uint8_t>() + given.byteOffset;
+  pool.parallelFor(static_cast<size_t>(given.count), pool.threads(), [&](size_t i) {
+    cancel->check(Stage::Process);
+    maker.make(rgbView(from + 3 * static_cast<size_t>(pixels) * i, source),
+               result.frames.as<uint8_t>() + one * i);
+  });
+  return result;
+}
+
+}  // namespace cps

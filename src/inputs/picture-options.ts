@@ -1,0 +1,107 @@
+/** What the pictures of an input are: options of decoding, sizes, and where their bytes are. */
+import type { ResultNote } from '../api/notes.js';
+import { Tensor } from '../api/tensor.js';
+import { native } from '../native/binding.js';
+import type { NativeBuffer } from '../native/binding.js';
+import type { DecodeOnlyConfig, SampleRule } from '../options/config.js';
+import { isObject } from './define.js';
+import type { ParsedInput } from './define.js';
+import type { Grid, Units } from './layout.js';
+import { patchesSize } from './patches-size.js';
+import type { SelectSpec } from './types.js';
+
+/** Options of decoding that a call takes, checked by decodeOnly and patchStream. */
+export type DecodingOptions = Omit<
+  DecodeOnlyConfig,
+  | 'videoPath'
+  | 'sequenceLength'
+  | 'sample'
+  | 'size'
+  | 'width'
+  | 'height'
+  | 'resample'
+  | 'augment'
+  | 'layout'
+  | 'outputDtype'
+  | 'normalize'
+>;
+
+export interface PictureOptions {
+  readonly decoding: DecodingOptions;
+  readonly sample: SampleRule | undefined;
+  readonly select: SelectSpec | undefined;
+}
+
+/** A patch that was selected: frame in the sample, patch row and column. */
+export interface SelectedPatch {
+  readonly frame: number;
+  readonly row: number;
+  readonly column: number;
+}
+
+export interface Pictures {
+  /** uint8 RGB in host memory: whole frames [T, H, W, 3], or patches [K, P, P, 3]. */
+  readonly memory: NativeBuffer;
+  readonly units: Units;
+  /** The first unit of the memory that is ours. */
+  readonly firstUnit: number;
+  /** Units that there are. */
+  readonly count: number;
+  readonly grid: Grid;
+  /** Display indices of the frames, and their times, id / rate. */
+  readonly ids: readonly number[];
+  readonly seconds: readonly number[];
+  /** From one sampled frame to the next: N / (T · rate). */
+  readonly secondsPerFrame: number;
+  readonly selected: readonly SelectedPatch[];
+  readonly notes: readonly ResultNote[];
+  close(): void;
+}
+
+/** The memory of a tensor where the addon can read it: as it is on the CPU, a copy from a GPU. */
+export async function hostMemoryOf(
+  tensor: Tensor,
+): Promise<{ memory: NativeBuffer; byteOffset: number; own: boolean }> {
+  if (tensor.device === 'cpu') {
+    const { memory, byteOffset } = Tensor.bytesOf(tensor);
+    if (!(memory instanceof Uint8Array)) return { memory, byteOffset, own: false };
+    return { memory: native().copyIn(memory), byteOffset: 0, own: true };
+  }
+  const values = (await tensor.toHost()) as Uint8Array;
+  return { memory: native().copyIn(values), byteOffset: 0, own: true };
+}
+
+export const gridOf = (
+  { patch }: ParsedInput,
+  sizes: { frames: number; height: number; width: number; selected: number },
+): Grid => ({ ...sizes, perStep: patch.frames, patch: patch.size, merge: patch.merge });
+
+/** What the description says of pictures, as options. */
+export function pictureOptions(
+  { spec }: ParsedInput,
+  sample: SampleRule | undefined,
+): Pick<DecodeOnlyConfig, 'sample' | 'resample' | 'augment'> {
+  const { resample = 'bilinear', augment } = spec;
+  return {
+    sample: sample ?? spec.sample,
+    ...(spec.size === undefined && augment === undefined ? {} : { resample }),
+    ...(augment === undefined ? {} : { augment }),
+  };
+}
+
+/** The options of decodeOnly for whole pictures of `video`, whose size `info` has. */
+export function frameOptions(
+  input: ParsedInput,
+  { decoding, sample }: PictureOptions,
+  info: () => { readonly width: number; readonly height: number },
+): Omit<DecodeOnlyConfig, 'videoPath'> {
+  const { size } = input.spec;
+  const options = { ...decoding, ...pictureOptions(input, sample) };
+  if (size === undefined) return options;
+  if (isObject(size) && 'patches' in size) {
+    const { width, height } = info();
+    const exact = patchesSize(height, width, input.patch.size, size.patches);
+    return { ...options, size: { exact } };
+  }
+  return { ...options, size: size };
+}

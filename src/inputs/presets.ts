@@ -343,6 +343,22 @@ const PRESETS = {
     accepts: ['clip'],
     checkpoints: 'lmms-lab-encoder/onevision-encoder-large, at 224 pixels',
   },
+  'onevision-encoder-codec': {
+    class: {
+      sample: { count: 64, place: 'linspace', short: 'repeat-last' },
+      ...cropped(224, 224),
+      resample: 'bicubic',
+      normalize: 'clip',
+      patch: { size: 14 },
+      select: { kKeep: { frames: 8 }, wholeFrames: 'first', keyFramePatches: 'compete' },
+      tensors: {
+        pixel_values: { of: 'pixels', axes: 'n c F (h y) (w x)' },
+        visible_indices: { of: 'indices', frames: 64 },
+      },
+    },
+    accepts: ['clip'],
+    checkpoints: 'lmms-lab-encoder/onevision-encoder-large, at 224 pixels',
+  },
 } as const satisfies Record<string, Preset>;
 
 /** A model whose input is known by name (docs/models.md). */

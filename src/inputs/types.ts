@@ -91,6 +91,11 @@ export type TensorSpec = PixelSpec | PositionSpec | IndexSpec | GridSpec | MaskS
 export type SelectSpec = Pick<
   PatchStreamConfig,
   | 'kKeep'
+  | 'keyFramePatches'
+  | 'wholeFrames'
+  | 'minPerFrame'
+  | 'maxPerFrame'
+  | 'ignore'
   | 'selectionUnit'
   | 'energy'
   | 'energyPct'

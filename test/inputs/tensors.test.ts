@@ -235,6 +235,16 @@ describe('selected patches', () => {
   });
 });
 
+test('onevision-encoder-codec: eight frames of patches out of 64, the first frame whole', async () => {
+  using inputs = await modelInputs(video, 'onevision-encoder-codec');
+  expect(tensorOf(inputs, 'pixel_values').shape).toEqual([1, 3, 8, 224, 224]);
+  const indices = Array.from(tensorOf(inputs, 'visible_indices').data ?? [], Number);
+  expect(indices.slice(0, 256)).toEqual(Array.from({ length: 256 }, (_, i) => i));
+  expect(indices).toEqual([...new Set(indices)].sort((a, b) => a - b));
+  expect([indices.length, Math.max(...indices) < 64 * 256]).toEqual([2048, true]);
+  expect(inputs.videos[0]?.frames).toHaveLength(64);
+});
+
 describe('videos', () => {
   test.each<PresetName>(['videomae', 'siglip', 'qwen3-vl', 'siglip2'])(
     '%s: a video gives what its own frames give',

@@ -111,7 +111,10 @@ Outcome runCall(const VideoInput& input, Context& context, bool patches, int64_t
       g_counting = false;
       out.scores.assign(r.scores.as<float>(), r.scores.as<float>() + r.count);
     } else {
-      runDecodeOnly(input, {o.source, o.sampling, o.devices, o.call, {64, 48}}, context, cancel,
+      FrameOptions small = default_options::defaultFrame();
+      small.width = 64;
+      small.height = 48;
+      runDecodeOnly(input, {o.source, o.sampling, o.devices, o.call, small}, context, cancel,
                     profile);
     }
     out.worked = true;

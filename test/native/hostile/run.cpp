@@ -214,8 +214,10 @@ void Runner::pipelineCalls(const cps::VideoInput& input, uint64_t variant,
   });
   if (variant % 3 != 0) return;
   guard([&](const cps::CancelPtr& cancel, cps::Profile& profile) {
-    const cps::DecodeOnlyOptions frames{
-        options.source, options.sampling, options.devices, options.call, {64, 48}};
+    cps::DecodeOnlyOptions frames{options.source, options.sampling, options.devices, options.call,
+                                  default_options::defaultFrame()};
+    frames.frame.width = 64;
+    frames.frame.height = 48;
     cps::runDecodeOnly(input, frames, *context_, cancel, profile);
   });
 }

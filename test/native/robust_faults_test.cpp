@@ -275,14 +275,15 @@ TEST(Limits, RecordsOutOfRangeAreRefused) {
     o.source.maxFrames = bad;
     EXPECT_TRUE(refused(o)) << bad;
   }
-  const auto sized = [](FrameOptions frame) {
+  const auto sized = [](int width, int height) {
     DecodeOnlyOptions o = callOptions();
-    o.frame = frame;
+    o.frame.width = width;
+    o.frame.height = height;
     return o;
   };
-  EXPECT_TRUE(refused(sized({-1, 0})));
-  EXPECT_TRUE(refused(sized({16, 1 << 30})));
-  EXPECT_FALSE(refused(sized({16, 16})));
+  EXPECT_TRUE(refused(sized(-1, 0)));
+  EXPECT_TRUE(refused(sized(16, 1 << 30)));
+  EXPECT_FALSE(refused(sized(16, 16)));
 }
 
 // A disk that fails, stutters or lies from the n-th read on.

@@ -336,7 +336,7 @@ describe('of a real video', () => {
     // A folder that cannot be made is no reason to fail.
     const nowhere = await patchStream({ ...base, readerCacheDir: '/proc/none/below' });
     expect(nowhere.patches.data).toEqual(first?.patches.data);
-    expect(nowhere.notes).toMatchObject([{ code: 'index-not-kept' }]);
+    expect(nowhere.notes.map(({ code }) => code)).toContain('index-not-kept');
     [...results, fromDisk, nowhere].forEach((result) => result.close());
     fs.rmSync(cacheDir, { recursive: true });
   });

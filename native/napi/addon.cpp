@@ -8,6 +8,7 @@
 #include "ffmpeg/version.h"
 #include "napi/adoption.h"
 #include "napi/arrange.h"
+#include "napi/caller_source.h"
 #include "napi/environment.h"
 #include "napi/native_buffer.h"
 #include "napi/native_bytes.h"
@@ -46,10 +47,13 @@ class NativeCancel : public Napi::ObjectWrap<NativeCancel> {
   const CancelPtr token = std::make_shared<CancelToken>();
 };
 
-// One that is held open, or one to open.
+// One that is held open, a caller's own source, or one to open.
 VideoInput videoOf(const Napi::Value& value) {
-  std::optional<VideoInput> opened = NativeVideo::inputOf(value);
-  return opened ? std::move(*opened) : readVideoInput(value);
+  if (std::optional<VideoInput> opened = NativeVideo::inputOf(value)) return std::move(*opened);
+  if (!isCallerSource(value)) return readVideoInput(value);
+  VideoInput input;
+  input.source = makeCallerSource(value.As<Napi::Object>());
+  return input;
 }
 
 double millisSince(Profile::Clock::time_point start) {

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "napi/caller_source.h"
 
 namespace cps::napi {
 namespace {
@@ -209,10 +208,6 @@ VideoInput readVideoInput(const Napi::Value& value) {
     // The system would end the name there and open another file.
     if (input.path.find('\0') != std::string::npos)
       badField(Place{nullptr, "videoPath"}, "a path without NUL");
-    return input;
-  }
-  if (isCallerSource(value)) {
-    input.source = makeCallerSource(value.As<Napi::Object>());
     return input;
   }
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {

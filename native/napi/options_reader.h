@@ -14,7 +14,7 @@ namespace cps::napi {
 PatchStreamOptions readPatchStreamOptions(const Napi::Value& records);
 DecodeOnlyOptions readDecodeOnlyOptions(const Napi::Value& records);
 
-// A path, bytes (copied here: the caller may change them while the call runs), or a source.
+// A path, or bytes (copied here: the caller may change them while the call runs).
 VideoInput readVideoInput(const Napi::Value& value);
 
 // Names of the fields that are read, by record.

@@ -267,9 +267,9 @@ describe('stack', () => {
 
 describe('life', () => {
   test('abort: 100 runs at random moments; the session goes on', async () => {
-    const model = slow(64, 40);
+    const model = slow(128, 120);
     await using session = await DeviceSession.create(model, { intraOpNumThreads: 1 });
-    const x = tensorOf(ramp(64 * 64), 'float32', [64, 64]);
+    const x = tensorOf(ramp(128 * 128), 'float32', [128, 128]);
     const want = (await session.run({ x }))['y']?.data;
     const ends = { aborted: 0, done: 0 };
     for (let i = 0; i < 100; i++) {
@@ -323,7 +323,13 @@ describe('life', () => {
   });
 
   const child = (scenario: string): unknown => {
-    const models = { slow: slow(512, 60), small: layers('float32'), long: slow(512, 400) };
+    const models = {
+      slow: slow(512, 60),
+      slower: slow(512, 240),
+      slowest: slow(512, 960),
+      long: slow(512, 400),
+      small: layers('float32'),
+    };
     for (const [name, model] of Object.entries(models)) writeModel(`${name}.onnx`, model);
     const script = path.join(__dirname, 'helpers', 'device-session-child.cjs');
     const out = execFileSync(process.execPath, ['--expose-gc', script, scenario, folder], {

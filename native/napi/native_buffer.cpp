@@ -89,16 +89,6 @@ const std::shared_ptr<NativeBuffer::Shared>& NativeBuffer::held(Napi::Env env) c
   return shared_;
 }
 
-Bytes NativeBuffer::bytesOf(const Napi::Value& value) {
-  if (!value.IsObject() || !value.As<Napi::Object>().InstanceOf(
-                               Environment::of(value.Env()).bufferConstructor.Value())) {
-    throw Error(ErrorCode::InvalidArgument, Stage::Options, "Expected memory of the addon");
-  }
-  const auto& shared = Unwrap(value.As<Napi::Object>())->held(value.Env());
-  const Buffer& buffer = shared->buffer;
-  return {buffer.data(), buffer.bytes(), buffer.device(), buffer.memory(), shared};
-}
-
 Napi::Value NativeBuffer::byteLength(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(bytes_));
 }

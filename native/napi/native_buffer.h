@@ -7,17 +7,12 @@
 
 namespace cps::napi {
 
-struct Bytes;
-
 // NativeBuffer of src/native/binding.ts. Memory is freed by release() unless an ArrayBuffer over it
 // was handed out; then the engine's garbage collector frees it, so that JS never sees freed memory.
 class NativeBuffer : public Napi::ObjectWrap<NativeBuffer> {
  public:
   static Napi::FunctionReference define(Napi::Env env);
   static Napi::Object create(Napi::Env env, Buffer buffer);
-  // The memory of `value`, held. Throws Error(InvalidArgument) where it is none, Error(Closed)
-  // after its release.
-  static Bytes bytesOf(const Napi::Value& value);
   // The memory that `value` stands for, held beyond its release(). Throws Error(InvalidArgument)
   // where it stands for none, Error(Closed) where it was released.
   static std::shared_ptr<const Buffer> shared(const Napi::Value& value);

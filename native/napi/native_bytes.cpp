@@ -35,7 +35,8 @@ const GpuBackend* gpuOf(Environment& environment) {
 Bytes readBytes(const Napi::Object& value) {
   const Napi::Value memory = value.Get("memory");
   if (memory.IsTypedArray()) return copied(memory);
-  Bytes all = NativeBuffer::bytesOf(memory);
+  const std::shared_ptr<const Buffer> held = NativeBuffer::shared(memory);
+  Bytes all{held->data(), held->bytes(), held->device(), held->memory(), held};
   const double offset = value.Get("byteOffset").ToNumber().DoubleValue();
   const double count = value.Get("byteLength").ToNumber().DoubleValue();
   if (!(offset >= 0 && count >= 0 && offset + count <= static_cast<double>(all.bytes))) {

@@ -29,7 +29,7 @@ async function build() {
   await buildTypeScript();
 }
 
-/** For test/tfjs-node.test.ts, which says when it is left out: without pip's wheel there is none. */
+/** For test/adapters/tfjs/tfjs-node.test.ts, which says when it is left out: without pip's wheel there is none. */
 async function withTfjsNode() {
   const { ensureTfjsNode } = await import('./tfjs-node.mjs');
   try {

@@ -46,7 +46,8 @@ using BreakContext = std::function<void(Kernels& kernels)>;
 int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
                 const BreakContext& breakContext);
 
-// What differs between a GPU (real_gpu.cpp) and the fake driver (test/native/cuda_check_fake.cpp).
+// What differs between a GPU (real_gpu.cpp) and the fake driver
+// (test/native/cuda/check/check_fake.cpp).
 struct CheckSetup {
   DriverPaths driver;
   double seconds;  // of each measurement

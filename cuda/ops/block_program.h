@@ -9,8 +9,8 @@
 // whose body is a sequence of block.forEach([&](int thread) {...}) steps with a barrier after each.
 // Nothing survives a step but `Shared` and device memory, so the same source runs in two ways: on a
 // GPU a step is done by the block's threads at once (ops/launch.cuh); in tests one thread after
-// another, in any order (test/native/cuda_emulation.h). Which program runs where is decided at link
-// time: the `launch` functions below are defined by ops/*.cu or by the emulation.
+// another, in any order (test/native/cuda/ops/emulation.cpp). Which program runs where is decided
+// at link time: the `launch` functions below are defined by ops/*.cu or by the emulation.
 //
 // No CUDA header here: these headers are read by the C++ compiler and by nvcc.
 #if defined(__CUDACC__)

@@ -18,8 +18,8 @@ namespace cps {
 // no defaults on this side, and napi/options_reader.cpp refuses a record with a field missing.
 
 // The same ranges were checked with better messages; this keeps a record that did not come from
-// there from doing harm. Throws Error(InvalidArgument) naming the field. test/option-ranges.test.ts
-// compares the two.
+// there from doing harm. Throws Error(InvalidArgument) naming the field.
+// test/options/option-ranges.test.ts compares the two.
 void checkRanges(const PatchStreamOptions& options);
 void checkRanges(const DecodeOnlyOptions& options);
 

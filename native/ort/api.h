@@ -8,7 +8,8 @@
 // ONNX Runtime's C API is one table of functions that only ever grows at its end: the place of an
 // entry is its identity, in every version from the one that brought it. So no header is needed,
 // only the places of the entries in use and their types, with handles that stay opaque. The list
-// below is compared with a real header, place by place and type by type, by test/ort-table.test.ts.
+// below is compared with a real header, place by place and type by type, by
+// test/adapters/ort/ort-table.test.ts.
 namespace cps::ort {
 
 // The lowest version of the API that has every entry below: ONNX Runtime 1.11.

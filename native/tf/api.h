@@ -6,8 +6,8 @@
 #include <type_traits>
 
 // The functions of TensorFlow's C API in use, by name and type; handles stay opaque and no header
-// is needed. test/tfjs-node compares them with the headers of TensorFlow 2.9.1, which tfjs-node
-// ships, and of a newer one.
+// is needed. test/adapters/tfjs/tfjs-node.test.ts compares them with the headers of
+// TensorFlow 2.9.1, which tfjs-node ships, and of a newer one.
 namespace cps::tf {
 
 using Status = struct TfStatusHandle;

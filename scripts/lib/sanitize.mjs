@@ -77,7 +77,7 @@ export async function runSanitized(cacheDir, options = {}) {
       ...[`-max_total_time=${fuzzSeconds}`, '-timeout=60', '-rss_limit_mb=3000'],
       ...[`-max_len=${maxBytes}`, '-print_final_stats=1', '-verbosity=0'],
       ...[`-artifact_prefix=${path.join(root, 'build', 'fuzz', `${target}-`)}`, found],
-      path.join(root, 'test', 'native', 'fuzz_seeds', seeds),
+      path.join(root, 'test', 'native', 'reliability', 'fuzz_seeds', seeds),
     ]);
   }
   const raced = ['robust_faults_test', ...(full ? RACED : [])];

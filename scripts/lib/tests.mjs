@@ -55,7 +55,8 @@ async function native(env) {
 }
 
 // Files that bound times or watch the memory of their process: one at a time, nothing beside them.
-const ALONE = 'test/(event-loop|lifecycle|limits|long-life|robust|worker-threads)\\.test';
+const ALONE =
+  'test/reliability/(event-loop|lifecycle|limits|long-life|robust|worker-threads)\\.test';
 
 async function jest(env) {
   step('jest');

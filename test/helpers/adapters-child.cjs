@@ -8,7 +8,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const tf = require('@tensorflow/tfjs');
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '../..');
 const ort = require('onnxruntime-node');
 const { nativeStats, patchStream } = require(path.join(root, 'dist/src/index.js'));
 const { patchDataset, toTensor } = require(path.join(root, 'dist/adapters/tfjs/index.js'));

@@ -7,7 +7,7 @@
 'use strict';
 const path = require('node:path');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
-const root = path.join(__dirname, '..', '..');
+const root = path.join(__dirname, '../..');
 const ort = require('onnxruntime-node');
 const { nativeStats } = require(path.join(root, 'dist/src/index.js'));
 const { DeviceSession } = require(path.join(root, 'dist/adapters/ort/index.js'));

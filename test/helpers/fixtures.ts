@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 
-export const repoRoot = path.resolve(__dirname, '..', '..');
+export const repoRoot = path.resolve(__dirname, '../..');
 export const fixtureDir = path.join(repoRoot, 'test', 'fixtures', 'cache');
 
 /** One clip of the manifest; everything but name and features is what ffprobe says. */

@@ -1,5 +1,5 @@
 /**
- * The adapters on tensors in GPU memory, which test/gpu-emulated.test.ts has over the fake driver:
+ * The adapters on tensors in GPU memory, which test/reliability/gpu-emulated.test.ts has over the fake driver:
  * what they make of them is what they make of the CPU's, and the tensors stay where they are.
  * Prints one line of JSON.
  *

@@ -1,6 +1,6 @@
 /**
- * DeviceSession on memory of a GPU, which test/gpu-emulated.test.ts has over the fake driver, with an
- * ONNX Runtime that notes what is bound (test/native/fake_ort) and computes nothing. Prints one line
+ * DeviceSession on memory of a GPU, which test/reliability/gpu-emulated.test.ts has over the fake driver, with an
+ * ONNX Runtime that notes what is bound (test/native/ort/fake_ort) and computes nothing. Prints one line
  * of JSON.
  *
  *   CPS_PACKAGE=FOLDER CPS_FIXTURES=FOLDER CPS_FAKE_ORT_LOG=FILE CPS_FAKE_DOWNLOADS=FILE

@@ -4,7 +4,7 @@
 
 One line a case: H W FRAMES FILL SEED and the options of decodeOnly as JSON, then the shape of the
 tensor and the FNV-1a hash of its bytes. The frames are those of `picture` in record_resample.py, of
-SEED, SEED + 1 and so on; test/pixels-parity.test.ts puts the same ones into a lossless file.
+SEED, SEED + 1 and so on; test/api/pixels-parity.test.ts puts the same ones into a lossless file.
 """
 
 import json

@@ -9,7 +9,7 @@
 Each rule is written here from its text (docs/sampling.md), in numpy where it comes from
 numpy. Where transformers can be imported, its video processors have to agree on every case (they are
 tried on as many as their rounding defines: see `same`). 1,000 random cases a rule; the test makes the
-same cases by the same generator (test/native/pipeline/sampling_parity_test.cpp) and compares hashes of
+same cases by the same generator (test/native/pipeline/sampling/sampling_parity_test.cpp) and compares hashes of
 20 cases each, and the first cases in full, which are there to be read.
 """
 import bisect

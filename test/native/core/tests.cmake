@@ -1,0 +1,1 @@
+cps_test(core_test core/core_test.cpp)

@@ -1,1 +1,0 @@
-cps_test(core_test core_test.cpp)

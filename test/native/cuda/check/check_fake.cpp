@@ -1,0 +1,16 @@
+#include "cuda/check/checks.h"
+#include "cuda/fake_driver/fake_driver.h"
+
+namespace cps {
+
+CheckSetup checkSetup() {
+  const auto breakContext = [](Kernels& kernels) {
+    fake::control().failCall = "cuStreamSynchronize";
+    fake::control().failResult = 700;
+    fake::control().sticky = true;
+    kernels.synchronize();
+  };
+  return {{CPS_FAKE_DRIVER, CPS_FAKE_DRIVER}, 0.05, breakContext};
+}
+
+}  // namespace cps

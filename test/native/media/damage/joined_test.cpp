@@ -1,0 +1,170 @@
+// Streams that are not what one encoder wrote in one go: captures joined in mid-group, headers that
+// do not fit, packets that were put in or destroyed. Every picture is compared with a plain decode
+// of the same bytes, and whether it can be had must not depend on how it is asked for.
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/notes.h"
+#include "media/decode/count_pass.h"
+#include "media/index/frame_index.h"
+#include "media/media_plain.h"
+
+namespace media_test {
+namespace {
+
+// A transport stream from its middle on, at a packet.
+Bytes secondHalf(const Bytes& bytes) {
+  constexpr size_t kPacket = 188;
+  const size_t from = bytes.size() * 37 / 100 / kPacket * kPacket;
+  return Bytes(bytes.begin() + static_cast<std::ptrdiff_t>(from), bytes.end());
+}
+
+std::vector<Bytes> asItIs(int /*ordinal*/, const Bytes& packet) { return {packet}; }
+
+// Without its first packets.
+std::vector<Bytes> fromTheMiddle(int ordinal, const Bytes& packet) {
+  return ordinal < 17 ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
+}
+
+// In the short form the first `few`.
+void expectSameLossesOfAll(const std::vector<std::pair<std::string, Bytes>>& joins, size_t few) {
+  const size_t count = longForm() > 0 ? joins.size() : std::min(few, joins.size());
+  for (size_t i = 0; i < count; ++i) expectSameLosses(joins[i].second, joins[i].first);
+}
+
+TEST(Joins, InMidGroupGiveTheSameInEveryWay) {
+  std::vector<std::pair<std::string, Bytes>> joins;
+  for (const char* name : {"h264_interlaced.ts", "raw.m2v", "h264.ts", "hevc.ts", "mpeg2.ts",
+                           "mpeg2.mpg", "raw.h264", "raw.hevc"}) {
+    const Bytes whole = fixtureBytes(name);
+    joins.emplace_back(name, joined(whole, secondHalf(whole)));
+  }
+  expectSameLossesOfAll(joins, 2);
+}
+
+TEST(Joins, OfMatroskaInMidGroupGiveTheSameInEveryWay) {
+  std::vector<std::pair<std::string, Bytes>> joins;
+  for (const char* name :
+       {"av1.mp4", "h264_opengop.mp4", "h264_intra_refresh.mp4", "vp8_altref.webm", "vp9.webm",
+        "mpeg4.mp4", "h264.mkv", "hevc_opengop.mkv", "mpeg2_709.mp4"}) {
+    joins.emplace_back(name, joined(withPackets(name, "matroska", asItIs),
+                                    withPackets(name, "matroska", fromTheMiddle)));
+  }
+  expectSameLossesOfAll(joins, 3);
+}
+
+TEST(Joins, OfMatroskaWithOtherHeaders) {
+  std::vector<std::pair<std::string, Bytes>> joins;
+  for (const auto& [a, b] : std::vector<std::pair<const char*, const char*>>{
+           {"h264_bpyramid.mp4", "h264_interlaced.mp4"},
+           {"h264_intra_only.mp4", "h264_422.mp4"},
+           {"h264_bpyramid.mp4", "limited_709.mp4"},
+           {"h264_bpyramid.mp4", "h264_intra_refresh.mp4"},
+           {"limited_709.mp4", "h264_bpyramid.mp4"},
+           {"h264_long_gop.mp4", "small.mp4"},
+           {"hevc.mp4", "hevc10.mp4"},
+           {"theora.ogv", "theora_q2.ogv"},
+           {"mpeg4.mp4", "odd_mpeg4.avi"},
+           {"mpeg2_untagged.mp4", "mpeg2_709.mp4"},
+           {"av1.mp4", "av1_10bit.mkv"}}) {
+    joins.emplace_back(std::string(a) + " " + b, joined(withPackets(a, "matroska", asItIs),
+                                                        withPackets(b, "matroska", asItIs)));
+  }
+  expectSameLossesOfAll(joins, 2);
+}
+
+// FFmpeg's tools end at the join, with an error.
+TEST(Joins, OfMultipartJpegHaveAllPictures) {
+  const Bytes once = fixtureBytes("multipart.mjpeg");
+  const hostile::Reference plain = hostile::decodeReference(once, 10'000, 60);
+  const size_t count = plain.frames.size();
+  ASSERT_GT(count, 8u);
+  const InFile file(joined(joined(once, once), once));
+  for (const Way& way : kWays) {
+    SCOPED_TRACE(nameOf(way));
+    Services services(4);
+    const Result got = decodeBytes(file.input(), way, services);
+    EXPECT_EQ(got.error, "");
+    EXPECT_EQ(got.frames.size(), 3 * count);
+    for (const auto& [d, look] : got.frames) {
+      ASSERT_EQ(look.hash, plain.frames[static_cast<size_t>(d) % count].hash) << "picture " << d;
+    }
+  }
+}
+
+// Without the decoder's word for it there is none.
+TEST(Joins, AreNoReorderingForADecoder) {
+  cps::FrameIndex index;
+  for (const int64_t begin : {100, 20, 60}) {
+    for (int64_t i = 0; i < 40; i += 4) {
+      for (const int64_t at : {i + 3, i + 1, i, i + 2}) {  // P, B, b, b
+        index.packets.emplace_back().order = begin + at;
+      }
+    }
+  }
+  index.measureReordering();
+  EXPECT_EQ(index.reorderDepth, 2);
+}
+
+Bytes thatIsOneByte(uint8_t byte, const char* name) {
+  static uint8_t put;
+  put = byte;
+  // Other muxers make one packet of it and the next.
+  return withPackets(name, "nut", [](int ordinal, const Bytes& packet) {
+    return ordinal % 9 == 4 ? std::vector<Bytes>{packet, {put}} : std::vector<Bytes>{packet};
+  });
+}
+
+// A picture that is shown again, or none at all.
+TEST(Packets, OfOneByteInVp9) {
+  std::vector<uint8_t> bytes = {0x88, 0x00, 0xC0};
+  if (longForm() > 0) bytes = {0x88, 0x8B, 0x8F, 0x00, 0xC0, 0x80, 0xFF, 0xA8};
+  for (const uint8_t byte : bytes) {
+    expectAsPlain(thatIsOneByte(byte, "vp9.webm"), std::to_string(byte));
+  }
+}
+
+TEST(Packets, OfMpeg4ThatAreNotCodedAndLong) {
+  for (const char* format : {"mp4", "matroska"}) {
+    const Bytes bytes = withPackets("mpeg4.mp4", format, [](int ordinal, const Bytes& packet) {
+      Bytes skipped = {0, 0, 1, 0xB6, 0x50, 0xC0};  // P, five bits of time, not coded
+      skipped.resize(64, 0);
+      return ordinal % 7 == 3 ? std::vector<Bytes>{packet, skipped} : std::vector<Bytes>{packet};
+    });
+    expectAsPlain(bytes, format);
+  }
+}
+
+std::optional<cps::Note> missingIn(const Bytes& bytes) {
+  cps::Profile profile;
+  const cps::SourceOptions options = defaultSource();
+  const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
+  Services services(2);
+  const auto source = cps::openByteSource(inMemory(bytes));
+  for (const cps::Note& note : cps::buildFrameIndex(source, call, services.media)->notes.list()) {
+    if (note.code.text() == "missing-frames") return note;
+  }
+  return std::nullopt;
+}
+
+// The first picture destroyed, and with it all that refer to it.
+TEST(MissingFrames, OfARawStreamAreNoted) {
+  Bytes bytes = fixtureBytes("raw.h264");
+  const auto whole =
+      static_cast<int64_t>(hostile::decodeReference(bytes, 10'000, 60).frames.size());
+  EXPECT_FALSE(missingIn(bytes).has_value());
+  const Bytes idr = {0, 0, 1, 0x65};
+  const auto at = std::search(bytes.begin(), bytes.end(), idr.begin(), idr.end());
+  ASSERT_NE(at, bytes.end());
+  std::fill(at + 4, at + 5000, uint8_t{0xA5});
+  const auto left = static_cast<int64_t>(hostile::decodeReference(bytes, 10'000, 60).frames.size());
+  ASSERT_LT(left, whole);
+  const std::optional<cps::Note> note = missingIn(bytes);
+  ASSERT_TRUE(note.has_value());
+  EXPECT_EQ(note->message.substr(0, note->message.find(' ')), std::to_string(whole - left));
+  EXPECT_EQ(note->frames, std::vector<int64_t>{0});
+}
+
+}  // namespace
+}  // namespace media_test

@@ -1,0 +1,11 @@
+cps_test(media_test media/plan/plan_test.cpp media/decode/source_test.cpp media/container/stream_test.cpp
+         media/container/deaf_test.cpp media/index/index_file_test.cpp media/codec/order_test.cpp
+         media/decode/next_step_test.cpp media/decode/targets_test.cpp media/container/far_source_test.cpp
+         media/media_common.cpp)
+cps_test(media_frames_test media/decode/frames_test.cpp media/media_common.cpp)
+cps_test(media_colour_test media/decode/colour_test.cpp)
+cps_test(media_codec_test media/codec/codec_test.cpp media/media_common.cpp)
+cps_test(media_rules_test media/codec/rules_test.cpp media/media_plain.cpp media/media_common.cpp
+         reliability/hostile/reference.cpp)
+cps_test(media_joined_test media/damage/joined_test.cpp media/media_plain.cpp media/media_common.cpp
+         reliability/hostile/reference.cpp)

@@ -1,5 +1,0 @@
-cps_test(pipeline_test pipeline/sampling_test.cpp pipeline/sampling_parity_test.cpp
-  pipeline/selection_test.cpp pipeline/ignored_test.cpp pipeline/energy_stage_test.cpp
-  pipeline/codec_energy_test.cpp
-  pipeline/picture_steps_test.cpp)
-target_compile_definitions(pipeline_test PRIVATE CPS_PARITY_DIR="${CMAKE_SOURCE_DIR}/test/parity")

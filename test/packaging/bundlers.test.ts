@@ -1,0 +1,91 @@
+/**
+ * Programs that were bundled, and programs whose files were gathered: the addon is found by those that
+ * trace files, and the others say in one sentence which option to set.
+ */
+import { spawnSync } from 'node:child_process';
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import { fixturePath, repoRoot } from '../helpers/fixtures.js';
+import { longForm } from '../helpers/long-form.js';
+
+const PACKAGE = 'codec-patch-stream';
+let project: string;
+let installed: string;
+
+const PROGRAM = `import { decodeOnly } from '${PACKAGE}';
+const say = (value) => console.log(JSON.stringify(value));
+decodeOnly({ videoPath: process.argv[2], sequenceLength: 3 }).then(
+  (frames) => say(frames.sampledFrameIds),
+  ({ code, message }) => say({ code, message }),
+);
+`;
+
+beforeAll(() => {
+  project = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'cps-bundlers-')));
+  installed = path.join(project, 'node_modules', PACKAGE);
+  for (const name of ['dist', 'package.json', 'build/Release']) {
+    fs.cpSync(path.join(repoRoot, name), path.join(installed, name), { recursive: true });
+  }
+  fs.writeFileSync(path.join(project, 'program.mjs'), PROGRAM);
+  fs.writeFileSync(path.join(project, 'package.json'), '{ "name": "program", "private": true }');
+});
+afterAll(() => fs.rmSync(project, { recursive: true, force: true }));
+
+function run(file: string, args: readonly string[], cwd = project): string {
+  const { status, stdout, stderr } = spawnSync(file, args, { cwd, encoding: 'utf8' });
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')}: ${stderr}${stdout}`);
+  return stdout;
+}
+const bin = (name: string): string => path.join(repoRoot, 'node_modules', '.bin', name);
+const program = (file: string, cwd = project): unknown =>
+  JSON.parse(run(process.execPath, [file, fixturePath('small.mp4')], cwd));
+
+const SAID = {
+  code: 'ERR_CPS_BACKEND_UNAVAILABLE',
+  message: expect.stringMatching(
+    /^codec-patch-stream was bundled .* name 'codec-patch-stream' as external .*--external:codec-patch-stream.*runs$/,
+  ) as string,
+};
+const VITE = `export default {
+  logLevel: 'error',
+  build: { ssr: 'program.mjs', outDir: 'out/vite', emptyOutDir: false },
+  ssr: { noExternal: process.env.EXTERNAL ? undefined : true },
+};`;
+
+test('esbuild', () => {
+  const bundle = ['program.mjs', '--bundle', '--platform=node', '--log-level=warning'];
+  const stdout = run(bin('esbuild'), [...bundle, '--outfile=out/esbuild.cjs']);
+  expect(stdout).toBe('');
+  expect(program('out/esbuild.cjs')).toEqual(SAID);
+  run(bin('esbuild'), [...bundle, `--external:${PACKAGE}`, '--outfile=out/external.cjs']);
+  expect(program('out/external.cjs')).toEqual([0, 24, 49]);
+});
+
+test('rollup leaves it outside, and vite where it is not told otherwise', () => {
+  run(bin('rollup'), ['program.mjs', '-f', 'es', '-o', 'out/rollup.mjs', '--silent']);
+  expect(program('out/rollup.mjs')).toEqual([0, 24, 49]);
+  fs.writeFileSync(path.join(project, 'vite.config.mjs'), VITE);
+  run(bin('vite'), ['build']);
+  expect(program('out/vite/program.mjs')).toEqual(SAID);
+});
+
+// Some seconds each; the message comes from the same place.
+(longForm ? test : test.skip)('ncc', () => {
+  run(bin('ncc'), ['build', 'program.mjs', '-o', 'out/ncc']);
+  const name = fs.readdirSync(path.join(project, 'out', 'ncc')).find((one) => /^index/.test(one));
+  expect(program(path.join('out', 'ncc', name ?? ''))).toEqual(SAID);
+});
+
+test('@vercel/nft finds the addon: what it lists runs elsewhere', () => {
+  // In a process of its own, as it is an ES module.
+  const trace = `import { nodeFileTrace } from '${path.join(repoRoot, 'node_modules/@vercel/nft/out/index.js')}';
+    const { fileList } = await nodeFileTrace(['program.mjs'], { base: process.cwd() });
+    console.log(JSON.stringify([...fileList]));`;
+  const list = run(process.execPath, ['--input-type=module', '-e', trace]);
+  const files = JSON.parse(list) as string[];
+  expect(files).toContain(`node_modules/${PACKAGE}/build/Release/codec_patch_stream.node`);
+  const elsewhere = path.join(project, 'elsewhere');
+  for (const file of files) fs.cpSync(path.join(project, file), path.join(elsewhere, file));
+  expect(program('program.mjs', elsewhere)).toEqual([0, 24, 49]);
+});

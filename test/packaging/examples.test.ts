@@ -1,0 +1,105 @@
+/**
+ * The examples, on input small enough for every test run.
+ *
+ * @jest-environment ./test/helpers/one-realm-environment.cjs
+ */
+import * as fs from 'node:fs';
+import * as os from 'node:os';
+import * as path from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { writeClips } from '../../examples/lib/clips.js';
+import { cosine, embed } from '../../examples/embed-clip.js';
+import { infer } from '../../examples/infer-ort.js';
+import { slide } from '../../examples/long-video.js';
+import { promptOf, shortened } from '../../examples/vlm-inputs.js';
+import { modelPath } from '../../examples/lib/models.js';
+import { modelInputs } from '../../src/inputs/index.js';
+import { train } from '../../examples/train-tfjs.js';
+
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-examples-'));
+afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
+
+test('train-tfjs learns, prints its losses and saves a model that loads', async () => {
+  await tf.setBackend('cpu');
+  tf.env().set('IS_TEST', true);
+  const before = tf.memory().numTensors;
+  const lines: string[] = [];
+  const saveTo = path.join(folder, 'model');
+  const log = (line: string): void => void lines.push(line);
+  const result = await train(tf, { clips: 64, heldOut: 16, epochs: 3, saveTo, log });
+  expect(result.losses).toHaveLength(3);
+  expect(result.losses[2]).toBeLessThan(result.losses[0] as number);
+  expect(lines.filter((line) => line.startsWith('epoch'))).toHaveLength(3);
+  expect(lines.at(-1)).toBe(`saved to ${saveTo}`);
+  expect(tf.memory().numTensors).toBe(before);
+
+  const json = JSON.parse(fs.readFileSync(path.join(saveTo, 'model.json'), 'utf8')) as {
+    modelTopology: object;
+    weightsManifest: { weights: tf.io.WeightsManifestEntry[] }[];
+  };
+  const weights = fs.readFileSync(path.join(saveTo, 'weights.bin'));
+  const model = await tf.loadLayersModel(
+    tf.io.fromMemory({
+      modelTopology: json.modelTopology,
+      weightSpecs: json.weightsManifest[0]?.weights as tf.io.WeightsManifestEntry[],
+      weightData: Uint8Array.from(weights).buffer,
+    }),
+  );
+  expect(model.inputNames).toEqual(['patches', 'positions', 'mask']);
+  model.dispose();
+});
+
+test.each(['float32', 'float16', 'uint8'] as const)('infer-ort, %s', async (input) => {
+  const videos = writeClips(folder, 4, 7, { size: 112, frames: 16 }).map(({ video }) => video);
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const missing = path.join(folder, 'missing.mp4');
+  const result = await infer([missing, ...videos], { input, patches: 64, frames: 8, log });
+  expect([...result.embeddings.keys()]).toEqual(videos);
+  for (const embedding of result.embeddings.values()) {
+    expect(embedding).toHaveLength(64);
+    expect(embedding.every(Number.isFinite)).toBe(true);
+  }
+  expect(new Set([...result.embeddings.values()].map(String)).size).toBe(4);
+  expect(lines).toEqual([expect.stringMatching(/^skipped: .*missing\.mp4/)]);
+  expect(result.videosPerSecond).toBeGreaterThan(0);
+  expect(result.overlap).toBeGreaterThanOrEqual(0);
+  expect(result.overlap).toBeLessThanOrEqual(1);
+});
+
+test('embed-clip: a video is most like itself, a broken one is left out', async () => {
+  const videos = writeClips(path.join(folder, 'embed'), 3, 5, { size: 64, frames: 8 });
+  const paths = videos.map(({ video }) => video);
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const missing = path.join(folder, 'missing.mp4');
+  const found = await embed([...paths, missing], { model: modelPath('clip'), frames: 2, log });
+  expect([...found.keys()]).toEqual(paths);
+  expect(lines).toEqual([expect.stringMatching(/^skipped .*missing\.mp4/)]);
+  const [first, ...others] = [...found.values()] as [Float32Array, ...Float32Array[]];
+  expect(cosine(first, first)).toBeCloseTo(1, 5);
+  for (const other of others) expect(cosine(first, other)).toBeLessThan(0.99999);
+});
+
+test('long-video: windows in order, over the whole of it', async () => {
+  const [clip] = writeClips(path.join(folder, 'long'), 1, 5, { size: 64, frames: 40 });
+  const found = [];
+  const options = { model: modelPath('videomae'), seconds: 0.5, hop: 0.25 };
+  for await (const one of slide(clip?.video as string, options)) found.push(one);
+  for (const [i, { fromSec }] of found.entries()) expect(fromSec).toBeCloseTo(i * 0.25, 1);
+  expect(found.every(({ fromSec, toSec }) => toSec > fromSec)).toBe(true);
+  expect(found.every(({ score }) => Number.isFinite(score))).toBe(true);
+  expect(found.length).toBeGreaterThan(3);
+});
+
+test('vlm-inputs: as many placeholders as tokens, each step with its time', async () => {
+  const [clip] = writeClips(path.join(folder, 'vlm'), 1, 5, { size: 64, frames: 40 });
+  for (const model of ['qwen2.5-vl', 'qwen3-vl', 'videollama3'] as const) {
+    using inputs = await modelInputs(clip?.video as string, model, { sample: { count: 4 } });
+    const [video] = inputs.videos;
+    const prompt = promptOf(model, video as NonNullable<typeof video>);
+    const pads = prompt.match(/<\|video_pad\|>|<image>/g) ?? [];
+    expect(pads).toHaveLength(video?.tokens as number);
+    expect(shortened(prompt).length).toBeLessThan(200);
+  }
+});

@@ -19,7 +19,8 @@ export function presetOf(name: unknown): Preset {
     return presetTable[name as PresetName];
   }
   const nearest = typeof name === 'string' ? nearestName(name, NAMES) : undefined;
-  const hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  let hint = nearest === undefined ? '' : `; did you mean '${nearest}'?`;
+  if (name === 'llava-onevision-2-codec') hint = '; codecCanvases makes it';
   throw invalid('input', `a description or one of ${NAMES.join(', ')}`, name, hint);
 }
 

@@ -6,6 +6,10 @@ import type { PresetName } from './presets.js';
 import type { InputSpec } from './types.js';
 
 export { defineInput, fromConfig };
+export { codecCanvases } from './canvases/codec-canvases.js';
+export type { CanvasEnergy, CanvasOptions } from './canvases/codec-canvases.js';
+export { CodecCanvases } from './canvases/canvases.js';
+export type { CanvasGroup, CanvasInputOptions } from './canvases/canvases.js';
 export { Inputs, modelInputs } from './model-inputs.js';
 export type { InputOptions, InputSource, InputVideo, ModelInput } from './model-inputs.js';
 export { toTransformers } from './to-transformers.js';

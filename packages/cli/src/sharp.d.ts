@@ -10,6 +10,6 @@ declare module 'sharp' {
   interface Raw {
     readonly raw: { readonly width: number; readonly height: number; readonly channels: 3 };
   }
-  function sharp(input: Uint8Array, options: Raw): Sharp;
+  function sharp(input: Uint8Array, options?: Raw): Sharp;
   export = sharp;
 }

@@ -25,9 +25,14 @@ function read(file: string): { descr: string; shape: number[]; values: number[] 
   const length = bytes.readUInt16LE(8);
   expect((10 + length) % 64).toBe(0);
   const header = bytes.toString('latin1', 10, 10 + length);
-  const match = /^\{'descr': '(.*?)', 'fortran_order': False, 'shape': \((.*?)\), \} *\n$/.exec(header);
+  const match = /^\{'descr': '(.*?)', 'fortran_order': False, 'shape': \((.*?)\), \} *\n$/.exec(
+    header,
+  );
   const [, descr = '', sides = ''] = match ?? [];
-  const shape = sides.split(',').filter((side) => side.trim() !== '').map(Number);
+  const shape = sides
+    .split(',')
+    .filter((side) => side.trim() !== '')
+    .map(Number);
   const data = new Uint8Array(bytes.subarray(10 + length)).buffer;
   const values =
     descr === '<i8'
@@ -76,7 +81,9 @@ test('codec assets: mosaics, positions, indices and frames belong together', asy
   });
   const ids = inputs.videos[0]?.frames.map(({ id }) => id);
   expect(read(path.join(own, 'frame_ids.npy')).values).toEqual(ids);
-  const meta = JSON.parse(fs.readFileSync(path.join(own, 'meta.json'), 'utf8')) as { mosaics: string[] };
+  const meta = JSON.parse(fs.readFileSync(path.join(own, 'meta.json'), 'utf8')) as {
+    mosaics: string[];
+  };
   expect(meta.mosaics).toEqual(['mosaic_000.jpg', 'mosaic_001.jpg']);
   const data = await raw(path.join(own, 'mosaic_001.jpg'));
   expect(data).toHaveLength(576 * 576 * 3);
@@ -92,13 +99,21 @@ test('canvases: pictures, positions, names, and _DONE at last', async () => {
   });
   const own = path.join(folder, 'canvases');
   fs.mkdirSync(own);
-  for (const old of ['_DONE', 'canvas_009.png', 'other.txt']) fs.writeFileSync(path.join(own, old), '');
+  for (const old of ['_DONE', 'canvas_009.png', 'other.txt'])
+    fs.writeFileSync(path.join(own, old), '');
   await writeCanvases(own, canvases, { format: 'png' });
   const names = fs.readdirSync(own).sort();
   const count = canvases.canvases.shape[0] as number;
   const pictures = Array.from({ length: count }, (_, i) => `canvas_00${i}.png`);
   expect(names).toEqual(
-    ['_DONE', 'frame_ids.npy', 'meta.json', 'other.txt', 'src_patch_position.npy', ...pictures].sort(),
+    [
+      '_DONE',
+      'frame_ids.npy',
+      'meta.json',
+      'other.txt',
+      'src_patch_position.npy',
+      ...pictures,
+    ].sort(),
   );
   const [, height, width] = canvases.canvases.shape;
   const bytes = await canvases.canvases.toHost();
@@ -111,6 +126,9 @@ test('canvases: pictures, positions, names, and _DONE at last', async () => {
   expect(positions.shape).toEqual(canvases.positions.shape);
   expect(positions.values).toEqual([...(await canvases.positions.toHost())]);
   expect(read(path.join(own, 'frame_ids.npy')).values).toEqual(canvases.frameIds);
-  const meta = JSON.parse(fs.readFileSync(path.join(own, 'meta.json'), 'utf8')) as Record<string, unknown>;
+  const meta = JSON.parse(fs.readFileSync(path.join(own, 'meta.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
   expect(meta).toMatchObject({ fps: canvases.fps, canvas_files: pictures, patch: 14 });
 });

@@ -134,11 +134,15 @@ describe('groups', () => {
         const { anchor, blocks } = packOrder(typed, good.slice(0, scores.length), canvases);
         const firstGood = good.slice(0, scores.length).findIndex((one) => one);
         expect(anchor).toBe(Math.max(0, firstGood));
-        expect(blocks.slice(0, 6)).toEqual([0, 1, 2, 3, 4, 5].map((block) => ({ frame: anchor, block })));
+        expect(blocks.slice(0, 6)).toEqual(
+          [0, 1, 2, 3, 4, 5].map((block) => ({ frame: anchor, block })),
+        );
         const rest = blocks.slice(6);
         const inOrder = rest.every(({ frame, block }, i) => {
           const before = rest[i - 1];
-          return !before || frame > before.frame || (frame === before.frame && block > before.block);
+          return (
+            !before || frame > before.frame || (frame === before.frame && block > before.block)
+          );
         });
         expect(inOrder).toBe(true);
         const candidates = scores.flatMap((_, frame) =>
@@ -193,7 +197,11 @@ describe('canvases of a video', () => {
       }
     }
     expect(wrong).toBe(0);
-    for (const { anchor, canvases: [first], frames: own } of canvases.groups) {
+    for (const {
+      anchor,
+      canvases: [first],
+      frames: own,
+    } of canvases.groups) {
       expect(own).toContain(anchor);
       const from = first * rows * columns;
       for (let i = 0; i < rows * columns; i++) {
@@ -221,7 +229,11 @@ describe('canvases of a video', () => {
       score.set(key, (score.get(key) ?? 0) + one);
     }
     const positions = await canvases.positions.toHost();
-    for (const { frames, anchor, canvases: [from, to] } of canvases.groups) {
+    for (const {
+      frames,
+      anchor,
+      canvases: [from, to],
+    } of canvases.groups) {
       const chosen = new Set<string>();
       for (let i = (from + 1) * rows * columns; i < to * rows * columns; i++) {
         const [id = 0, row = 0, column = 0] = positions.subarray(3 * i, 3 * i + 3);
@@ -245,7 +257,11 @@ describe('canvases of a video', () => {
     const { pixel_values, image_grid_thw, patch_positions } = inputs.tensors;
     const total = count * rows * columns;
     expect(pixel_values?.shape).toEqual([total, 588]);
-    expect(Array.from((await image_grid_thw?.toHost()) ?? [], Number)).toEqual([count, rows, columns]);
+    expect(Array.from((await image_grid_thw?.toHost()) ?? [], Number)).toEqual([
+      count,
+      rows,
+      columns,
+    ]);
     expect([patch_positions?.dtype, patch_positions?.shape]).toEqual(['int64', [total, 3]]);
     const [pixels, source] = [await canvases.canvases.toHost(), await canvases.positions.toHost()];
     const [values, places] = [await pixel_values?.toHost(), await patch_positions?.toHost()];
@@ -262,7 +278,8 @@ describe('canvases of a video', () => {
             const [row, column] = [2 * H + (k >> 1), 2 * W + (k & 1)];
             const from = 3 * ((canvas * rows + row) * columns + column);
             const wanted = [...source.subarray(from, from + 3)];
-            if (Array.from(places?.slice(3 * i, 3 * i + 3) ?? [], Number).join() !== wanted.join()) off++;
+            if (Array.from(places?.slice(3 * i, 3 * i + 3) ?? [], Number).join() !== wanted.join())
+              off++;
             const c = i % 3;
             const [y, x] = [i % 14, (i * 5) % 14];
             const at = ((canvas * height + row * 14 + y) * width + column * 14 + x) * 3 + c;
@@ -275,14 +292,20 @@ describe('canvases of a video', () => {
     }
     expect(off).toBe(0);
     const [one] = inputs.videos;
-    const filled = Array.from({ length: total }, (_, p) => source[3 * p] as number).filter((id) => id >= 0);
+    const filled = Array.from({ length: total }, (_, p) => source[3 * p] as number).filter(
+      (id) => id >= 0,
+    );
     expect(one?.tokens).toBe(filled.length / 4);
     expect(one?.steps.length).toBeGreaterThanOrEqual(canvases.groups.length);
     expect(one?.steps[0]).toEqual({
       seconds: (canvases.groups[0]?.anchor as number) / canvases.fps,
       tokens: expect.any(Number) as number,
     });
-    using byCanvas = await canvases.inputs({ gridPer: 'canvas', dtype: 'float16', normalize: 'signed' });
+    using byCanvas = await canvases.inputs({
+      gridPer: 'canvas',
+      dtype: 'float16',
+      normalize: 'signed',
+    });
     expect(byCanvas.tensors['image_grid_thw']?.shape).toEqual([count, 3]);
     expect(byCanvas.tensors['pixel_values']?.dtype).toBe('float16');
   });
@@ -290,7 +313,12 @@ describe('canvases of a video', () => {
   test('an open video, a signal, wrong options; nothing stays behind', async () => {
     const before = nativeStats().liveBuffers;
     const opened = await openVideo(video);
-    using canvases = await codecCanvases(opened, { ...options, keyFrames: 'keep', patchSize: 16, maxPixels: 40_000 });
+    using canvases = await codecCanvases(opened, {
+      ...options,
+      keyFrames: 'keep',
+      patchSize: 16,
+      maxPixels: 40_000,
+    });
     expect(opened.closed).toBe(false);
     expect(canvases.patchSize).toBe(16);
     opened.close();
@@ -301,17 +329,27 @@ describe('canvases of a video', () => {
     const call = codecCanvases(video, { ...options, signal: abort.signal });
     abort.abort();
     await expect(call).rejects.toMatchObject({ name: 'AbortError' });
-    await expect(codecCanvases(video, { canvases: 2 })).rejects.toThrow(/integer between 4 and 4096 for canvases/);
+    await expect(codecCanvases(video, { canvases: 2 })).rejects.toThrow(
+      /integer between 4 and 4096 for canvases/,
+    );
     await expect(codecCanvases(video, { maxPixels: 100 })).rejects.toThrow(/for maxPixels/);
-    await expect(codecCanvases(video, { keyFrames: 'off' as never })).rejects.toThrow(/'avoid' or 'keep'/);
+    await expect(codecCanvases(video, { keyFrames: 'off' as never })).rejects.toThrow(
+      /'avoid' or 'keep'/,
+    );
     await expect(codecCanvases(video, { kKeep: 5 } as never)).rejects.toThrow(/kKeep/);
-    await expect(modelInputs(video, 'llava-onevision-2-codec' as never)).rejects.toThrow(/codecCanvases/);
+    await expect(modelInputs(video, 'llava-onevision-2-codec' as never)).rejects.toThrow(
+      /codecCanvases/,
+    );
     expect(nativeStats().liveBuffers).toBe(before);
   });
 
   test('frames that show nothing are neither anchors nor give blocks; three frames are too few', async () => {
     const folder = fs.mkdtempSync(path.join(process.env['TMPDIR'] ?? '/tmp', 'cps-canvases-'));
-    const clip = (name: string, frames: number, luma: (frame: number, at: number) => number): string => {
+    const clip = (
+      name: string,
+      frames: number,
+      luma: (frame: number, at: number) => number,
+    ): string => {
       const file = path.join(folder, name);
       const parts = [Buffer.from('YUV4MPEG2 W112 H112 F8:1 Ip A1:1 C420jpeg\n')];
       for (let f = 0; f < frames; f++) {
@@ -323,7 +361,12 @@ describe('canvases of a video', () => {
     };
     const textured = (f: number, i: number): number => (i * 37 + f * 11 * (i % 7)) % 256;
     const some = clip('some.y4m', 8, (f, i) => (f === 0 || f === 5 ? 130 : textured(f, i)));
-    using canvases = await codecCanvases(some, { canvases: 2, canvasesPerGroup: 2, groupFrames: 8, keyFrames: 'keep' });
+    using canvases = await codecCanvases(some, {
+      canvases: 2,
+      canvasesPerGroup: 2,
+      groupFrames: 8,
+      keyFrames: 'keep',
+    });
     expect(canvases.groups[0]?.anchor).toBe(1);
     const ids = new Set((await canvases.positions.toHost()).filter((_, i) => i % 3 === 0));
     expect([ids.has(0), ids.has(5), ids.has(1)]).toEqual([false, false, true]);

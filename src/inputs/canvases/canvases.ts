@@ -119,13 +119,9 @@ export class CodecCanvases {
       },
     });
     const made = await modelInputs({ frames: canvases }, input);
-    const rows = inBlocks((await positions.toHost()), ...grid);
+    const rows = inBlocks(await positions.toHost(), ...grid);
     const wide = BigInt64Array.from(rows, BigInt);
-    const patch_positions = Tensor.over<'int64'>(
-      jsMemory(wide.buffer),
-      'int64',
-      positions.shape,
-    );
+    const patch_positions = Tensor.over<'int64'>(jsMemory(wide.buffer), 'int64', positions.shape);
     const [one] = made.videos as readonly [InputVideo];
     const video = { ...one, ...placesOf(rows, fps > 0 ? fps : USUAL_RATE), notes };
     return new Inputs({ ...made.tensors, patch_positions }, [Object.freeze(video)]);

@@ -173,8 +173,14 @@ async function pack(
     groups.push({ frames: own, anchor, canvases: [count, count + packed.canvases] });
     count += packed.canvases;
   }
-  const pixels = joined(Uint8Array, parts.map((part) => part.pixels));
-  const positions = joined(Int32Array, parts.map((part) => part.positions));
+  const pixels = joined(
+    Uint8Array,
+    parts.map((part) => part.pixels),
+  );
+  const positions = joined(
+    Int32Array,
+    parts.map((part) => part.positions),
+  );
   const shape = [count, rows * side, columns * side, 3];
   return new CodecCanvases({
     canvases: Tensor.over<'uint8'>(jsMemory(pixels.buffer), 'uint8', shape),

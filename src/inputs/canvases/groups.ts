@@ -39,7 +39,7 @@ class Best {
     const sorted = scores.slice().sort();
     const merged: Chosen[] = [];
     // Equal scores: the earlier frame's.
-    for (let a = 0, b = sorted.length - 1; merged.length < this.room; ) {
+    for (let a = 0, b = sorted.length - 1; merged.length < this.room;) {
       const old = this.#blocks[a];
       if (old !== undefined && (b < 0 || old.score >= (sorted[b] as number))) {
         merged.push(old);
@@ -56,9 +56,7 @@ class Best {
   /** How many of the bins that the frames 1..count−1 are split into hold chosen blocks. */
   bins(count: number): number {
     const edges = Array.from({ length: BINS + 1 }, (_, i) =>
-      i === BINS
-        ? Math.max(2, count)
-        : Math.trunc(1 + (i * (Math.max(2, count) - 1)) / BINS),
+      i === BINS ? Math.max(2, count) : Math.trunc(1 + (i * (Math.max(2, count) - 1)) / BINS),
     );
     const used = new Set<number>();
     for (const { frame } of this.#blocks) {
@@ -101,10 +99,11 @@ export function groupFrames(
   const enough = usualSum(scores, rules);
   const least = Math.max(LEAST_FRAMES, Math.min(rules.least, n));
   const groups: (readonly [number, number])[] = [];
-  for (let start = 0; n - start >= least; ) {
+  for (let start = 0; n - start >= least;) {
     const end = Math.min(n, start + Math.max(least, rules.most));
     const best = new Best(roomOf(scores[start]?.length ?? 0, rules.canvases));
-    for (let i = start + 1; i < start + least - 1; i++) best.add(scores[i] as Float64Array, i - start);
+    for (let i = start + 1; i < start + least - 1; i++)
+      best.add(scores[i] as Float64Array, i - start);
     let chosen = end;
     let before: number | undefined;
     let ready = false;

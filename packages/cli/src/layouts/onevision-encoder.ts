@@ -69,7 +69,9 @@ export async function writeCodecAssets(
   const shape = pixels?.shape ?? [];
   const [videos, canvases = 0, height = 0, width = 0, channels] = shape;
   if (pixels?.dtype !== 'uint8' || shape.length !== 5 || videos !== 1 || channels !== 3) {
-    throw new Error(`Expected uint8 pixel_values [1, F, H, W, 3] but received [${shape.join(', ')}]`);
+    throw new Error(
+      `Expected uint8 pixel_values [1, F, H, W, 3] but received [${shape.join(', ')}]`,
+    );
   }
   ensureFolder('the layout', folder);
   const data = (await pixels.toHost()) as Uint8Array;

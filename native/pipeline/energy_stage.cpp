@@ -6,17 +6,10 @@
 namespace cps {
 
 std::unique_ptr<EnergyStage> makeEnergyStage(const EnergyRequest& request) {
-  switch (request.options.energy) {
-    case Energy::Block:
-      return makeBlockEnergy(request);
-    case Energy::Adjacent:
-      return makeAdjacentEnergy(request);
-    case Energy::Accumulated:
-      return makeAccumulatedEnergy(request);
-    case Energy::Codec:
-      return makeCodecEnergy(request);
-    case Energy::Reference:
-      return makeReferenceEnergy(request);
+  for (const NamedEnergy& known : kEnergies) {
+    if (known.energy == request.options.energy) {
+      return known.make(request);
+    }
   }
   throw Error(ErrorCode::InvalidArgument, Stage::Options, "Unknown energy");
 }

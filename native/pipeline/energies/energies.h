@@ -14,4 +14,18 @@ std::unique_ptr<EnergyStage> makeAccumulatedEnergy(const EnergyRequest& request)
 std::unique_ptr<EnergyStage> makeCodecEnergy(const EnergyRequest& request);
 std::unique_ptr<EnergyStage> makeReferenceEnergy(const EnergyRequest& request);
 
+struct NamedEnergy {
+  Energy energy;
+  std::unique_ptr<EnergyStage> (*make)(const EnergyRequest& request);
+};
+
+// What makes which value of option `energy`.
+inline constexpr NamedEnergy kEnergies[] = {
+    {Energy::Block, makeBlockEnergy},
+    {Energy::Adjacent, makeAdjacentEnergy},
+    {Energy::Accumulated, makeAccumulatedEnergy},
+    {Energy::Codec, makeCodecEnergy},
+    {Energy::Reference, makeReferenceEnergy},
+};
+
 }  // namespace cps

@@ -6,7 +6,7 @@ if(TARGET cps_cuda_host)
   add_library(cps_fake_driver SHARED cuda/fake_driver/fake_cuda.cpp
     cuda/fake_driver/fake_nvcuvid.cpp)
   target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG)
-  target_include_directories(cps_fake_driver PRIVATE
+  target_include_directories(cps_fake_driver PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
     ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native ${CPS_FFNVCODEC_INCLUDE})
   set_target_properties(cps_fake_driver PROPERTIES CXX_VISIBILITY_PRESET default
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})

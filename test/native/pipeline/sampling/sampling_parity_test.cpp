@@ -22,7 +22,7 @@ struct Recorded {
   std::vector<uint64_t> hashes;
 };
 const std::vector<Recorded> kRecorded = {
-#include "../../parity/sampling.inc"
+#include "../../../parity/sampling.inc"
 };
 
 constexpr int kCases = 1000, kBlock = 20;

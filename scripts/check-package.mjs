@@ -48,12 +48,19 @@ try {
     await check(root, { types: true }),
     await check(path.join(root, 'packages', 'cli'), { types: false }),
   ];
+  for (const name of ['linux-x64', 'linux-arm64']) {
+    const home = path.join(root, 'packages', name);
+    // Built by scripts/prebuild.mjs, which not everybody does.
+    if (fs.existsSync(path.join(home, 'codec_patch_stream.node'))) {
+      counts.push(await check(home, { types: false }));
+    }
+  }
   const list = ['ls-files', '-co', '--exclude-standard'];
   const tracked = execFileSync('git', list, { cwd: root, encoding: 'utf8' }).trim().split('\n');
   const there = tracked.filter((file) => fs.existsSync(path.join(root, file)));
   problems.push(...brokenLinks(root, there).map((text) => `repository, ${text}`));
   for (const problem of problems) console.error(problem);
-  console.log(`packages: ${counts.join(' and ')} files, ${problems.length} problems`);
+  console.log(`packages: ${counts.join(', ')} files, ${problems.length} problems`);
   process.exitCode = problems.length > 0 ? 1 : 0;
 } finally {
   fs.rmSync(folder, { recursive: true, force: true });

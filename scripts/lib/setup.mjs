@@ -30,10 +30,37 @@ export async function ensurePackages() {
   fs.writeFileSync(stamp, wanted);
 }
 
-/** cmake-js wherever npm put it: beside this package or inside it. */
-function cmakeJs() {
-  const manifest = createRequire(at('package.json')).resolve('cmake-js/package.json');
-  return path.join(path.dirname(manifest), 'bin', 'cmake-js');
+/** Where scripts/build-from-source.mjs puts what a build needs and the project has not. */
+export const tools = at('build', 'tools');
+
+/** The folder of an npm package, wherever npm put it: beside this package, inside it, or there. */
+export function toolPlace(name) {
+  for (const from of [root, tools]) {
+    try {
+      const manifest = createRequire(path.join(from, 'package.json')).resolve(
+        `${name}/package.json`,
+      );
+      return path.dirname(manifest);
+    } catch {
+      // Not there.
+    }
+  }
+  return undefined;
+}
+
+/** The command of cmake-js, and an environment in which it finds node-addon-api. */
+export function cmakeJs() {
+  const places = Object.fromEntries(
+    ['cmake-js', 'node-addon-api'].map((name) => {
+      const place = toolPlace(name);
+      if (place === undefined) throw new Stop(`The npm package ${name} is not installed`);
+      return [name, place];
+    }),
+  );
+  return {
+    file: path.join(places['cmake-js'], 'bin', 'cmake-js'),
+    env: { ...process.env, NODE_PATH: path.dirname(places['node-addon-api']) },
+  };
 }
 
 /**
@@ -90,8 +117,9 @@ export async function buildNative({ tests = false, bench = false, target = undef
   const wanted = digest(read(at('package-lock.json')), process.version, ...args, ...given.flat());
   if (!cache || read(stamp) !== wanted) {
     step('configuring the native build');
+    const { file, env } = cmakeJs();
     await must(
-      runQuiet(process.execPath, [cmakeJs(), 'configure', ...args]),
+      runQuiet(process.execPath, [file, 'configure', ...args], { env }),
       'Configuring the native build',
     );
     fs.writeFileSync(stamp, wanted);

@@ -1,9 +1,9 @@
-/** Finds the native addon: a prebuilt platform package, or the build next to the sources. */
+/** Finds the native addon: a build of one's own next to the sources, or the platform package. */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { NativeBinding } from './contract.js';
 import { CodecPatchStreamError, fromNativeError } from '../support/errors.js';
-import { howToBuild, whyNotLoaded } from './load-failure.js';
+import { howToBuild, notThisSystem, whyNoAddon, whyNotLoaded } from './load-failure.js';
 import { permitted } from '../support/paths.js';
 
 const PACKAGE = 'codec-patch-stream';
@@ -70,6 +70,8 @@ function findAddon(): { file: string; root: string | undefined } {
         `--allow-addons and --allow-fs-read=${root ?? `the folder of node_modules/${PACKAGE}`}`,
     );
   }
+  const elsewhere = notThisSystem(PACKAGE);
+  if (elsewhere !== undefined) throw unavailable(elsewhere);
   if (!root || !local) {
     throw unavailable(
       `${PACKAGE} was bundled into this program${HERE === undefined ? '' : ` (${HERE})`}, and a native ` +
@@ -78,9 +80,7 @@ function findAddon(): { file: string; root: string | undefined } {
         'install it where the program runs',
     );
   }
-  throw unavailable(
-    `The native addon is not built: ${local} does not exist. ${howToBuild(root, PACKAGE)}`,
-  );
+  throw unavailable(whyNoAddon(root, local, PACKAGE));
 }
 
 export function loadBinding(): NativeBinding {

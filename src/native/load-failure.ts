@@ -3,12 +3,45 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf } from '../support/errors.js';
 
-/** What the install script does; package managers increasingly leave it out until it is allowed. */
+/** The same as the command codec-patch-stream-build, which only package managers know the place of. */
 export function howToBuild(root: string | undefined, name: string): string {
   if (root === undefined) return `Install ${name} anew on this machine`;
   return existsSync(join(root, '.git'))
     ? 'Build it for this machine: npm run build'
-    : `Build it for this machine: node ${join(root, 'scripts', 'install.mjs')}`;
+    : `Build it for this machine: node ${join(root, 'scripts', 'build-from-source.mjs')}`;
+}
+
+/** What to say on a system that no addon can be built for. */
+export function notThisSystem(name: string): string | undefined {
+  const { platform, arch } = process;
+  if (platform === 'linux') return undefined;
+  return (
+    `There is no native addon of ${name} for ${platform}-${arch}: it decodes on Linux only. Installing it ` +
+    'and its types work everywhere; run the program on Linux, in a container, or in WSL 2'
+  );
+}
+
+/** Platform packages are for glibc; Alpine, say, has musl. */
+function isGlibc(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime !== undefined;
+}
+
+/** Why there is neither a platform package nor a build of one's own, and what helps. */
+export function whyNoAddon(root: string, local: string, name: string): string {
+  const { platform, arch } = process;
+  const build = howToBuild(root, name);
+  const nothing = `The native addon is not here: ${local} does not exist, and`;
+  if (arch !== 'x64' && arch !== 'arm64') {
+    return `${nothing} there is no prebuilt one for ${platform}-${arch}. ${build}`;
+  }
+  if (!isGlibc()) {
+    return `${nothing} the prebuilt one is for glibc, which is not this system's C library. ${build}`;
+  }
+  return (
+    `${nothing} the package @${name}/${platform}-${arch} is not installed. Install ${name} again with its ` +
+    `optional dependencies (npm: without --omit=optional), or build from source. ${build}`
+  );
 }
 
 /** 'libavformat.so.59' is in the package libavformat59 of Debian and Ubuntu. */

@@ -77,15 +77,65 @@ test('rollup leaves it outside, and vite where it is not told otherwise', () => 
   expect(program(path.join('out', 'ncc', name ?? ''))).toEqual(SAID);
 });
 
-test('@vercel/nft finds the addon: what it lists runs elsewhere', () => {
-  // In a process of its own, as it is an ES module.
+/** What @vercel/nft lists, in a process of its own, as it is an ES module. */
+function traced(): string[] {
   const trace = `import { nodeFileTrace } from '${path.join(repoRoot, 'node_modules/@vercel/nft/out/index.js')}';
     const { fileList } = await nodeFileTrace(['program.mjs'], { base: process.cwd() });
     console.log(JSON.stringify([...fileList]));`;
-  const list = run(process.execPath, ['--input-type=module', '-e', trace]);
-  const files = JSON.parse(list) as string[];
+  return JSON.parse(run(process.execPath, ['--input-type=module', '-e', trace])) as string[];
+}
+
+test('@vercel/nft finds the addon: what it lists runs elsewhere', () => {
+  const files = traced();
   expect(files).toContain(`node_modules/${PACKAGE}/build/Release/codec_patch_stream.node`);
   const elsewhere = path.join(project, 'elsewhere');
   for (const file of files) fs.cpSync(path.join(project, file), path.join(elsewhere, file));
   expect(program('program.mjs', elsewhere)).toEqual([0, 24, 49]);
+});
+
+describe('with the platform package', () => {
+  const platform = `@${PACKAGE}/linux-${process.arch}`;
+  const addon = `node_modules/${platform}/codec_patch_stream.node`;
+  const release = (): string => path.join(installed, 'build', 'Release');
+
+  beforeAll(() => {
+    const home = path.join(project, 'node_modules', platform);
+    const manifest = path.join(repoRoot, 'packages', `linux-${process.arch}`, 'package.json');
+    fs.mkdirSync(home, { recursive: true });
+    fs.copyFileSync(manifest, path.join(home, 'package.json'));
+    // The build of this repository stands for the prebuilt one.
+    fs.renameSync(path.join(release(), 'codec_patch_stream.node'), path.join(project, addon));
+  });
+  afterAll(() => {
+    fs.renameSync(path.join(project, addon), path.join(release(), 'codec_patch_stream.node'));
+    fs.rmSync(path.join(project, 'node_modules', `@${PACKAGE}`), { recursive: true });
+  });
+
+  test('@vercel/nft finds it', () => {
+    const files = traced();
+    expect(files).toContain(addon);
+    const elsewhere = path.join(project, 'elsewhere-platform');
+    for (const file of files) fs.cpSync(path.join(project, file), path.join(elsewhere, file));
+    expect(program('program.mjs', elsewhere)).toEqual([0, 24, 49]);
+  });
+
+  test('a bundle of esbuild finds it where it is installed', () => {
+    const bundle = ['program.mjs', '--bundle', '--platform=node', '--log-level=warning'];
+    expect(run(bin('esbuild'), [...bundle, '--outfile=out/with-platform.cjs'])).toBe('');
+    expect(program('out/with-platform.cjs')).toEqual([0, 24, 49]);
+  });
+
+  (longForm ? test : test.skip)('ncc takes it along', () => {
+    // Where no node_modules is.
+    const out = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-ncc-'));
+    try {
+      run(bin('ncc'), ['build', 'program.mjs', '-o', out]);
+      const files = fs.readdirSync(out, { recursive: true, encoding: 'utf8' });
+      expect(files.filter((one) => one.endsWith('.node'))).toHaveLength(1);
+      const name = files.find((one) => /^index/.test(one)) ?? '';
+      expect(program(path.join(out, name))).toEqual([0, 24, 49]);
+    } finally {
+      fs.rmSync(out, { recursive: true });
+    }
+  });
 });

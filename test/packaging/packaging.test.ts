@@ -1,6 +1,7 @@
 /**
  * What a user gets: `npm pack`, installed into another project without any development dependency,
- * built from source there, loaded by require and import, type-checked, run.
+ * built from source there by its command, loaded by require and import, type-checked, run. With the
+ * platform package instead: prebuilt.test.ts.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
@@ -31,6 +32,7 @@ const env: NodeJS.ProcessEnv = {
 let folder: string;
 let project: string;
 let installed: string;
+let added: string[];
 
 function npm(args: string[], cwd: string): string {
   return execFileSync('npm', args, {
@@ -58,10 +60,12 @@ beforeAll(() => {
   fs.mkdirSync(project);
   npm(['pack', '--pack-destination', folder], repoRoot);
   const tarball = path.join(folder, `${manifest.name}-${manifest.version}.tgz`);
-  // npm 11 asks the project which packages may build; older versions do not read this field.
-  const allowed = { [`file:${tarball}`]: true, [manifest.name]: true };
-  write('package.json', JSON.stringify({ name: 'project', private: true, allowScripts: allowed }));
+  write('package.json', JSON.stringify({ name: 'project', private: true }));
   npm(['install', '--omit=dev', '--prefer-offline', '--no-audit', '--no-fund', tarball], project);
+  const lock = path.join(project, 'node_modules', '.package-lock.json');
+  const { packages } = JSON.parse(fs.readFileSync(lock, 'utf8')) as { packages: object };
+  added = Object.keys(packages);
+  npm(['exec', '--', 'codec-patch-stream-build'], project);
 }, 15 * MINUTE);
 
 afterAll(() => {
@@ -85,7 +89,7 @@ test('the tarball holds what a build needs and nothing of the tests', () => {
   }
 });
 
-test('the addon was built at install, without development dependencies', () => {
+test('the addon was built by the command, which leaves nothing else', () => {
   expect(fs.readdirSync(path.join(installed, 'build'))).toEqual(['Release']);
   const present = Object.keys(manifest.devDependencies).filter((name) =>
     fs.existsSync(path.join(project, 'node_modules', name)),
@@ -182,20 +186,28 @@ test('the command: says what to install, and runs once that is there', () => {
   expect([failed.status, failed.stderr]).toEqual([1, expect.stringMatching(/^ERR_CPS_NOT_FOUND/)]);
 });
 
-test('few dependencies', () => {
-  const { dependencies } = JSON.parse(
+test('no dependency comes along, and no install script', () => {
+  const { dependencies = {}, scripts } = JSON.parse(
     fs.readFileSync(path.join(installed, 'package.json'), 'utf8'),
-  ) as { dependencies: Record<string, string> };
-  expect(Object.keys(dependencies).length).toBeLessThanOrEqual(3);
+  ) as Record<string, Record<string, string>>;
+  expect(Object.keys(dependencies)).toEqual([]);
+  const names = Object.keys(scripts ?? {});
+  expect(names.filter((name) => /install|prepare|prepublish/.test(name))).toEqual([]);
+  // The package itself and, once it is published, the one for this platform.
+  expect(added.length).toBeLessThanOrEqual(2);
 });
 
 test('a machine without FFmpeg gets one command to type and exit status 1', () => {
   fs.renameSync(path.join(installed, 'build'), path.join(folder, 'build'));
-  const result = spawnSync(process.execPath, [path.join(installed, 'scripts', 'install.mjs')], {
-    // pkg-config sees no library in there.
-    env: { ...env, PKG_CONFIG_LIBDIR: folder, PKG_CONFIG_PATH: '' },
-    encoding: 'utf8',
-  });
+  const result = spawnSync(
+    process.execPath,
+    [path.join(installed, 'scripts', 'build-from-source.mjs')],
+    {
+      // pkg-config sees no library in there.
+      env: { ...env, PKG_CONFIG_LIBDIR: folder, PKG_CONFIG_PATH: '' },
+      encoding: 'utf8',
+    },
+  );
   expect(result.status).toBe(1);
   expect(result.stderr).toMatch(/FFmpeg >= 5\.1/);
   expect(result.stderr).toMatch(/apt-get install .*libavcodec-dev libavformat-dev/);
@@ -207,7 +219,7 @@ test('a machine without FFmpeg gets one command to type and exit status 1', () =
   });
   expect(load.status).not.toBe(0);
   expect(load.stderr).toMatch(/ERR_CPS_BACKEND_UNAVAILABLE/);
-  // The same where the install script was not run: the message says how to run it.
+  // The same where the program runs: the message says how to build.
   expect(load.stderr).toContain(`node ${path.join(fs.realpathSync(installed), 'scripts')}`);
   fs.renameSync(path.join(folder, 'build'), path.join(installed, 'build'));
 });

@@ -125,7 +125,7 @@ describe('an addon that does not load', () => {
 
   test('because there is no file', () => {
     const dist = packageWith('nothing');
-    const script = path.join(folder, 'nothing', 'scripts', 'install.mjs');
+    const script = path.join(folder, 'nothing', 'scripts', 'build-from-source.mjs');
     expect(said(run(why, [], dist))).toMatch(
       new RegExp(`does not exist.*Build it for this machine: node ${script}$`),
     );
@@ -134,7 +134,7 @@ describe('an addon that does not load', () => {
   test('because it was bundled: the option to set, and no path that does not exist', () => {
     const message = said(run(why, [], packageWith('bundled', undefined, false)));
     expect(message).toMatch(/bundled.*esbuild: --external:codec-patch-stream/);
-    expect(message).not.toMatch(/install\.mjs|build\/Release/);
+    expect(message).not.toMatch(/from-source|build\/Release/);
   });
 
   test.each([

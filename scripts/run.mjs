@@ -81,6 +81,11 @@ const commands = {
       await ensureSystem([...testNeeds, ...sanitizeNeeds, ...lintNeeds]);
       await ensurePackages();
       await withTfjsNode();
+      // Ten minutes of two processors the first time, so only when it is asked for.
+      if (process.env.CPS_PREBUILT) {
+        const { prebuild } = await import('./lib/prebuild.mjs');
+        await prebuild(process.arch);
+      }
       const { runTests, testReport, total } = await import('./lib/tests.mjs');
       const { runLint } = await import('./lib/lint.mjs');
       const code = await runTests([]);

@@ -41,6 +41,14 @@ const needs = {
   ffmpeg: { apt: 'ffmpeg', ok: () => has('ffmpeg') && has('ffprobe') },
   nvcodec: { apt: 'libffmpeg-nvenc-dev', ok: header('ffnvcodec/dynlink_nvcuvid.h') },
   gtest: { apt: 'libgtest-dev', ok: () => library('gtest')() || header('gtest/gtest.h')() },
+  dpkgSource: { apt: 'dpkg-dev', ok: () => has('dpkg-source') },
+  nasm: { apt: 'nasm', ok: () => has('nasm') },
+  ninja: { apt: 'ninja-build', ok: () => has('ninja') },
+  makeItself: { apt: 'make', ok: () => has('make') },
+  python: {
+    apt: 'python3-venv',
+    ok: () => capture('python3', ['-c', 'import ensurepip']) !== undefined,
+  },
   clangFormat: { apt: 'clang-format-14', ok: () => clangTool('clang-format') !== undefined },
   clangTidy: { apt: 'clang-tidy-14', ok: () => clangTool('clang-tidy') !== undefined },
   clang: { apt: 'clang-14', ok: () => clangTool('clang++') !== undefined },
@@ -69,6 +77,16 @@ export const buildNeeds = [
 ];
 /** With nvcc the GPU path is compiled and tested (on the host); that needs NVDEC's headers. */
 export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest', ...(nvcc() ? ['nvcodec'] : [])];
+/** Of the platform packages (scripts/prebuild.mjs): zig and FFmpeg's sources are fetched. */
+export const prebuildNeeds = [
+  'cmake',
+  'makeItself',
+  'pkgConfig',
+  'ninja',
+  'nasm',
+  'dpkgSource',
+  'python',
+];
 export const formatNeeds = ['clangFormat'];
 export const lintNeeds = [...formatNeeds, 'clangTidy'];
 export const sanitizeNeeds = [...testNeeds, 'clang', 'clangRuntime'];

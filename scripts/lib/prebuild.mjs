@@ -1,0 +1,143 @@
+/** Makes a platform package: libraries, addon, licences, configuration. By hand: scripts/prebuild.mjs. */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import * as fs from 'node:fs';
+import * as path from 'node:path';
+import { must, root, run, runQuiet, step, Stop } from './shell.mjs';
+import { ensureSystem, prebuildNeeds } from './system.mjs';
+import { cmakeJs, ensurePackages } from './setup.mjs';
+import { ensureZig, fetchSources, sources, unpack, work, writeTools } from '../prebuild/tools.mjs';
+
+const GLIBC = '2.28';
+const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
+const own = path.join(root, 'scripts', 'prebuild');
+const read = (file) => fs.readFileSync(file, 'utf8');
+
+/** zlib, dav1d and FFmpeg in folder/prefix, once for each change of what they are made of. */
+async function buildDependencies(folder, processor, { bin }) {
+  const made = ['dependencies.sh', 'sources.json', 'requirements.txt', 'tools.mjs'];
+  const digest = createHash('sha256').update(made.map((name) => read(path.join(own, name))).join());
+  const wanted = digest.digest('hex');
+  const stamp = path.join(folder, 'built-from');
+  if (fs.existsSync(stamp) && read(stamp) === wanted) return;
+  for (const name of ['src', 'prefix', 'addon', 'built-from']) {
+    fs.rmSync(path.join(folder, name), { recursive: true, force: true });
+  }
+  fs.mkdirSync(path.join(folder, 'src'), { recursive: true });
+  for (const name of Object.keys(sources)) await unpack(name, path.join(folder, 'src', name));
+  step(`building zlib, dav1d and FFmpeg for ${processor} (some minutes, once)`);
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}` };
+  const script = path.join(own, 'dependencies.sh');
+  await must(runQuiet('bash', [script, folder, processor], { env }), 'Building the libraries');
+  fs.writeFileSync(stamp, wanted);
+}
+
+const COMPILE = '-ffunction-sections -fdata-sections -fstack-protector-strong';
+const LINK = [
+  '-Wl,--gc-sections',
+  '-Wl,-Bsymbolic',
+  `-Wl,--version-script=${own}/exports.map`,
+  '-s',
+];
+
+/** The addon, linked to those libraries; its file. */
+async function buildAddon(folder, processor) {
+  const bin = path.join(folder, 'bin');
+  const toolchain = path.join(folder, 'toolchain.cmake');
+  const lines = [
+    'set(CMAKE_SYSTEM_NAME Linux)',
+    `set(CMAKE_SYSTEM_PROCESSOR ${processor})`,
+    `set(CMAKE_C_COMPILER ${bin}/zig-cc)`,
+    `set(CMAKE_CXX_COMPILER ${bin}/zig-c++)`,
+    `set(CMAKE_AR ${bin}/zig-ar)`,
+    `set(CMAKE_RANLIB ${bin}/zig-ranlib)`,
+    `set(CMAKE_CXX_FLAGS_INIT "${COMPILE}")`,
+    `set(CMAKE_SHARED_LINKER_FLAGS_INIT "${LINK.join(' ')}")`,
+    `set(PKG_CONFIG_EXECUTABLE ${bin}/static-pkg-config)`,
+  ];
+  fs.writeFileSync(toolchain, `${lines.join('\n')}\n`);
+  const out = path.join(folder, 'addon');
+  const command = cmakeJs();
+  const env = {
+    ...command.env,
+    PKG_CONFIG_LIBDIR: path.join(folder, 'prefix', 'lib', 'pkgconfig'),
+    PKG_CONFIG_PATH: '',
+  };
+  const configure = [command.file, 'configure', '--directory', root, '--out', out];
+  configure.push(`--CDCMAKE_TOOLCHAIN_FILE=${toolchain}`, '--CDCPS_ENABLE_CUDA=OFF');
+  step('building the addon');
+  await must(runQuiet(process.execPath, configure, { env }), 'Configuring the addon');
+  const build = ['--build', out, '--target', 'cps_addon', '--parallel'];
+  await must(run('cmake', build, { env, stdio: ['ignore', 2, 2] }), 'Building the addon');
+  return path.join(out, 'Release', 'codec_patch_stream.node');
+}
+
+/** What it was made of and how, as text, for whoever wants to make it again (and the LGPL asks for it). */
+function configuration(folder, processor, zig) {
+  const version = (file, args) => execFileSync(file, args, { encoding: 'utf8' }).trim();
+  const ffmpeg = read(path.join(folder, 'src', 'ffmpeg', 'config.h'));
+  const [, flags] = /#define FFMPEG_CONFIGURATION "(.*)"/.exec(ffmpeg);
+  const [, licence] = /#define FFMPEG_LICENSE "(.*)"/.exec(ffmpeg);
+  const { version: package_ } = JSON.parse(read(path.join(root, 'package.json')));
+  const where = (text) => text.replaceAll(folder, 'FOLDER').replaceAll(own, 'scripts/prebuild');
+  const packages = Object.entries(sources).flatMap(([name, { version, files }]) => [
+    `${name} ${version}`,
+    ...Object.entries(files).map(([file, sum]) => `  ${sum}  ${file}`),
+  ]);
+  return [
+    `codec-patch-stream ${package_} for ${processor}, glibc ${GLIBC} and newer, made by`,
+    'node scripts/prebuild.mjs of its repository.',
+    '',
+    "Debian's source packages, with Debian's patches, and the SHA-256 of their files:",
+    '',
+    ...packages,
+    '',
+    `FFmpeg's licence as configured: ${licence}`,
+    `FFmpeg's configuration: ${where(flags)}`,
+    '',
+    'zlib and dav1d: scripts/prebuild/dependencies.sh',
+    `Compiler: zig ${version(zig, ['version'])}, -target ${processor}-linux-gnu.${GLIBC}`,
+    `Compiler flags of the addon: ${COMPILE}, and those of CMakeLists.txt (Release)`,
+    `Linker flags of the addon: ${where(LINK.join(' '))}`,
+    '',
+  ].join('\n');
+}
+
+function fillPackage(arch, addon, folder, { zig, home }) {
+  const target = path.join(root, 'packages', `linux-${arch}`);
+  const licences = path.join(target, 'licences');
+  fs.rmSync(licences, { recursive: true, force: true });
+  fs.mkdirSync(licences, { recursive: true });
+  const copy = (from, name) => fs.copyFileSync(from, path.join(licences, name));
+  for (const [name, { licences: files }] of Object.entries(sources)) {
+    for (const file of files) copy(path.join(folder, 'src', name, file), `${name}-${file}`);
+  }
+  // The C++ runtime and what else zig links in.
+  for (const name of ['libcxx', 'libcxxabi', 'libunwind']) {
+    copy(path.join(home, 'lib', name, 'LICENSE.TXT'), `${name}-LICENSE.TXT`);
+  }
+  copy(path.join(home, 'LICENSE'), 'zig-LICENSE');
+  fs.copyFileSync(path.join(root, 'LICENSE'), path.join(target, 'LICENSE'));
+  const text = configuration(folder, PROCESSORS[arch], zig);
+  fs.writeFileSync(path.join(target, 'configuration.txt'), text);
+  // Not written over: a process may have loaded the old one.
+  const file = path.join(target, 'codec_patch_stream.node');
+  fs.copyFileSync(addon, `${file}.new`);
+  fs.renameSync(`${file}.new`, file);
+  return file;
+}
+
+export async function prebuild(arch) {
+  const processor = PROCESSORS[arch];
+  if (!processor) throw new Stop(`Expected x64 or arm64 for --arch but received ${arch}`);
+  await ensureSystem(prebuildNeeds);
+  await ensurePackages();
+  const folder = path.join(work, arch);
+  fs.mkdirSync(folder, { recursive: true });
+  const tools = await ensureZig();
+  writeTools(folder, tools.zig, `${processor}-linux-gnu.${GLIBC}`);
+  await fetchSources();
+  await buildDependencies(folder, processor, tools);
+  const addon = await buildAddon(folder, processor);
+  return fillPackage(arch, addon, folder, tools);
+}

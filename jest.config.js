@@ -7,7 +7,7 @@ module.exports = {
     '^(\\.{1,2}/.*)\\.js$': '$1',
     // The adapters and the examples use the package by its name, as any program does.
     '^codec-patch-stream$': '<rootDir>/src/index',
-    '^codec-patch-stream/inputs$': '<rootDir>/src/inputs/index',
+    '^codec-patch-stream/(inputs|shards)$': '<rootDir>/src/$1/index',
     '^codec-patch-stream/(tfjs|ort)$': '<rootDir>/adapters/$1/index',
   },
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/dist'],

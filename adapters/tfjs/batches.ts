@@ -1,6 +1,7 @@
 /** Decoded videos, one after the other, to batches in plain memory. */
-import type { PatchDType, PatchStream, Tensor } from 'codec-patch-stream';
+import type { PatchDType, Tensor } from 'codec-patch-stream';
 import type { VideoFeed } from '../common/feed.js';
+import type { PatchRows } from '../common/shard-patches.js';
 import { makeBlock } from './adopt.js';
 import type { Block } from './adopt.js';
 import { END, item, SerialIterator } from '../common/iterators.js';
@@ -39,7 +40,8 @@ interface Row {
 
 /**
  * float32 patches on the host: a view of the native memory, so that they can be copied into a batch
- * and the memory freed without the garbage collector; from a GPU, what was downloaded.
+ * and the memory freed without the garbage collector; from a GPU, what was downloaded; of another type (from
+ * shards), its values.
  */
 class Patches {
   readonly #source: Float32Array | Tensor<PatchDType>;
@@ -48,13 +50,9 @@ class Patches {
     this.#source = source;
   }
 
-  static async of(stream: PatchStream): Promise<Patches> {
-    const { patches } = stream;
-    return new Patches(
-      patches.device === 'cpu'
-        ? patches.view(0, stream.length)
-        : ((await patches.toHost()) as Float32Array),
-    );
+  static async of({ patches, length }: PatchRows): Promise<Patches> {
+    const isView = patches.device === 'cpu' && patches.dtype === 'float32';
+    return new Patches(isView ? patches.view(0, length) : await patches.toFloat32());
   }
 
   /** All of them, without a copy; open after close(). */
@@ -91,7 +89,7 @@ abstract class Batcher<E> extends SerialIterator<HostBatch> {
   readonly #labels: LabelReader<E>;
 
   constructor(
-    private readonly feed: VideoFeed<E, PatchStream>,
+    private readonly feed: VideoFeed<E, PatchRows>,
     protected readonly options: BatchOptions<E>,
   ) {
     super();
@@ -152,7 +150,7 @@ export class ClipBatcher<E> extends Batcher<E> {
   #patchShape: readonly number[] = [];
 
   constructor(
-    feed: VideoFeed<E, PatchStream>,
+    feed: VideoFeed<E, PatchRows>,
     options: BatchOptions<E>,
     private readonly k: number,
   ) {

@@ -52,7 +52,7 @@ interface Column {
   readonly shape: readonly number[];
 }
 
-interface HostInputs<E> {
+export interface HostInputs<E> {
   readonly columns: ReadonlyMap<string, Column>;
   readonly ys: Ys | undefined;
   readonly meta: InputRow<E>[];
@@ -75,14 +75,17 @@ function joined(columns: readonly Column[]): Column {
   return { values, shape: [rows, ...first.shape.slice(1)] };
 }
 
-class InputBatcher<E> extends SerialIterator<HostInputs<E>> {
+/** What is used of Inputs once they are decoded: tensors by name, and the videos that they are of. */
+export type InputRows = Pick<Inputs, 'tensors' | 'videos' | 'close'>;
+
+export class InputBatcher<E> extends SerialIterator<HostInputs<E>> {
   readonly #reader: LabelReader<E>;
   #labels: (Float32Array | undefined)[] = [];
   #rows: ReadonlyMap<string, Column>[] = [];
   #meta: InputRow<E>[] = [];
 
   constructor(
-    private readonly feed: VideoFeed<E, Inputs>,
+    private readonly feed: VideoFeed<E, InputRows>,
     private readonly options: LabelOptions<E> & { batchSize: number; dropRemainder: boolean },
   ) {
     super();
@@ -126,7 +129,7 @@ class InputBatcher<E> extends SerialIterator<HostInputs<E>> {
     return { columns: new Map(columns), ys: stackLabels(labels), meta };
   }
 
-  async #add(sample: Sample<E>, inputs: Inputs): Promise<void> {
+  async #add(sample: Sample<E>, inputs: InputRows): Promise<void> {
     const label = this.#reader.read(sample);
     const row = new Map<string, Column>();
     const before = this.#rows[0];
@@ -147,6 +150,19 @@ class InputBatcher<E> extends SerialIterator<HostInputs<E>> {
     const [video] = inputs.videos as readonly [InputVideo];
     this.#meta.push({ ...video, entry: sample.entry, index: sample.index });
   }
+}
+
+/** Makes the tensors of a batch. */
+export function elementOfInputs<E>(tf: Tf, { columns, ys, meta }: HostInputs<E>): InputElement {
+  const xs = Object.fromEntries(
+    [...columns].map(([name, { values, shape }]) => [
+      name,
+      tf.tensor(values.data, [...shape], values.dtype),
+    ]),
+  );
+  const element: InputElement = { xs, meta };
+  if (ys) element.ys = tf.tensor(ys.data, ys.shape, 'float32');
+  return element;
 }
 
 /**
@@ -174,7 +190,7 @@ export function inputDataset<E extends VideoEntry>(
   const source = sampleSource(videos, flow.order);
   return hostDataset<HostInputs<E>, InputElement>(tf, {
     open: () => {
-      const feed = new VideoFeed<E, Inputs>({
+      const feed = new VideoFeed<E, InputRows>({
         ...flow,
         source: source(),
         decode: decodingWith(sample, flow.order.seed, config, ({ videoPath, ...sampled }) =>
@@ -184,17 +200,7 @@ export function inputDataset<E extends VideoEntry>(
       });
       return new InputBatcher<E>(feed, { ...flow, label, numClasses });
     },
-    toElement: ({ columns, ys, meta }) => {
-      const xs = Object.fromEntries(
-        [...columns].map(([name, { values, shape }]) => [
-          name,
-          tf.tensor(values.data, [...shape], values.dtype),
-        ]),
-      );
-      const element: InputElement = { xs, meta };
-      if (ys) element.ys = tf.tensor(ys.data, ys.shape, 'float32');
-      return element;
-    },
+    toElement: (batch) => elementOfInputs(tf, batch),
     size: batchCount(countVideos(videos, flow.order), flow),
   });
 }

@@ -1,12 +1,13 @@
 /** A tf.data.Dataset of the selected patches of videos. */
 import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
-import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
+import type { PatchStreamConfig } from 'codec-patch-stream';
 import { checkInteger, invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import type { HostIterator } from '../common/iterators.js';
 import { batchCount, checkNames, parseFlow } from '../common/options.js';
 import { decodingWith, fixedRule } from '../common/sampling.js';
 import type { SampleOption } from '../common/sampling.js';
+import type { PatchRows } from '../common/shard-patches.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, countVideos, sampleSource } from '../common/videos.js';
 import type { VideoEntry, Videos } from '../common/videos.js';
@@ -112,6 +113,27 @@ export type PatchDataset<T extends TensorContainer> = TfDataset<T> & {
   readonly inputShapes: InputShapes;
 };
 
+/** Option select, whichever unit. */
+export type Select = ((xs: ClipXs & PatchXs) => TensorContainer) | undefined;
+
+/** Makes the tensors of a batch. */
+export const elementOfPatches =
+  (
+    tf: Tf,
+    { rows, select, memory }: { rows: number; select: Select; memory: Memory },
+  ): ((batch: HostBatch) => { xs: TensorContainer; ys?: Tensor2D }) =>
+  (batch) => {
+    const { count, mask, ys } = batch;
+    const patches = blockTensor(tf, batch.patches, batch.patchesShape, memory);
+    const rowShape = mask ? [count, rows] : [count];
+    const positions = tf.tensor(batch.positions, [...rowShape, 3], 'int32');
+    const parts = mask
+      ? { patches, positions, mask: tf.tensor(mask, rowShape, 'float32') }
+      : { patches, positions };
+    const xs = select ? select(parts as unknown as ClipXs & PatchXs) : mask ? parts : patches;
+    return ys ? { xs, ys: tf.tensor(ys.data, ys.shape, 'float32') } : { xs };
+  };
+
 /**
  * The selected patches of `videos` as batches `{ xs, ys }` of fresh tensors, ready for
  * `model.fitDataset`. `size` is the number of batches where it is known beforehand (videos an array,
@@ -171,7 +193,7 @@ export function patchDataset<E extends VideoEntry>(
 
   const open = (): HostIterator<HostBatch> => {
     const batching = { ...flow, label, numClasses, native: adoptsBatches(tf, memory) };
-    const feed = new VideoFeed<E, PatchStream>({
+    const feed = new VideoFeed<E, PatchRows>({
       ...flow,
       source: source(),
       decode: decodingWith(sample, flow.order.seed, config, (sampled) =>
@@ -183,17 +205,7 @@ export function patchDataset<E extends VideoEntry>(
       ? new ClipBatcher<E>(feed, batching, rows)
       : new PatchBatcher<E>(feed, batching);
   };
-  const toElement = (batch: HostBatch): { xs: TensorContainer; ys?: Tensor2D } => {
-    const { count, mask, ys } = batch;
-    const patches = blockTensor(tf, batch.patches, batch.patchesShape, memory);
-    const rowShape = mask ? [count, rows] : [count];
-    const positions = tf.tensor(batch.positions, [...rowShape, 3], 'int32');
-    const parts = mask
-      ? { patches, positions, mask: tf.tensor(mask, rowShape, 'float32') }
-      : { patches, positions };
-    const xs = select ? select(parts as unknown as ClipXs & PatchXs) : mask ? parts : patches;
-    return ys ? { xs, ys: tf.tensor(ys.data, ys.shape, 'float32') } : { xs };
-  };
+  const toElement = elementOfPatches(tf, { rows, select: select as Select, memory });
 
   const size = unit === 'clip' ? batchCount(countVideos(videos, flow.order), flow) : undefined;
   const dataset = hostDataset<HostBatch, { xs: TensorContainer }>(tf, { open, toElement, size });

@@ -128,7 +128,7 @@ function entryOf({ key, file, json }: ShardSample): ShardEntry {
 }
 
 /** Reads samples ahead: `make` makes of each what batches are put together of. */
-export function shardFeeds<R>(
+export function openFeeds<R>(
   { shards, order, flow }: ShardFlow,
   make: (sample: ShardSample) => R | Promise<R>,
   discard: (result: R) => void,

@@ -1,6 +1,6 @@
 /** Selected patches of one video out of a shard: what batches need of a PatchStream. */
 import { checkPatchStreamOptions } from 'codec-patch-stream';
-import type { MetadataTensors, PatchDType, PatchStream, Tensor } from 'codec-patch-stream';
+import type { PatchDType, PatchStream, Tensor } from 'codec-patch-stream';
 import type { Shards, ShardSample } from 'codec-patch-stream/shards';
 import { checkInteger, failure, invalid } from './errors.js';
 import { factsOf } from './shard-feed.js';
@@ -50,25 +50,30 @@ export class ShardPatches implements PatchRows {
     this.facts = factsOf(sample);
   }
 
-  /** Scores and fields, where they were extracted. */
-  get metadataTensors(): MetadataTensors {
-    const { fields, scores } = this.#sample.tensors;
-    const { length } = this;
-    const wrong = (what: string): never => {
-      throw this.#wrong(what);
-    };
-    return {
-      get fields(): Tensor<'int32'> {
-        const fits = fields?.dtype === 'int32' && fields.shape.join() === `${length},6`;
-        return fits ? (fields as Tensor<'int32'>) : wrong(`no tensor 'fields' [${length}, 6]`);
-      },
-      get scores(): Tensor<'float32'> {
-        const fits = scores?.dtype === 'float32' && scores.shape.join() === `${length}`;
-        return fits ? (scores as Tensor<'float32'>) : wrong(`no tensor 'scores' [${length}]`);
-      },
-    };
+  /** float32 [K]: their energy. */
+  get scores(): Tensor<'float32'> {
+    const { scores } = this.#sample.tensors;
+    const fits = scores?.dtype === 'float32' && scores.shape.join() === String(this.length);
+    if (!fits) throw this.#wrong(`no tensor 'scores', float32 [${this.length}]`);
+    return scores as Tensor<'float32'>;
   }
 
+  /** (frame · rows + row) · columns + column of each patch. */
+  get indices(): Int32Array {
+    const [t, rows, columns] = this.facts.grid;
+    const places = this.positions.data as Int32Array;
+    return Int32Array.from({ length: this.length }, (_, i) => {
+      const [frame = 0, row = 0, column = 0] = places.subarray(3 * i, 3 * i + 3);
+      const inside = frame >= 0 && frame < t && row >= 0 && row < rows;
+      if (!inside || column < 0 || column >= columns) {
+        const place = `(${frame}, ${row}, ${column})`;
+        throw this.#wrong(`a patch at ${place} of a grid [${[t, rows, columns].join(', ')}]`);
+      }
+      return (frame * rows + row) * columns + column;
+    });
+  }
+
+  /** Frees the tensors. */
   close(): void {
     for (const tensor of Object.values(this.#sample.tensors)) tensor.close();
   }

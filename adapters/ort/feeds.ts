@@ -18,13 +18,20 @@ export interface FeedsOptions {
   readonly ort?: Ort | undefined;
 }
 
+/** What is used of a stream; patches of a shard have it, too. */
+export interface FedPatches extends Pick<PatchStream, 'length' | 'patches' | 'positions'> {
+  readonly metadataTensors?: PatchStream['metadataTensors'];
+  readonly scores?: Tensor<'float32'>;
+  readonly indices?: Int32Array;
+}
+
 /** B and K of one set of feeds. */
 interface Size {
   readonly batch: number;
   readonly count: number;
 }
 
-function sizeOf(inputs: Inputs, streams: readonly PatchStream[]): Size {
+function sizeOf(inputs: Inputs, streams: readonly FedPatches[]): Size {
   const { fed } = inputs;
   const single = fed.find((input) => !input.batched);
   if (streams.length > 1 && single) {
@@ -33,7 +40,7 @@ function sizeOf(inputs: Inputs, streams: readonly PatchStream[]): Size {
         `but received ${streams.length}`,
     );
   }
-  const shapeOf = (stream: PatchStream): string => stream.patches.shape.slice(1).join(', ');
+  const shapeOf = (stream: FedPatches): string => stream.patches.shape.slice(1).join(', ');
   const shapes = streams.map(shapeOf);
   const other = shapes.find((shape) => shape !== shapes[0]);
   if (other !== undefined) {
@@ -60,7 +67,7 @@ function sizeOf(inputs: Inputs, streams: readonly PatchStream[]): Size {
 }
 
 /** Checks the pixels' axes against the model's; says which option makes them fit. */
-function checkPatches(input: StreamInput, stream: PatchStream): void {
+function checkPatches(input: StreamInput, stream: FedPatches): void {
   const shape = stream.patches.shape.slice(1);
   const flat = shape.reduce((product, side) => product * side, 1);
   const fits = (sides: readonly number[]): boolean =>
@@ -75,13 +82,15 @@ function checkPatches(input: StreamInput, stream: PatchStream): void {
   fail(`${what}; decode with the patchSize of the model (patchOptions(session) says so)`);
 }
 
-const valuesPerPatch = (input: StreamInput, stream: PatchStream): number => {
+const valuesPerPatch = (input: StreamInput, stream: FedPatches): number => {
   if (input.source === 'positions') return 3;
-  return input.source === 'patches' ? stream.patches.length / stream.length : 1;
+  if (input.source !== 'patches') return 1;
+  return stream.patches.shape.slice(1).reduce((product, side) => product * side, 1);
 };
 
-function indicesOf(stream: PatchStream): Int32Array {
-  const fields = stream.metadataTensors.fields.data ?? new Int32Array();
+function indicesOf(stream: FedPatches): Int32Array {
+  const fields = stream.metadataTensors?.fields.data;
+  if (!fields) return stream.indices ?? new Int32Array(stream.length);
   return Int32Array.from({ length: stream.length }, (_, i) => fields[i * 6 + 3] ?? 0);
 }
 
@@ -89,13 +98,13 @@ function indicesOf(stream: PatchStream): Int32Array {
 function valuesOf(
   source: StreamInput['source'],
   type: OrtInputType,
-  stream: PatchStream,
+  stream: FedPatches,
 ): Promise<InputArray> {
   switch (source) {
     case 'patches':
       return convert(stream.patches, type);
     case 'scores':
-      return convert(stream.metadataTensors.scores, type);
+      return convert((stream.metadataTensors ?? stream).scores as Tensor<'float32'>, type);
     case 'positions':
       return stream.positions.toHost().then((values) => convertInts(values, type));
     case 'indices':
@@ -106,7 +115,7 @@ function valuesOf(
 }
 
 /** The shape of an input: [B, K, ...], without B where there is no such axis. */
-function dimsOf(input: StreamInput, stream: PatchStream, size: Size): number[] {
+function dimsOf(input: StreamInput, stream: FedPatches, size: Size): number[] {
   const per = valuesPerPatch(input, stream);
   const flat = input.source === 'positions' || input.source === 'patches' ? [per] : [];
   const whole = input.source === 'patches' && input.rest.length !== 1;
@@ -117,10 +126,10 @@ function dimsOf(input: StreamInput, stream: PatchStream, size: Size): number[] {
 /** Patches for a DeviceSession: the memory of the streams, or one block made of it where it is. */
 async function patchesOnDevice(
   input: StreamInput,
-  streams: readonly PatchStream[],
+  streams: readonly FedPatches[],
   size: Size,
 ): Promise<Tensor> {
-  const first = streams[0] as PatchStream;
+  const first = streams[0] as FedPatches;
   const dims = dimsOf(input, first, size);
   if (size.batch === 1 && first.length === size.count) return first.patches.reshape(dims);
   const patches = streams.map((stream) => stream.patches);
@@ -133,11 +142,11 @@ async function patchesOnDevice(
 async function feedOne(
   ort: Ort,
   input: StreamInput,
-  streams: readonly PatchStream[],
+  streams: readonly FedPatches[],
   size: Size,
   onDevice: boolean,
 ): Promise<OrtTensor | Tensor> {
-  const first = streams[0] as PatchStream;
+  const first = streams[0] as FedPatches;
   const { type, source } = input;
   if (source === 'patches') {
     for (const stream of streams) checkPatches(input, stream);
@@ -175,12 +184,12 @@ export function closeFeeds(feeds: DeviceFeeds): void {
 export async function makeFeeds(
   ort: Ort,
   inputs: Inputs,
-  streams: readonly PatchStream[],
+  streams: readonly FedPatches[],
 ): Promise<DeviceFeeds> {
   if (streams.length === 0) throw invalid('streams', 'at least one stream', streams);
   for (const [i, stream] of streams.entries()) {
     const name = streams.length === 1 ? 'streams' : `streams[${i}]`;
-    checkMembers(name, 'PatchStream', stream, 'metadataTensors', 'positions');
+    checkMembers(name, 'PatchStream', stream, 'patches', 'positions');
   }
   const size = sizeOf(inputs, streams);
   const result: Record<string, OrtTensor | Tensor> = {};
@@ -190,7 +199,7 @@ export async function makeFeeds(
       result[input.name] = await feedOne(ort, input, streams, size, onDevice);
     }
     for (const { name, supply } of supplied) {
-      result[name] = typeof supply === 'function' ? await supply(streams) : supply;
+      result[name] = typeof supply === 'function' ? await supply(streams as readonly PatchStream[]) : supply;
     }
     return result;
   } catch (error) {

@@ -13,12 +13,15 @@ export type Source = 'patches' | 'positions' | 'indices' | 'mask' | 'scores';
 
 /**
  * A tensor for an input that has nothing to do with the video, or that you make yourself: T is
- * OrtTensor, for a DeviceSession also a Tensor of this package.
+ * OrtTensor, for a DeviceSession also a Tensor of this package; S is what the patches come from.
  */
-export type Supply<T = OrtTensor> = T | ((streams: readonly PatchStream[]) => T | Promise<T>);
+export type Supply<T = OrtTensor, S = PatchStream> =
+  T | ((streams: readonly S[]) => T | Promise<T>);
 
 /** Input name -> what it is fed with. Inputs that are not named here are matched by their names. */
-export type Mapping<T = OrtTensor> = Readonly<Record<string, Source | Supply<T>>>;
+export type Mapping<T = OrtTensor, S = PatchStream> = Readonly<
+  Record<string, Source | Supply<T, S>>
+>;
 
 /** The mapping for a DeviceSession. */
 export type DeviceMapping = Mapping<OrtTensor | Tensor>;

@@ -14,6 +14,9 @@ export type InputSupply = OrtTensor | ((inputs: ModelInputs) => OrtTensor | Prom
 /** Name of the session's input -> name of the tensor, where they differ, or a tensor. */
 export type InputMapping = Readonly<Record<string, string | InputSupply>>;
 
+/** What is used of Inputs; samples of shards have it, too. */
+export type FedTensors = Pick<ModelInputs, 'tensors'>;
+
 /** Whether a value is what modelInputs and inputStream give. */
 export const isModelInputs = (value: unknown): value is ModelInputs =>
   typeof value === 'object' && value !== null && 'tensors' in value && 'videos' in value;
@@ -88,7 +91,7 @@ async function feedTensor(ort: Ort, meta: Meta, name: string, tensor: Tensor): P
 export async function feedsOfInputs(
   ort: Ort,
   session: Session,
-  inputs: ModelInputs,
+  inputs: FedTensors,
   mapping: InputMapping,
 ): Promise<Feeds> {
   const metadata = metadataOf(session);
@@ -105,7 +108,7 @@ export async function feedsOfInputs(
   for (const meta of metadata) {
     const given = Object.hasOwn(mapping, meta.name) ? mapping[meta.name] : undefined;
     if (typeof given === 'function' || typeof given === 'object') {
-      feeds[meta.name] = typeof given === 'function' ? await given(inputs) : given;
+      feeds[meta.name] = typeof given === 'function' ? await given(inputs as ModelInputs) : given;
       continue;
     }
     if (given !== undefined && typeof given !== 'string') {

@@ -18,8 +18,17 @@ export { frameDataset } from './frame-dataset.js';
 export type { FrameDatasetOptions } from './frame-dataset.js';
 export { inputDataset } from './input-dataset.js';
 export type { InputDatasetOptions, InputElement, InputRow } from './input-dataset.js';
+export { shardDataset } from './shard-dataset.js';
+export type {
+  ShardDatasetOptions,
+  ShardPatchDataset,
+  ShardPatchOptions,
+} from './shard-dataset.js';
 export type { Label } from './labels.js';
 export type { Tf } from './tf.js';
 export type { OnError } from '../common/feed.js';
 export type { VideoError } from '../common/errors.js';
 export type { Sample, VideoEntry, VideoInput, Videos } from '../common/videos.js';
+export type { ShardKind, ShardOptions } from '../common/shard-feed.js';
+export type { ShardEntry, ShardOrderOptions } from '../common/shard-order.js';
+export type { ShardPattern } from 'codec-patch-stream/shards';

@@ -3,7 +3,7 @@ import type { ShardPattern } from 'codec-patch-stream/shards';
 import { checkInteger, invalid } from '../common/errors.js';
 import type { HostIterator } from '../common/iterators.js';
 import { batchCount } from '../common/options.js';
-import { factsOf, parseShards, shardFeeds } from '../common/shard-feed.js';
+import { factsOf, parseShards, openFeeds } from '../common/shard-feed.js';
 import type { ShardFlow, ShardOptions } from '../common/shard-feed.js';
 import { countSamples } from '../common/shard-order.js';
 import type { ShardEntry } from '../common/shard-order.js';
@@ -84,7 +84,7 @@ function patchesOfShards(
   const { shards, flow } = shared;
   const rows = unit === 'clip' ? rowsOfClips(shards, kKeep) : 0;
   const most = unit === 'clip' ? rows : (mostPatches(shards, kKeep) ?? Infinity);
-  const feeds = shardFeeds<PatchRows>(
+  const feeds = openFeeds<PatchRows>(
     shared,
     (sample) => new ShardPatches(sample, most),
     (patches) => patches.close(),
@@ -114,7 +114,7 @@ function inputsOfShards(
   { label, numClasses }: LabelOptions<ShardEntry>,
 ): TfDataset<InputElement> {
   const { flow } = shared;
-  const feeds = shardFeeds<InputRows>(
+  const feeds = openFeeds<InputRows>(
     shared,
     (sample) => ({
       tensors: sample.tensors,

@@ -2,3 +2,4 @@
 export { openShards, Shards } from './shards.js';
 export type { ShardSample } from './shards.js';
 export type { ShardManifest, ShardPattern, ShardTensor } from './pattern.js';
+export { concat } from './concat.js';

@@ -29,7 +29,7 @@ export interface NpyHeader {
 }
 
 /** One entry of a dictionary, and the comma behind it. */
-const ENTRY = /\s*'(\w+)'\s*:\s*(?:'([^']*)'|(True|False)|\(([\d,\sL]*)\)|(\[))\s*(?:,|$)/y;
+const ENTRY = /\s*'(\w+)'\s*:\s*(?:'([^']*)'|(True|False)|\(([\d,\sL]*)\))\s*(?:,|$)/y;
 
 /** The literal of a Python dictionary that numpy writes: three keys in any order, each once. */
 export function parseNpyHeader(where: string, text: string): NpyHeader {
@@ -37,14 +37,14 @@ export function parseNpyHeader(where: string, text: string): NpyHeader {
     corrupt(where, 'its header is not that of an array of numpy');
   const literal = text.trim();
   if (!literal.startsWith('{') || !literal.endsWith('}')) throw wrong();
+  if (/'descr'\s*:\s*\[/.test(literal)) throw unsupported(where, 'an array of structures');
   const inner = literal.slice(1, -1).trimEnd();
   let [descr, order, sides]: (string | undefined)[] = [];
   const keys: string[] = [];
   for (let at = 0; at < inner.length; at = ENTRY.lastIndex) {
     ENTRY.lastIndex = at;
-    const [whole, key = '', string, flag, tuple, structure] = ENTRY.exec(inner) ?? [];
+    const [whole, key = '', string, flag, tuple] = ENTRY.exec(inner) ?? [];
     if (whole === undefined) throw wrong();
-    if (structure !== undefined) throw unsupported(where, 'an array of structures');
     keys.push(key);
     if (key === 'descr') descr = string;
     if (key === 'fortran_order') order = flag;

@@ -96,7 +96,10 @@ class FieldCheck {
     const entries = Object.entries(tensors);
     if (!this.#wanted) {
       const open = entries.map(([name, { dtype, shape }]) => {
-        return [name, { dtype, shape: shape.map((side, axis) => (axis === 0 ? null : side)) }] as const;
+        return [
+          name,
+          { dtype, shape: shape.map((side, axis) => (axis === 0 ? null : side)) },
+        ] as const;
       });
       this.#wanted = new Map(open);
       this.#from = `${file}: ${key}`;
@@ -123,7 +126,8 @@ class FieldCheck {
 
 /** The row of a video, out of KEY.json, in the words of direct datasets: `video` is its path. */
 function entryOf({ key, file, json }: ShardSample): ShardEntry {
-  const { video: _, path, ...columns } = json;
+  const { path, ...columns } = json;
+  // What json has as `video` are facts of it, which go elsewhere (factsOf).
   return { ...columns, video: typeof path === 'string' ? path : `${file}: ${key}`, key, file };
 }
 

@@ -168,8 +168,8 @@ class ShardSamples extends SerialIterator<Sample<ShardEntry>> {
     this.#counts ??= await this.shards.count();
     while (!this.#over) {
       const places = this.#places ?? this.#startPass(this.#counts);
-      const { value, done } = places.next();
-      if (!done) return item(this.#sample(value));
+      const next = places.next();
+      if (next.done !== true) return item(this.#sample(next.value));
       this.#places = undefined;
       this.#pass++;
       // An empty pass ends it too: an endless repetition of nothing would never come back.
@@ -190,7 +190,10 @@ class ShardSamples extends SerialIterator<Sample<ShardEntry>> {
     const own = filesOf(counts.length, this.order);
     if (typeof shuffle === 'number') {
       const mixed = permutation(own.length, seededRandom(seed, this.#epoch, this.#pass, 1));
-      this.#row = new Row([...mixed].map((i) => own[i] as number), counts);
+      this.#row = new Row(
+        [...mixed].map((i) => own[i] as number),
+        counts,
+      );
       this.#places = windowed(this.#row.length, shuffle, random);
       for (let i = 0; i < this.#skip; i++) this.#places.next();
     } else {

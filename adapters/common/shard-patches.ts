@@ -97,5 +97,9 @@ export function mostPatches({ manifest }: Shards, kKeep: unknown): number | unde
 export function rowsOfClips(shards: Shards, kKeep: unknown): number {
   const most = mostPatches(shards, kKeep);
   if (most !== undefined) return most;
-  throw invalid('kKeep', "integer: no manifest says it, and rows of unit 'clip' have one length", kKeep);
+  throw invalid(
+    'kKeep',
+    "integer: no manifest says it, and rows of unit 'clip' have one length",
+    kKeep,
+  );
 }

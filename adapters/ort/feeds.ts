@@ -199,7 +199,8 @@ export async function makeFeeds(
       result[input.name] = await feedOne(ort, input, streams, size, onDevice);
     }
     for (const { name, supply } of supplied) {
-      result[name] = typeof supply === 'function' ? await supply(streams as readonly PatchStream[]) : supply;
+      result[name] =
+        typeof supply === 'function' ? await supply(streams as readonly PatchStream[]) : supply;
     }
     return result;
   } catch (error) {

@@ -121,7 +121,7 @@ class Batches extends SerialIterator<ShardBatch<DeviceFeeds>> {
 
 function describe({ sample, result }: Decoded<ShardEntry, Row>): FedSample {
   const { entry, video, index, epoch, pass } = sample;
-  const { isI: _, ...info } = factsOf(result.sample);
+  const info = factsOf(result.sample);
   const [t, h, w] = info.grid;
   return {
     ...{ entry, video, index, epoch, pass },

@@ -19,11 +19,7 @@ export type { FrameDatasetOptions } from './frame-dataset.js';
 export { inputDataset } from './input-dataset.js';
 export type { InputDatasetOptions, InputElement, InputRow } from './input-dataset.js';
 export { shardDataset } from './shard-dataset.js';
-export type {
-  ShardDatasetOptions,
-  ShardPatchDataset,
-  ShardPatchOptions,
-} from './shard-dataset.js';
+export type { ShardDatasetOptions, ShardPatchDataset, ShardPatchOptions } from './shard-dataset.js';
 export type { Label } from './labels.js';
 export type { Tf } from './tf.js';
 export type { OnError } from '../common/feed.js';

@@ -205,7 +205,7 @@ export function patchDataset<E extends VideoEntry>(
       ? new ClipBatcher<E>(feed, batching, rows)
       : new PatchBatcher<E>(feed, batching);
   };
-  const toElement = elementOfPatches(tf, { rows, select: select as Select, memory });
+  const toElement = elementOfPatches(tf, { rows, select: select, memory });
 
   const size = unit === 'clip' ? batchCount(countVideos(videos, flow.order), flow) : undefined;
   const dataset = hostDataset<HostBatch, { xs: TensorContainer }>(tf, { open, toElement, size });

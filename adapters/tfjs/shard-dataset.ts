@@ -16,7 +16,7 @@ import { elementOfInputs, InputBatcher } from './input-dataset.js';
 import type { HostInputs, InputElement, InputRows } from './input-dataset.js';
 import type { LabelOptions } from './labels.js';
 import { elementOfPatches } from './patch-dataset.js';
-import type { ClipXs, InputShapes, PatchXs, Select, Unit } from './patch-dataset.js';
+import type { ClipXs, InputShapes, PatchXs, Unit } from './patch-dataset.js';
 import { checkTf } from './tf.js';
 import type { Tensor2D, Tensor4D, TensorContainer, Tf, TfDataset } from './tf.js';
 
@@ -96,7 +96,7 @@ function patchesOfShards(
       : new PatchBatcher<ShardEntry>(feeds(), batching);
   const dataset = hostDataset<HostBatch, { xs: TensorContainer }>(tf, {
     open,
-    toElement: elementOfPatches(tf, { rows, select: select as Select, memory: 'host' }),
+    toElement: elementOfPatches(tf, { rows, select: select, memory: 'host' }),
     size: unit === 'clip' ? sizeOf(shared) : undefined,
   });
   const pixels = shards.manifest?.tensors['patches']?.shape.slice(1);
@@ -143,10 +143,7 @@ function inputsOfShards(
  * What cannot be a sample (cut off, changed, other tensors than the rest) is an error with a code and the
  * names of file and sample; onError says what becomes of it.
  */
-export function shardDataset<
-  U extends Unit = 'clip',
-  X extends TensorContainer = DefaultXs<U>,
->(
+export function shardDataset<U extends Unit = 'clip', X extends TensorContainer = DefaultXs<U>>(
   tf: Tf,
   pattern: ShardPattern,
   options: ShardPatchOptions<U, X>,
@@ -162,7 +159,7 @@ export function shardDataset(
   options: ShardDatasetOptions | ShardPatchOptions = {},
 ): TfDataset<InputElement> | ShardPatchDataset<{ xs: TensorContainer }> {
   checkTf(tf);
-  const own = options?.kind === 'patches' ? ['unit', 'select', 'kKeep', ...LABELS] : LABELS;
+  const own = (options as { kind?: unknown } | null)?.kind === 'patches' ? ['unit', 'select', 'kKeep', ...LABELS] : LABELS;
   const { shared, rest } = parseShards('shardDataset', pattern, options, own);
   checkLabels(rest);
   return shared.kind === 'patches'

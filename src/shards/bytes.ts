@@ -109,3 +109,77 @@ export interface Part {
   readonly offset: number;
   readonly size: number;
 }
+
+/** How long a file stays open that nobody reads. */
+const IDLE_MS = 500;
+/** Of files that nobody reads at this moment. */
+const MOST_IDLE = 32;
+
+interface Lent {
+  readonly file: Promise<FileBytes>;
+  users: number;
+  timer?: NodeJS.Timeout;
+}
+
+/** Files stay open between reads, for a while: opening one takes as long as reading a sample. */
+export class OpenFiles {
+  /** The one that was used last stands last. */
+  readonly #lent = new Map<string, Lent>();
+
+  async use<R>(path: string, work: (file: FileBytes) => Promise<R>): Promise<R> {
+    const lent = this.#lent.get(path) ?? { file: FileBytes.open(path), users: 0 };
+    this.#lent.delete(path);
+    this.#lent.set(path, lent);
+    clearTimeout(lent.timer);
+    lent.users++;
+    try {
+      return await work(await lent.file);
+    } finally {
+      if (--lent.users === 0) this.#idle(path, lent);
+    }
+  }
+
+  #idle(path: string, lent: Lent): void {
+    const close = (): void => {
+      if (this.#lent.get(path) === lent) this.#lent.delete(path);
+      // One that did not open has nothing to close, and whoever asked knows.
+      lent.file.then((file) => file.close()).catch(() => undefined);
+    };
+    lent.timer = setTimeout(close, IDLE_MS).unref();
+    lent.file.catch(close);
+    const idle = [...this.#lent].filter(([, { users }]) => users === 0);
+    for (const [other, { timer, file }] of idle.slice(0, -MOST_IDLE)) {
+      clearTimeout(timer);
+      this.#lent.delete(other);
+      file.then((opened) => opened.close()).catch(() => undefined);
+    }
+  }
+}
+
+/** A piece of a file that has been read: all that lies inside costs nothing any more. */
+export class PieceOf implements Bytes {
+  private constructor(
+    private readonly whole: Bytes,
+    private readonly from: number,
+    private readonly data: Uint8Array,
+  ) {}
+
+  static async read(whole: Bytes, from: number, to: number): Promise<PieceOf> {
+    return new PieceOf(whole, from, await readBytes(whole, from, to - from));
+  }
+
+  get name(): string {
+    return this.whole.name;
+  }
+
+  get size(): number {
+    return this.whole.size;
+  }
+
+  readInto(target: Uint8Array, offset: number): Promise<void> {
+    const at = offset - this.from;
+    if (at < 0 || at + target.length > this.data.length) return this.whole.readInto(target, offset);
+    target.set(this.data.subarray(at, at + target.length));
+    return Promise.resolve();
+  }
+}

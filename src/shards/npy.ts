@@ -58,7 +58,10 @@ export function parseNpyHeader(where: string, text: string): NpyHeader {
     throw unsupported(where, `Expected elements of type ${known} but it has '${descr}'`);
   }
   if (order === 'True') {
-    throw unsupported(where, "Expected C order but it has Fortran's; write numpy.ascontiguousarray(x)");
+    throw unsupported(
+      where,
+      "Expected C order but it has Fortran's; write numpy.ascontiguousarray(x)",
+    );
   }
   const parts = sides.split(',').map((side) => side.trim());
   // (3,) and (), never (3).

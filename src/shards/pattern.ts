@@ -163,7 +163,8 @@ function readManifest(path: string): ShardFiles {
     const { file, samples } = (shard ?? {}) as Record<string, unknown>;
     // Nothing but what lies beside it is read for a manifest.
     const isName = typeof file === 'string' && file !== '' && basename(file) === file;
-    if (!isName || !isCount(samples)) throw corrupt(path, 'a shard without a file name and samples');
+    if (!isName || !isCount(samples))
+      throw corrupt(path, 'a shard without a file name and samples');
     files.push(join(dirname(path), file));
     counts.push(samples);
   }

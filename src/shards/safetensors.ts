@@ -29,7 +29,8 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isCounts = (value: unknown): value is number[] =>
-  Array.isArray(value) && value.every((side) => Number.isSafeInteger(side) && (side as number) >= 0);
+  Array.isArray(value) &&
+  value.every((side) => Number.isSafeInteger(side) && (side as number) >= 0);
 
 function parseEntry(where: string, key: string, value: unknown): Entry {
   const { dtype: type, shape, data_offsets: place } = isObject(value) ? value : {};
@@ -43,7 +44,10 @@ function parseEntry(where: string, key: string, value: unknown): Entry {
   }
   const [begin, end] = place as [number, number];
   if (shape.length > MAX_AXES || byteLength(dtype, shape) !== end - begin) {
-    throw corrupt(where, `${end - begin} bytes of ${type} for '${key}' of shape [${shape.join(', ')}]`);
+    throw corrupt(
+      where,
+      `${end - begin} bytes of ${type} for '${key}' of shape [${shape.join(', ')}]`,
+    );
   }
   return { key, dtype, shape, begin, end };
 }
@@ -84,7 +88,11 @@ export async function readSafetensors(bytes: Bytes, part: Part): Promise<Map<str
   const text = Buffer.from(head.subarray(8, start)).toString('utf8');
   const tensors = new Map<string, Tensor>();
   for (const { key, dtype, shape, begin, end } of parseHeader(name, text, size - start)) {
-    const elements = { name: `${name}, '${key}'`, offset: offset + start + begin, size: end - begin };
+    const elements = {
+      name: `${name}, '${key}'`,
+      offset: offset + start + begin,
+      size: end - begin,
+    };
     const known = start + begin < head.length ? head.subarray(start + begin) : undefined;
     tensors.set(key, await readTensor(bytes, elements, dtype, shape, known));
   }

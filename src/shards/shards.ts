@@ -2,8 +2,8 @@
 import type { Tensor } from '../api/tensor.js';
 import { checkInteger } from '../support/is.js';
 import { AbortError } from '../support/errors.js';
-import { corrupt, FileBytes, readBytes } from './bytes.js';
-import type { Bytes, Part } from './bytes.js';
+import { corrupt, OpenFiles, PieceOf, readBytes } from './bytes.js';
+import type { Bytes, FileBytes, Part } from './bytes.js';
 import { readNpy } from './npy.js';
 import { findShards } from './pattern.js';
 import type { ShardManifest, ShardPattern } from './pattern.js';
@@ -46,12 +46,29 @@ async function readJson(bytes: Bytes, part: Part): Promise<Record<string, unknow
   return parseJson(part.name, await readBytes(bytes, part.offset, part.size));
 }
 
+/** A piece that is read at once, at most. */
+const MAX_PIECE = 1 << 26;
+
+/** Members stand together: one read for all of them, unless much else stands between. */
+async function pieceOf(file: Bytes, members: readonly Member[]): Promise<Bytes> {
+  const from = Math.min(...members.map(({ offset }) => offset));
+  const to = Math.max(...members.map(({ offset, size }) => offset + size));
+  const own = members.reduce((sum, { size }) => sum + size, 0);
+  const isDense = to - from <= Math.min(MAX_PIECE, 2 * own + 1024 * members.length);
+  return isDense ? PieceOf.read(file, from, to) : file;
+}
+
+const isRead = ({ kind }: Member): boolean =>
+  kind === 'json' || kind === 'safetensors' || kind.endsWith('.npy');
+
 /** The sample of some members; those of other kinds (pictures, texts) are not looked at. */
 export async function readSample(
-  bytes: Bytes,
+  file: Bytes,
   key: string,
-  members: readonly Member[],
+  all: readonly Member[],
 ): Promise<ShardSample> {
+  const members = all.filter(isRead);
+  const bytes = members.length === 0 ? file : await pieceOf(file, members);
   const tensors = new Map<string, Tensor>();
   const add = (member: Member, name: string, tensor: Tensor): void => {
     if (name === '' || tensors.has(name)) throw corrupt(member.name, `a second tensor '${name}'`);
@@ -86,6 +103,7 @@ export class Shards implements AsyncIterable<ShardSample> {
   /** Listed at this moment: who else asks waits for the same. */
   readonly #listing = new Map<string, Promise<ShardIndex>>();
   #members = 0;
+  readonly #open = new OpenFiles();
 
   /** @internal */
   constructor(pattern: ShardPattern) {
@@ -138,18 +156,15 @@ export class Shards implements AsyncIterable<ShardSample> {
     file: number,
     use: (index: ShardIndex, bytes: Bytes) => Promise<R>,
   ): Promise<R> {
-    const bytes = await FileBytes.open(this.files[file] as string);
-    try {
+    return this.#open.use(this.files[file] as string, async (bytes) => {
       let index = this.#indices.get(file);
       if (index?.version !== bytes.version) {
         if (index) this.#forget(file, index);
         index = await this.#list(file, bytes);
       }
       this.#remember(file, index);
-      return await use(index, bytes);
-    } finally {
-      await bytes.close();
-    }
+      return use(index, bytes);
+    });
   }
 
   async #list(file: number, bytes: FileBytes): Promise<ShardIndex> {

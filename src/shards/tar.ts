@@ -35,7 +35,10 @@ class TarScanner {
     if (inside < 0 || inside + BLOCK > this.#window.length) {
       const left = this.bytes.size - at;
       if (left < BLOCK) {
-        this.fail(at, left <= 0 ? 'it ends without an end mark, so it was cut off' : 'it ends here');
+        this.fail(
+          at,
+          left <= 0 ? 'it ends without an end mark, so it was cut off' : 'it ends here',
+        );
       }
       this.#window = await readBytes(this.bytes, at, Math.min(WINDOW, left));
       this.#windowAt = at;
@@ -104,9 +107,10 @@ class TarScanner {
   /** "LENGTH KEY=VALUE\n", the length in decimal and of the whole record; values are bytes. */
   pax(at: number, data: Uint8Array): Map<string, string> {
     const records = new Map<string, string>();
-    for (let from = 0; from < data.length; ) {
+    for (let from = 0; from < data.length;) {
       const space = data.indexOf(0x20, from);
-      const digits = space < 0 ? '' : String.fromCharCode(...data.subarray(from, Math.min(space, from + 9)));
+      const digits =
+        space < 0 ? '' : String.fromCharCode(...data.subarray(from, Math.min(space, from + 9)));
       const length = /^[1-9][0-9]{0,7}$/.test(digits) ? Number(digits) : 0;
       const end = from + length;
       if (end <= space || end > data.length || data[end - 1] !== 0x0a) {
@@ -129,7 +133,7 @@ export async function* tarMembers(bytes: Bytes): AsyncGenerator<Part, void> {
   const scanner = new TarScanner(bytes);
   let longName: string | undefined;
   let pax = new Map<string, string>();
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     const block = await scanner.block(at);
     if (block.every((byte) => byte === 0)) {
       if (longName !== undefined || pax.size > 0) scanner.fail(at, 'a name without a member');
@@ -156,7 +160,10 @@ export async function* tarMembers(bytes: Bytes): AsyncGenerator<Part, void> {
     }
     const isSparse = [...pax.keys()].some((key) => key.startsWith('GNU.sparse'));
     if (isSparse || type === 'S' || type === 'M') {
-      throw unsupported(bytes.name, `sparse or split members (at byte ${at}); write it with plain tar`);
+      throw unsupported(
+        bytes.name,
+        `sparse or split members (at byte ${at}); write it with plain tar`,
+      );
     }
     const name = pax.get('path') ?? longName ?? header.name;
     const said = pax.get('size');

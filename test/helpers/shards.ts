@@ -8,7 +8,14 @@ export interface Made {
   readonly data: Elements;
 }
 
-const NPY = { uint8: '|u1', bool: '|b1', int32: '<i4', int64: '<i8', float16: '<f2', float32: '<f4' };
+const NPY = {
+  uint8: '|u1',
+  bool: '|b1',
+  int32: '<i4',
+  int64: '<i8',
+  float16: '<f2',
+  float32: '<f4',
+};
 const SAFE = { uint8: 'U8', bool: 'BOOL', int32: 'I32', int64: 'I64', float16: 'F16' };
 const SAFE_MORE = { bfloat16: 'BF16', float32: 'F32' };
 

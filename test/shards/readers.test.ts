@@ -17,7 +17,13 @@ import { tarMembers } from '../../src/shards/tar.js';
 import { longForm } from '../helpers/long-form.js';
 import { npy, safetensors, sample, tar } from '../helpers/shards.js';
 import type { Made } from '../helpers/shards.js';
-import numpy from './numpy.json';
+
+interface Recorded {
+  readonly good: { dtype: string; shape: number[]; values: string[]; npy: string }[];
+  readonly refused: { what: string; npy: string }[];
+}
+/** Arrays as numpy 2.4.6 wrote them (numpy.lib.format.write_array, versions 1.0, 2.0 and 3.0). */
+const numpy = JSON.parse(fs.readFileSync(path.join(__dirname, 'numpy.json'), 'utf8')) as Recorded;
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-readers-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -95,7 +101,9 @@ describe('tar', () => {
     expect(found).toEqual([{ name: 'a.json', offset: 512, size: 2 }]);
     archive[128] = 1; // 2^56: more than any file has
     fixSum();
-    await expect(samplesOf(new Watched(archive))).rejects.toMatchObject({ code: 'ERR_CPS_CORRUPT' });
+    await expect(samplesOf(new Watched(archive))).rejects.toMatchObject({
+      code: 'ERR_CPS_CORRUPT',
+    });
   });
 
   test('what it cannot be is said', async () => {
@@ -104,13 +112,29 @@ describe('tar', () => {
       [Buffer.alloc(0), /without an end mark/],
       [Buffer.alloc(600, 'x'), /octal number/],
       [tar([['a.x.npy', Buffer.alloc(10)]]).subarray(0, 1024), /without an end mark/],
-      [tar([['a.json', Buffer.from('{}')], ['b.json', Buffer.from('{}')], ['a.x.npy', Buffer.alloc(0)]]), /'a' are in two places/],
-      [tar([['a.json', Buffer.from('{}')], ['a.JSON', Buffer.from('{}')]]), /two members/],
+      [
+        tar([
+          ['a.json', Buffer.from('{}')],
+          ['b.json', Buffer.from('{}')],
+          ['a.x.npy', Buffer.alloc(0)],
+        ]),
+        /'a' are in two places/,
+      ],
+      [
+        tar([
+          ['a.json', Buffer.from('{}')],
+          ['a.JSON', Buffer.from('{}')],
+        ]),
+        /two members/,
+      ],
     ];
     for (const [data, message] of cases) {
       const error = await samplesOf(new Watched(data)).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(CodecPatchStreamError);
-      expect(error).toMatchObject({ code: 'ERR_CPS_CORRUPT', message: expect.stringMatching(message) });
+      expect(error).toMatchObject({
+        code: 'ERR_CPS_CORRUPT',
+        message: expect.stringMatching(message) as string,
+      });
     }
   });
 });
@@ -126,11 +150,14 @@ describe('npy', () => {
     },
   );
 
-  test.each(numpy.refused.map((one) => [one.what, one] as const))('%s is refused', async (_, one) => {
-    const data = Buffer.from(one.npy, 'base64');
-    const reading = readNpy(new Watched(data), part(data));
-    await expect(reading).rejects.toMatchObject({ code: 'ERR_CPS_UNSUPPORTED' });
-  });
+  test.each(numpy.refused.map((one) => [one.what, one] as const))(
+    '%s is refused',
+    async (_, one) => {
+      const data = Buffer.from(one.npy, 'base64');
+      const reading = readNpy(new Watched(data), part(data));
+      await expect(reading).rejects.toMatchObject({ code: 'ERR_CPS_UNSUPPORTED' });
+    },
+  );
 
   test('headers that contradict the file are not believed', async () => {
     const array = npy({ dtype: 'float32', shape: [2, 3], data: new Float32Array(6) });
@@ -244,8 +271,17 @@ describe('whatever stands in a file', () => {
   });
   const json = { index: 0, path: 'a.mp4', video: { frames: [1, 2] } };
   const whole = tar([
-    ...sample('00000000', { pixels: f32(300), ids: { dtype: 'int32', shape: [1, 3], data: Int32Array.of(1, 2, 3) } }, json),
-    ...sample('00000001', { pixels: f32(7), mask: { dtype: 'bool', shape: [2], data: Uint8Array.of(0, 1) } }, json, 'safetensors'),
+    ...sample(
+      '00000000',
+      { pixels: f32(300), ids: { dtype: 'int32', shape: [1, 3], data: Int32Array.of(1, 2, 3) } },
+      json,
+    ),
+    ...sample(
+      '00000001',
+      { pixels: f32(7), mask: { dtype: 'bool', shape: [2], data: Uint8Array.of(0, 1) } },
+      json,
+      'safetensors',
+    ),
   ]);
   const end = whole.length - 1024;
   /** Reads all; an error of the package is fine, any other is not. */
@@ -310,7 +346,18 @@ describe('whatever stands in a file', () => {
   test('headers that are mutated as texts', async () => {
     const word = fc.constantFrom(
       ...["'descr'", "'<f4'", "'shape'", '(300,)', 'False', 'True', '{', '}', ',', ':', '(', ')'],
-      ...['"dtype"', '"F32"', '"shape"', '[7]', '[0,28]', '99999999999999', '1e3', '-1', 'null', ' '],
+      ...[
+        '"dtype"',
+        '"F32"',
+        '"shape"',
+        '[7]',
+        '[0,28]',
+        '99999999999999',
+        '1e3',
+        '-1',
+        'null',
+        ' ',
+      ],
     );
     const places = [...whole.toString('latin1').matchAll(/'descr'|\(300,\)|False|"shape":|\[7\]/g)];
     await fc.assert(

@@ -159,7 +159,10 @@ export function shardDataset(
   options: ShardDatasetOptions | ShardPatchOptions = {},
 ): TfDataset<InputElement> | ShardPatchDataset<{ xs: TensorContainer }> {
   checkTf(tf);
-  const own = (options as { kind?: unknown } | null)?.kind === 'patches' ? ['unit', 'select', 'kKeep', ...LABELS] : LABELS;
+  const own =
+    (options as { kind?: unknown } | null)?.kind === 'patches'
+      ? ['unit', 'select', 'kKeep', ...LABELS]
+      : LABELS;
   const { shared, rest } = parseShards('shardDataset', pattern, options, own);
   checkLabels(rest);
   return shared.kind === 'patches'

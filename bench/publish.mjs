@@ -91,13 +91,25 @@ function summary(report) {
   }
   if (peers) {
     const absent = new Set(peers.clips.flatMap((c) => Object.keys(c.absent)));
-    const labels = [...new Set(peers.clips.flatMap((c) => c.rows.map((r) => r.label)))];
-    const cell = (c, label) => times(c.rows.find((r) => r.label === label)?.toDecodeOnly);
+    const labels = [
+      ...new Set(
+        peers.clips.flatMap((c) => [...c.rows.map((r) => r.label), ...Object.keys(c.broken)]),
+      ),
+    ];
+    const cell = (c, label) => {
+      if (c.broken[label]) return 'fails';
+      const row = c.rows.find((r) => r.label === label);
+      const wrong = row?.right !== undefined && row.right < c.frames;
+      return (
+        times(row?.toDecodeOnly) + (wrong ? ` (${row.right} of ${c.frames} frames right)` : '')
+      );
+    };
     parts.push(
       markdownTable({
         title: 'Others at the same frames',
         note:
-          'Time of each as a multiple of decodeOnly; every one opens the file anew.' +
+          'Time of each as a multiple of decodeOnly; every one opens the file anew. Other frames than the ' +
+          'sampled ones are counted.' +
           (absent.size > 0 ? ` Not installed: ${[...absent].join(', ')}.` : ''),
         head: ['', ...peers.clips.map((c) => c.clip)],
         rows: labels

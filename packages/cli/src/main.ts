@@ -1,18 +1,21 @@
 #!/usr/bin/env node
 /**
- * The command `codec-patch-stream`: inspect, probe, frames, report. It uses nothing but the public API
- * of the package.
+ * The command `codec-patch-stream`: inspect, probe, frames, report, extract, merge. It uses nothing but
+ * the public API of the package.
  */
 import { constants } from 'node:os';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
 import { backendInfo } from 'codec-patch-stream';
+import { addExtract } from './commands/extract.js';
 import { addFrames } from './commands/frames.js';
 import { addInspect } from './commands/inspect.js';
+import { addMerge } from './commands/merge.js';
 import { addProbe } from './commands/probe.js';
 import { addReport } from './commands/report.js';
-import { forgetEmptyFolders, UsageError } from './files.js';
+import { forgetEmptyFolders } from './files.js';
 import { asTyped, canonical } from './flags.js';
+import { interrupted } from './interrupt.js';
 import { clearProgress, red } from './terminal.js';
 import { sayError, setDefaultVideo } from './videos.js';
 
@@ -26,7 +29,9 @@ function leave(status: number): never {
 }
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.on(signal, () => leave(128 + constants.signals[signal]));
+  process.on(signal, () => {
+    if (!interrupted(signal)) leave(128 + constants.signals[signal]);
+  });
 }
 // Whoever read the output has read enough (| head): no error, and nobody left to tell.
 for (const stream of [process.stdout, process.stderr]) {
@@ -78,15 +83,8 @@ written as --sample count=8,place=middles or as JSON. ${'`codec-patch-stream COM
   addProbe(program);
   addFrames(program);
   addReport(program);
-  program
-    .command('extract', { hidden: true })
-    .argument('[anything...]')
-    .allowUnknownOption()
-    .action(() => {
-      throw new UsageError(
-        "'extract' is reserved for a later version, and this one does not have it",
-      );
-    });
+  addExtract(program);
+  addMerge(program);
   return program;
 }
 

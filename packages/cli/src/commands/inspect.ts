@@ -66,7 +66,7 @@ export function addInspect(program: Command): void {
 function checkFirst([first = '']: readonly string[]): void {
   if (/^[a-z]+$/.test(first) && !existsSync(first)) {
     throw new UsageError(
-      `Expected a command (inspect, probe, frames, report) or a video but received '${first}'`,
+      `Expected a command (inspect, probe, frames, report, extract, merge) or a video but received '${first}'`,
     );
   }
 }

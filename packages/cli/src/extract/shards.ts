@@ -33,9 +33,9 @@ export interface VideoRow {
   readonly index: number;
   /** A path, s3://BUCKET/KEY or https://..., as the list has it. */
   readonly path: string;
-  /** Seconds since the first frame, half open: an episode. */
-  readonly fromSec?: number;
-  readonly toSec?: number;
+  /** Seconds since the first frame, half open: an episode. null: the video's own beginning or end. */
+  readonly fromSec?: number | null;
+  readonly toSec?: number | null;
   /** The other columns, as they are: they come into KEY.json. */
   readonly columns: Readonly<Record<string, Json>>;
 }
@@ -141,12 +141,7 @@ export interface Manifest extends Pick<
 /** What happens, in the order in which it does; `--json` prints one a line. */
 export type ExtractEvent =
   | { readonly event: 'started'; readonly index: number; readonly path: string }
-  | {
-      readonly event: 'video';
-      readonly index: number;
-      readonly path: string;
-      readonly bytes: number;
-    }
+  | { readonly event: 'video'; readonly index: number; readonly path: string }
   | ({ readonly event: 'failed' } & Failure)
   /** `reused`: an earlier run had finished it. */
   | {

@@ -1,0 +1,190 @@
+/** What is extracted: from the flags to settings, checked before any video is opened. */
+import { readFileSync } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { checkPatchStreamOptions, describeOptions } from 'codec-patch-stream';
+import { defineInput, fromConfig, inputStream, presets } from 'codec-patch-stream/inputs';
+import type { InputSpec, PixelType, PresetName } from 'codec-patch-stream/inputs';
+import { UsageError } from '../files.js';
+import { flagOf } from '../flags.js';
+import type { Json, Recipe, Settings } from './shards.js';
+
+export interface RecipeFlags {
+  readonly input?: string;
+  readonly config?: readonly string[];
+  readonly classDefaults?: boolean;
+  readonly patches?: boolean;
+}
+
+type Given = Readonly<Record<string, unknown>>;
+
+/** Options of decoding that change what comes out; the others are about the machine. */
+const CHANGE_RESULTS = ['colorMatrix', 'damaged', 'maxFramePixels', 'maxFrames'];
+
+const groups = new Map(describeOptions('patchStream').map(({ name, group }) => [name, group]));
+const ofDecoding = (name: string): boolean =>
+  ['decoding', 'limits'].includes(groups.get(name) ?? '');
+
+const pick = (given: Given, wanted: (name: string) => boolean): Record<string, Json> =>
+  Object.fromEntries(Object.entries(given).filter(([name]) => wanted(name))) as Record<
+    string,
+    Json
+  >;
+
+function readJson(flag: string, file: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    throw new UsageError(`Expected a JSON file for ${flag} but received '${file}': ${why}`);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new UsageError(`Expected a JSON object for ${flag} in '${file}'`);
+  }
+  return value;
+}
+
+async function fromModule(file: string): Promise<unknown> {
+  let loaded: { readonly default?: unknown; readonly input?: unknown };
+  try {
+    loaded = (await import(pathToFileURL(resolve(file)).href)) as typeof loaded;
+  } catch (error) {
+    throw new UsageError(`Could not load '${file}' for --input: ${(error as Error).message}`);
+  }
+  return loaded.input ?? loaded.default;
+}
+
+/** Of the published checkpoints, where they are all alike. */
+function published(name: PresetName): InputSpec {
+  try {
+    // Checks the name; nothing is decoded.
+    inputStream([], name);
+  } catch (error) {
+    const { message } = error as Error;
+    const at = message.indexOf('pass fromConfig(');
+    if (at < 0) throw error;
+    throw new UsageError(
+      `${message.slice(0, at)}add --config preprocessor_config.json of the checkpoint, or --class-defaults for ` +
+        'what its class does',
+    );
+  }
+  return presets[name];
+}
+
+/** A preset's name, or a description in a file. */
+async function described({ input = '', config, classDefaults }: RecipeFlags): Promise<InputSpec> {
+  const files = (config ?? []).map((file) => readJson('--config', file));
+  const isFile = ['.json', '.mjs', '.js', '.cjs'].includes(extname(input));
+  if (!isFile) {
+    const [first, ...more] = files;
+    if (first !== undefined) return fromConfig(input as PresetName, first, ...more);
+    const name = input as PresetName;
+    if (classDefaults === true) return fromConfig(name, {});
+    return published(name);
+  }
+  if (classDefaults === true) {
+    throw new UsageError(`Expected the name of a preset for --input beside --class-defaults`);
+  }
+  const spec = extname(input) === '.json' ? readJson('--input', input) : await fromModule(input);
+  const own = defineInput(spec as InputSpec);
+  const [first, ...more] = files;
+  return first === undefined ? own : fromConfig(own, first, ...more);
+}
+
+const PIXEL_TYPES: Readonly<Record<string, PixelType>> = {
+  uint8: 'uint8',
+  fp16: 'float16',
+  float16: 'float16',
+  bf16: 'bfloat16',
+  bfloat16: 'bfloat16',
+  fp32: 'float32',
+  float32: 'float32',
+};
+
+/** Flags that change a description: the rule of frames, the type of pixels, how patches are chosen. */
+function changed(spec: InputSpec, given: Given): InputSpec {
+  const { sample, sequenceLength, outputDtype, ...rest } = given;
+  const select = pick(rest, (name) => groups.get(name) === 'patches' && name !== 'patchSize');
+  const [other] = Object.keys(rest).filter((name) => !(name in select) && !ofDecoding(name));
+  if (other !== undefined) {
+    throw new UsageError(
+      `Expected no ${flagOf(other)} beside --input: it is part of the description (or of --patches)`,
+    );
+  }
+  const count = sequenceLength === undefined ? undefined : { count: sequenceLength };
+  if (sample !== undefined && count !== undefined) {
+    throw new UsageError('Expected one of --sample and --frames');
+  }
+  const rule = sample ?? count;
+  const tensors = Object.entries(spec.tensors).map(([name, tensor]) => {
+    const dtype = outputDtype === undefined ? undefined : PIXEL_TYPES[outputDtype as string];
+    return [name, tensor.of === 'pixels' && dtype ? { ...tensor, dtype } : tensor] as const;
+  });
+  if (Object.keys(select).length > 0 && spec.select === undefined) {
+    throw new UsageError(
+      `Expected a description that selects patches for ${flagOf(Object.keys(select)[0] ?? '')}`,
+    );
+  }
+  return defineInput({
+    ...spec,
+    ...(rule === undefined ? {} : { sample: rule as InputSpec['sample'] }),
+    ...(spec.select === undefined ? {} : { select: { ...spec.select, ...select } }),
+    tensors: Object.fromEntries(tensors),
+  });
+}
+
+async function recipeOf(flags: RecipeFlags, given: Given): Promise<Recipe> {
+  if ((flags.input === undefined) === (flags.patches !== true)) {
+    throw new UsageError('Expected one of --input and --patches: what is to be extracted');
+  }
+  if (flags.input !== undefined) {
+    return { kind: 'input', input: changed(await described(flags), given) };
+  }
+  if (flags.config !== undefined || flags.classDefaults === true) {
+    throw new UsageError('Expected no --config and no --class-defaults beside --patches');
+  }
+  const options = pick(given, (name) => !ofDecoding(name));
+  checkPatchStreamOptions(given);
+  return { kind: 'patches', options };
+}
+
+/** Names and types that the members of a shard can have. */
+function checkTensors(recipe: Recipe, members: Settings['members']): void {
+  const names = recipe.kind === 'input' ? Object.keys(recipe.input.tensors) : [];
+  const taken = new Set<string>(['json']);
+  for (const name of names) {
+    if (!/^[A-Za-z0-9_-]+$/.test(name) || taken.has(name.toLowerCase())) {
+      throw new UsageError(
+        `Expected names of letters, digits, _ and - that differ in lower case, none of them json, for the ` +
+          `tensors of --input but received '${name}'`,
+      );
+    }
+    taken.add(name.toLowerCase());
+  }
+  const dtypes =
+    recipe.kind === 'input'
+      ? Object.values(recipe.input.tensors).map((tensor) => tensor.dtype)
+      : [recipe.options['outputDtype']];
+  if (members === 'npy' && dtypes.some((dtype) => dtype === 'bfloat16' || dtype === 'bf16')) {
+    throw new UsageError(
+      'Expected --members safetensors for bfloat16: NumPy files have no such type (or take --dtype float16)',
+    );
+  }
+}
+
+/** The settings that the flags stand for; throws for what is wrong with them. */
+export async function settingsOf(
+  flags: RecipeFlags & Pick<Settings, 'format' | 'members' | 'shardVideos' | 'hash'>,
+  given: Given,
+): Promise<{ settings: Settings; machine: Given }> {
+  const { format, members, shardVideos, hash } = flags;
+  const recipe = await recipeOf(flags, given);
+  checkTensors(recipe, members);
+  const decoding = pick(given, (name) => CHANGE_RESULTS.includes(name));
+  const machine = pick(given, (name) => ofDecoding(name) && !CHANGE_RESULTS.includes(name));
+  if (recipe.kind === 'input') inputStream([], recipe.input, { ...decoding, ...machine });
+  // As it will be read again.
+  const settings = { recipe, format, members, shardVideos, decoding, hash };
+  return { settings: JSON.parse(JSON.stringify(settings)) as Settings, machine };
+}

@@ -113,7 +113,11 @@ test.each([
   [['frames', 'x.mp4', '--width', '9', '--out', 'w'], 1, /for --height but received undefined/],
   [['frames', 'x.mp4', '--all', '--frames', '9', '--out', 'w'], 1, /--all without/],
   [['frames', 'x.mp4'], 1, /required option '--out/],
-  [['frmaes', 'x.mp4'], 1, /Expected a command \(inspect, probe, frames, report, extract, merge\).*'frmaes'/],
+  [
+    ['frmaes', 'x.mp4'],
+    1,
+    /Expected a command \(inspect, probe, frames, report, extract, merge\).*'frmaes'/,
+  ],
   [['-', '-'], 1, /at most once/],
   [['-'], 1, /stdin for '-' but it is empty/],
 ])('%j ends with status %d and says why', (args, expected, message) => {

@@ -22,8 +22,8 @@ export const orange = (text: string): string => paint(process.stdout, '38;5;208'
 
 /** How far the work has come. */
 export interface Progress {
-  /** One step on; `what` is what comes now. */
-  step(what: string): void;
+  /** One step on, or `by` steps; `what` is what comes now. */
+  step(what: string, by?: number): void;
   /** Takes the bar away; twice is fine. */
   done(): void;
 }
@@ -47,8 +47,8 @@ export function progress(total: number, what: string): Progress {
   bar.start(total, 0, { what });
   shown = bar;
   return {
-    step: (next) => {
-      bar.increment({ what: next });
+    step: (next, by = 1) => {
+      bar.increment(by, { what: next });
     },
     done: () => {
       if (shown === bar) clearProgress();

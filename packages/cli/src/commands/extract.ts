@@ -25,7 +25,7 @@ const NOT_OF_SAMPLES = ['maps'];
 const MOST_JOBS = 16;
 
 export interface ExtractFlags
-  extends RecipeFlags, Pick<Settings, 'format' | 'members' | 'shardVideos' | 'hash'> {
+  extends RecipeFlags, Pick<Settings, 'members' | 'shardVideos' | 'hash'> {
   readonly out: string;
   readonly root?: string;
   readonly shard?: string;
@@ -56,6 +56,12 @@ export function addRecipeFlags(command: Command): void {
     )
     .option('--class-defaults', 'of a preset: what its class does without a file')
     .option('--patches', 'the patches that patchStream selects, in place of --input')
+    .addOption(
+      new Option('--format <name>', 'archives, or folders as the loaders of one model read them')
+        .choices(['webdataset', 'onevision', 'onevision-mosaics', 'llava-onevision-2'])
+        .default('webdataset'),
+    )
+    .option('--canvases <n>', 'of llava-onevision-2: about so many of a video (32)', wholeNumber(1))
     .addOption(
       new Option('--members <kind>', 'of tensors in a shard; bfloat16 needs safetensors')
         .choices(['npy', 'safetensors'])
@@ -99,7 +105,7 @@ export function addExtract(program: Command): void {
   addFlags(command, options);
   command.action(async (given: string[]) => {
     const flags = command.opts<ExtractFlags>();
-    await extract(given, { ...flags, format: 'webdataset' }, givenOf(command, options));
+    await extract(given, flags, givenOf(command, options));
   });
 }
 
@@ -111,8 +117,12 @@ function reporter(json: boolean, total: number): { tell(event: ExtractEvent): vo
   return {
     tell: (event) => {
       if (json) process.stdout.write(`${JSON.stringify(event)}\n`);
+      if (event.event === 'shard') {
+        if (event.reused) bar.step('videos', event.samples);
+        return;
+      }
+      if (event.event === 'started') return;
       if (event.event === 'failed') failed++;
-      if (event.event !== 'failed' && event.event !== 'video') return;
       videos++;
       const rate = (1000 * videos) / (performance.now() - begin);
       bar.step(`videos, ${rate.toFixed(1)}/s${failed > 0 ? `, ${failed} failed` : ''}`);

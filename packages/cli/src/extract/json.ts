@@ -12,8 +12,8 @@ const object = (members: readonly (readonly [string, string])[]): string =>
 
 const TIMES = ['seconds', 'stepSeconds'];
 
-/** What a reader of shards gets beside the tensors. */
-export function sampleJson(row: VideoRow, facts: SampleFacts): string {
+/** What a reader of shards gets beside the tensors; `files`: where those of the video are, of a layout. */
+export function sampleJson(row: VideoRow, facts: SampleFacts, files?: string): string {
   const { index, path, fromSec, toSec, columns } = row;
   const video = Object.entries(facts).map(([name, value]): [string, string] => [
     name,
@@ -28,6 +28,7 @@ export function sampleJson(row: VideoRow, facts: SampleFacts): string {
     ...(fromSec === undefined ? [] : [['fromSec', time(fromSec)] as const]),
     ...(toSec === undefined ? [] : [['toSec', time(toSec)] as const]),
     ...Object.entries(columns).map(([name, value]) => [name, JSON.stringify(value)] as const),
+    ...(files === undefined ? [] : [['files', JSON.stringify(files)] as const]),
     ['video', object(video)],
   ]);
 }

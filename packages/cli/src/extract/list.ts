@@ -25,7 +25,7 @@ const LISTS = {
 type ListKind = (typeof LISTS)[keyof typeof LISTS];
 
 /** Names that KEY.json has for itself. */
-const RESERVED = ['index', 'video', 'fromSec', 'toSec'];
+const RESERVED = ['index', 'video', 'fromSec', 'toSec', 'files'];
 
 type Record_ = Readonly<Record<string, Json>>;
 

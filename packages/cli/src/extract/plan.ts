@@ -52,7 +52,10 @@ export async function planOf(list: VideoList, settings: Settings): Promise<Plan>
   let videos = 0;
   const { recipe } = settings;
   const rule = recipe.kind === 'input' ? recipe.input.sample : recipe.options['sample'];
-  const refused = refusesEpisodes(rule as Parameters<typeof refusesEpisodes>[0]);
+  const refused =
+    recipe.kind === 'canvases'
+      ? 'canvases are of the whole video'
+      : refusesEpisodes(rule as Parameters<typeof refusesEpisodes>[0]);
   for await (const rows of chunks(list, settings.shardVideos)) {
     const digest = createHash('sha256');
     for (const row of rows) {
@@ -148,7 +151,7 @@ export async function beginWith(out: string, plan: Plan): Promise<void> {
   const before = await readPlan(out);
   if (before) return compare(out, before, plan);
   const foreign = (await readdir(out)).find((name) =>
-    /^(shard-\d+\.tar|manifest\.json)$/.test(name),
+    /^(shard-\d+\.(tar|jsonl)|manifest\.json)$/.test(name),
   );
   if (foreign !== undefined) {
     throw new UsageError(

@@ -7,6 +7,8 @@ import { defineInput, fromConfig, inputStream, presets } from 'codec-patch-strea
 import type { InputSpec, PixelType, PresetName } from 'codec-patch-stream/inputs';
 import { UsageError } from '../files.js';
 import { flagOf } from '../flags.js';
+import { CODEC_ASSETS } from '../layouts/onevision-encoder.js';
+import { isLayout } from './layouts.js';
 import type { Json, Recipe, Settings } from './shards.js';
 
 export interface RecipeFlags {
@@ -14,6 +16,8 @@ export interface RecipeFlags {
   readonly config?: readonly string[];
   readonly classDefaults?: boolean;
   readonly patches?: boolean;
+  readonly canvases?: number;
+  readonly format: Settings['format'];
 }
 
 type Given = Readonly<Record<string, unknown>>;
@@ -92,6 +96,11 @@ async function described({ input = '', config, classDefaults }: RecipeFlags): Pr
   return first === undefined ? own : fromConfig(own, first, ...more);
 }
 
+/** Of patchStream's options those that codecCanvases has. */
+const OF_CANVASES = [
+  ...['energy', 'energyPct', 'energyScope', 'intraEnergy', 'globalMotion', 'patchSize'],
+];
+
 const PIXEL_TYPES: Readonly<Record<string, PixelType>> = {
   uint8: 'uint8',
   fp16: 'float16',
@@ -134,7 +143,42 @@ function changed(spec: InputSpec, given: Given): InputSpec {
   });
 }
 
+/** What formats of one model are made of, where nothing else is said. */
+async function layoutRecipe(flags: RecipeFlags, given: Given): Promise<Recipe> {
+  const { format, input, canvases } = flags;
+  if (flags.patches === true) {
+    throw new UsageError(`Expected no --patches beside --format ${format}`);
+  }
+  if (format === 'llava-onevision-2') {
+    if (input !== undefined || flags.config !== undefined) {
+      throw new UsageError(`Expected no --input and no --config beside --format ${format}`);
+    }
+    const options = pick(given, (name) => !ofDecoding(name));
+    const other = Object.keys(options).find((name) => !OF_CANVASES.includes(name));
+    if (other !== undefined) {
+      throw new UsageError(`Expected no ${flagOf(other)} beside --format ${format}`);
+    }
+    return { kind: 'canvases', options: { ...options, ...(canvases && { canvases }) } };
+  }
+  const spec =
+    input === undefined && format === 'onevision-mosaics'
+      ? CODEC_ASSETS
+      : await described({ ...flags, input: input ?? 'onevision-encoder-codec' });
+  const own = changed(spec, given);
+  const { of } = own.tensors['visible_indices'] ?? {};
+  if (of !== 'indices') {
+    throw new UsageError(
+      `Expected a description with indices as 'visible_indices' for --format ${format}`,
+    );
+  }
+  return { kind: 'input', input: own };
+}
+
 async function recipeOf(flags: RecipeFlags, given: Given): Promise<Recipe> {
+  if (flags.canvases !== undefined && flags.format !== 'llava-onevision-2') {
+    throw new UsageError('Expected --format llava-onevision-2 beside --canvases');
+  }
+  if (isLayout(flags.format)) return layoutRecipe(flags, given);
   if ((flags.input === undefined) === (flags.patches !== true)) {
     throw new UsageError('Expected one of --input and --patches: what is to be extracted');
   }
@@ -175,12 +219,12 @@ function checkTensors(recipe: Recipe, members: Settings['members']): void {
 
 /** The settings that the flags stand for; throws for what is wrong with them. */
 export async function settingsOf(
-  flags: RecipeFlags & Pick<Settings, 'format' | 'members' | 'shardVideos' | 'hash'>,
+  flags: RecipeFlags & Pick<Settings, 'members' | 'shardVideos' | 'hash'>,
   given: Given,
 ): Promise<{ settings: Settings; machine: Given }> {
   const { format, members, shardVideos, hash } = flags;
   const recipe = await recipeOf(flags, given);
-  checkTensors(recipe, members);
+  if (!isLayout(format)) checkTensors(recipe, members);
   const decoding = pick(given, (name) => CHANGE_RESULTS.includes(name));
   const machine = pick(given, (name) => ofDecoding(name) && !CHANGE_RESULTS.includes(name));
   if (recipe.kind === 'input') inputStream([], recipe.input, { ...decoding, ...machine });

@@ -1,12 +1,13 @@
 /** One video as a sample: its tensors and what is to be known of it. */
 import { patchStream, reseed } from 'codec-patch-stream';
 import type { PatchStreamConfig, ResultNote, SampleRule, Tensor } from 'codec-patch-stream';
-import { modelInputs } from 'codec-patch-stream/inputs';
+import { codecCanvases, modelInputs } from 'codec-patch-stream/inputs';
 import type { InputSpec } from 'codec-patch-stream/inputs';
+import type { Made } from './layouts.js';
 import type { Recipe, SampleFacts, Settings, VideoRow } from './shards.js';
 import type { Opened } from './sources.js';
 
-export interface Sample {
+export interface Sample extends Made {
   readonly tensors: Readonly<Record<string, Tensor>>;
   readonly facts: SampleFacts;
   close(): void;
@@ -35,8 +36,16 @@ function ruleFor<R extends SampleRule>(rule: R, row: VideoRow): SampleRule {
 }
 
 /** Tensors of a recipe, in memory: `tensors` of an input, what patchStream gives. */
-export const tensorNames = (recipe: Recipe): readonly string[] =>
-  recipe.kind === 'input' ? Object.keys(recipe.input.tensors) : ['patches', 'positions', 'scores'];
+export function tensorNames(recipe: Recipe): readonly string[] {
+  switch (recipe.kind) {
+    case 'input':
+      return Object.keys(recipe.input.tensors);
+    case 'patches':
+      return ['patches', 'positions', 'scores'];
+    case 'canvases':
+      return ['canvases', 'positions'];
+  }
+}
 
 type Options = Readonly<Record<string, unknown>>;
 
@@ -65,7 +74,7 @@ async function inputSample(
     tokens: one.tokens,
     notes: notesText(one.notes),
   };
-  return { tensors: inputs.tensors, facts, close: () => inputs.close() };
+  return { inputs, tensors: inputs.tensors, facts, close: () => inputs.close() };
 }
 
 async function patchSample(
@@ -99,6 +108,22 @@ async function patchSample(
   return { tensors, facts, close: () => stream.close() };
 }
 
+async function canvasSample(recipe: Options, { video }: Opened, options: Options): Promise<Sample> {
+  const canvases = await codecCanvases(video, { ...options, ...recipe });
+  const { frameIds, fps, positions } = canvases;
+  const [count = 0, height = 0, width = 0] = canvases.canvases.shape;
+  const facts: SampleFacts = {
+    frames: [...frameIds],
+    seconds: frameIds.map((id) => id / fps),
+    size: [height, width],
+    grid: [count, ...canvases.grid],
+    tokens: positions.shape[0] ?? 0,
+    notes: notesText(canvases.notes),
+  };
+  const tensors = { canvases: canvases.canvases, positions };
+  return { canvases, tensors, facts, close: () => canvases.close() };
+}
+
 /** Decodes what the recipe wants of one row. Close it. */
 export function makeSample(
   { recipe, decoding }: Settings,
@@ -107,7 +132,12 @@ export function makeSample(
   machine: Options,
 ): Promise<Sample> {
   const options = { ...machine, ...decoding };
-  return recipe.kind === 'input'
-    ? inputSample(recipe.input, row, opened, options)
-    : patchSample(recipe.options, row, opened, options);
+  switch (recipe.kind) {
+    case 'input':
+      return inputSample(recipe.input, row, opened, options);
+    case 'patches':
+      return patchSample(recipe.options, row, opened, options);
+    case 'canvases':
+      return canvasSample(recipe.options, opened, options);
+  }
 }

@@ -8,16 +8,14 @@ import { sampleJson } from './json.js';
 import { sampleBytes, TAR_END } from './members.js';
 import { findPieces, outputError, pieceId, readPiece, writeBeside, writePiece } from './pieces.js';
 import type { Piece, Tensors } from './pieces.js';
+import { isLayout, writeLayout } from './layouts.js';
 import { makeSample, tensorNames } from './sample.js';
-import { keyOf, resultFile, shardFile, stateFolder } from './shards.js';
+import type { Sample } from './sample.js';
+import { keyOf, pieceFolder, resultFile, shardFile } from './shards.js';
 import type { Failure, Settings, ShardIo, ShardJob, ShardResult, VideoRow } from './shards.js';
 import { isRemote, localContent, openSource } from './sources.js';
 import type { Opened } from './sources.js';
 import { versions } from './versions.js';
-
-/** Pieces of a shard that is not finished. */
-export const pieceFolder = (out: string, shard: number): string =>
-  join(stateFolder(out), shardFile(shard).replace('.tar', ''));
 
 /** The result of an earlier try, where there is one. */
 export async function readResult(out: string, shard: number): Promise<ShardResult | undefined> {
@@ -84,6 +82,21 @@ export function merged(all: readonly Tensors[]): Tensors {
 /** Pieces are read as a whole; Node reads no longer files so. */
 const MOST_BYTES = 2 ** 31 - 2 ** 20;
 
+/** What stands in the shard for this sample: members of an archive, or a line about files of its own. */
+async function bytesOf(
+  row: VideoRow,
+  sample: Sample,
+  { format, members }: Settings,
+  { out }: ShardIo,
+): Promise<Buffer> {
+  if (!isLayout(format)) {
+    const json = sampleJson(row, sample.facts);
+    return sampleBytes(keyOf(row.index), sample.tensors, json, members);
+  }
+  const written = await writeLayout(format, out, row, sample);
+  return Buffer.from(`${sampleJson(row, sample.facts, written)}\n`);
+}
+
 /** Decodes one video and writes its piece. */
 async function makePiece(
   folder: string,
@@ -100,14 +113,12 @@ async function makePiece(
     if (names !== wanted) {
       throw new SampleError('ERR_CPS_UNSUPPORTED', `Its tensors are ${names} instead of ${wanted}`);
     }
-    const json = sampleJson(row, sample.facts);
-    const key = keyOf(row.index);
-    const bytes = await sampleBytes(key, sample.tensors, json, settings.members);
+    const bytes = await bytesOf(row, sample, settings, io);
     if (bytes.length > MOST_BYTES) {
       const much = `${bytes.length} bytes, and a sample may have ${MOST_BYTES}`;
       throw new SampleError('ERR_CPS_UNSUPPORTED', `Its tensors take ${much}`);
     }
-    const tensors = tensorsOf(sample.tensors);
+    const tensors = isLayout(settings.format) ? {} : tensorsOf(sample.tensors);
     try {
       return await writePiece(folder, row.index, opened.content, bytes, tensors);
     } catch (error) {
@@ -215,6 +226,7 @@ async function assemble(
   folder: string,
   target: string,
   pieces: readonly Piece[],
+  end: Uint8Array,
 ): Promise<Archive> {
   const hash = createHash('sha256');
   const all: Tensors[] = [];
@@ -231,7 +243,7 @@ async function assemble(
       all.push(read.tensors);
       yield counted(read.members);
     }
-    yield counted(TAR_END);
+    if (end.length > 0) yield counted(end);
   }
   await writeBeside(target, archive(), { sync: true, beside: folder });
   return { bytes: length, sha256: hash.digest('hex'), tensors: merged(all) };
@@ -243,14 +255,15 @@ async function attempt(
   job: ShardJob,
   io: ShardIo,
 ): Promise<ShardResult | undefined> {
-  const { shard, videos } = job;
+  const { shard, videos, settings } = job;
   await mkdir(folder, { recursive: true });
   const done = await outcomes(folder, await findPieces(folder), job, io);
   const pieces = done.flatMap(({ piece }) => (piece ? [piece] : []));
-  const file = shardFile(shard);
+  const file = shardFile(shard, settings.format);
+  const end = isLayout(settings.format) ? Buffer.alloc(0) : TAR_END;
   let archive: Archive;
   try {
-    archive = await assemble(folder, join(io.out, file), pieces);
+    archive = await assemble(folder, join(io.out, file), pieces, end);
   } catch (error) {
     if (error instanceof BrokenPiece) {
       await removeBroken(pieces);

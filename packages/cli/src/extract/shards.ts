@@ -13,7 +13,12 @@ const padded = (number: number, digits: number): string => String(number).padSta
 
 /** What the members of a video's sample begin with: its place in the list. */
 export const keyOf = (index: number): string => padded(index, 8);
-export const shardFile = (shard: number): string => `shard-${padded(shard, 6)}.tar`;
+/** An archive; of a layout the videos that are there, one a line of JSON. */
+export const shardFile = (shard: number, format: Settings['format'] = 'webdataset'): string =>
+  `shard-${padded(shard, 6)}.${format === 'webdataset' ? 'tar' : 'jsonl'}`;
+/** Samples of a shard that is not finished. */
+export const pieceFolder = (out: string, shard: number): string =>
+  join(stateFolder(out), `shard-${padded(shard, 6)}`);
 
 /** Files of the folder `--out`. */
 export const manifestFile = (out: string): string => join(out, 'manifest.json');
@@ -57,11 +62,16 @@ export interface SampleFacts {
   readonly notes: string;
 }
 
+/** Folders as the loaders of one model read them, in place of archives: docs/scale.md. */
+export type LayoutName = 'onevision' | 'onevision-mosaics' | 'llava-onevision-2';
+
 /** What a shard's tensors are made of. */
 export type Recipe =
   | { readonly kind: 'input'; readonly input: InputSpec }
   /** Options of patchStream. */
-  | { readonly kind: 'patches'; readonly options: Readonly<Record<string, Json>> };
+  | { readonly kind: 'patches'; readonly options: Readonly<Record<string, Json>> }
+  /** Options of codecCanvases. */
+  | { readonly kind: 'canvases'; readonly options: Readonly<Record<string, Json>> };
 
 /**
  * All that decides the bytes, but for the list. Plain JSON: it is written down in the output folder and
@@ -69,7 +79,7 @@ export type Recipe =
  */
 export interface Settings {
   readonly recipe: Recipe;
-  readonly format: 'webdataset' | 'onevision';
+  readonly format: 'webdataset' | LayoutName;
   readonly members: 'npy' | 'safetensors';
   readonly shardVideos: number;
   /** Options of decoding that change results, e.g. `damaged`. */

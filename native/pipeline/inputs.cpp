@@ -1,6 +1,7 @@
 #include "pipeline/inputs.h"
 
 #include <cstring>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -15,13 +16,15 @@
 namespace cps {
 namespace {
 
-// Takes a result off what the call may use.
-Buffer allocateResult(double bytes, const DecodeOnlyOptions& options) {
-  if (bytes > static_cast<double>(options.source.maxMemoryBytes)) {
+// `held` bytes of pictures stay until the result is made of them: both count.
+Buffer allocateResult(double bytes, double held, const DecodeOnlyOptions& options) {
+  if (bytes + held > static_cast<double>(options.source.maxMemoryBytes)) {
+    const auto megabytes = [](double n) { return std::to_string(static_cast<int64_t>(n / 1e6)); };
+    const std::string beside =
+        held > 0 ? " MB beside " + megabytes(held) + " MB of decoded pictures" : " MB";
     throw Error(ErrorCode::OutOfMemory, Stage::Process,
-                "The pictures of the model's input would take " +
-                    std::to_string(static_cast<int64_t>(bytes / 1e6)) +
-                    " MB, more than maxMemoryBytes allows; sample fewer frames or raise it");
+                "The pictures of the model's input would take " + megabytes(bytes) + beside +
+                    ", more than maxMemoryBytes allows; sample fewer frames or raise it");
   }
   return Buffer::allocate(hostMemory(), static_cast<size_t>(bytes));
 }
@@ -35,7 +38,12 @@ ArrangedPixels runArrange(const ArrangeRequest& request, const DecodeOnlyOptions
   for (const ArrangePart& part : request.parts) checkArrange(part, request.elements);
   const double bytes =
       static_cast<double>(request.elements) * static_cast<double>(dtypeSize(dtype));
-  Buffer out = allocateResult(bytes, options);
+  double held = 0;
+  std::set<const Buffer*> counted;
+  for (const auto& source : request.sources) {
+    if (counted.insert(source.get()).second) held += static_cast<double>(source->bytes());
+  }
+  Buffer out = allocateResult(bytes, held, options);
   if (request.padded) std::memset(out.data(), 0, out.bytes());
   const ValueTable table = makeValueTable(options.frame.normalize, dtype);
   TaskPool& pool = *context.media().pool;
@@ -73,7 +81,7 @@ ResizedFrames runResize(const GivenFrames& given, const DecodeOnlyOptions& optio
   result.width = steps.result().width;
   const size_t one = maker.resultBytes();
   result.frames =
-      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), options);
+      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), 0, options);
   const uint8_t* from = given.source->as<const uint8_t>() + given.byteOffset;
   pool.parallelFor(static_cast<size_t>(given.count), pool.threads(), [&](size_t i) {
     cancel->check(Stage::Process);

@@ -5,6 +5,7 @@ import type { ParsedInput, ParsedTensor } from './define.js';
 import { eachRow, extentsOf, layOut } from './layout.js';
 import type { Extents, Grid, Layout } from './layout.js';
 import type { Pictures } from './picture-options.js';
+import { spreadOver } from './spread.js';
 import type { IndexType } from './types.js';
 
 type Companion = Exclude<ParsedTensor, { readonly of: 'pixels' }>;
@@ -30,14 +31,6 @@ function zeros(dtype: IndexType, shape: readonly number[]) {
   };
   const tensor = (): Tensor => Tensor.over<DType>(jsMemory(values.buffer), dtype, shape);
   return { put, fill, tensor };
-}
-
-/** numpy's linspace(0, to − 1, n, dtype=int): places of a sample spread over a longer one. */
-export function spreadOver(to: number, n: number): number[] {
-  const step = n > 1 ? (to - 1) / (n - 1) : 0;
-  return Array.from({ length: n }, (_, i) =>
-    i === n - 1 && n > 1 ? to - 1 : Math.trunc(i * step),
-  );
 }
 
 /** Where the rows of several videos go, as those of the pixels do. */
@@ -98,11 +91,13 @@ function positions(
   });
   const found: [number, Place3, number][] = [];
   const { shape } = placesOf(tensor, input, pictures, (...one) => void found.push(one));
-  const { put, tensor: made } = zeros(tensor.dtype, [...shape, 3]);
-  for (const [element, { time, row, column }, video] of found) {
-    put(3 * element, times[video]?.[time] ?? time);
-    put(3 * element + 1, row);
-    put(3 * element + 2, column);
+  const { coordinates } = tensor;
+  const count = coordinates.length;
+  const { put, fill, tensor: made } = zeros(tensor.dtype, [...shape, count]);
+  if (tensor.fill !== 0) fill(tensor.fill);
+  for (const [element, place, video] of found) {
+    const values = { ...place, time: times[video]?.[place.time] ?? place.time };
+    coordinates.forEach((name, i) => put(count * element + i, values[name]));
   }
   return made();
 }

@@ -89,6 +89,7 @@ const SILENT = new Set([
   // Of images alone.
   ...['image_grid_pinpoints', 'do_image_splitting', 'crop_to_patches', 'min_patches'],
   ...['max_patches', 'use_thumbnail', 'vision_aspect_ratio', 'use_token_compression'],
+  ...['min_tiles', 'max_tiles', 'max_pixels_tolerance', 'return_row_col_info', 'tile_size'],
 ]);
 
 /** Keys that fromConfig reads. */
@@ -97,7 +98,9 @@ const READ = new Set([
   ...['do_resize', 'do_center_crop', 'do_rescale', 'do_normalize', 'patch_size'],
   ...['temporal_patch_size', 'merge_size', 'min_pixels', 'max_pixels', 'fps', 'num_frames'],
   ...['min_frames', 'max_frames', 'video_sampling', 'max_image_size', 'max_num_patches'],
-  ...['cap_pixels_per_frame', 'max_video_tokens'],
+  ...['cap_pixels_per_frame', 'max_video_tokens', 'max_duration', 'max_soft_tokens'],
+  ...['pooling_kernel_size', 'encoder_patch_size', 'downsample_factor', 'min_image_tokens'],
+  ...['max_image_tokens'],
 ]);
 
 /** One note for all keys that nothing here knows. */

@@ -12,6 +12,8 @@ export interface SizeContext {
   readonly factor: number;
   /** The shorter side is int(crop · 256 / 224), whatever `size` says (V-JEPA 2). */
   readonly shortOfCrop: boolean;
+  /** Keys of the bounds of merge blocks per frame, in place of any size (LFM2-VL, Gemma 4). */
+  readonly tokenKeys?: { readonly min?: string; readonly max: string } | undefined;
 }
 
 type Rule = Exclude<InputSize, readonly unknown[]>;
@@ -140,10 +142,36 @@ function twiceRule(file: Json, rules: readonly Rule[]): InputSize | undefined {
   return [before, { exact: [side, side] }] as InputSize;
 }
 
+const MOST_TOKENS = 100_000;
+
+/** A picture of as many merge blocks as the file allows. */
+function tokensRule(
+  file: Json,
+  rule: AreaRule | Extract<InputSize, { readonly patches: number }>,
+  { base, factor, tokenKeys }: SizeContext,
+): InputSize {
+  const area = factor * factor;
+  const bound = (key: string | undefined, unless: number): number =>
+    (key === undefined ? undefined : integerOf(file, key, MOST_TOKENS)) ?? unless;
+  if ('patches' in rule) {
+    if (!flag(file, 'do_resize', true)) inForm('do_resize', false, `true (${tokenKeys?.max})`);
+    const merge = base.patch?.merge ?? 1;
+    const tokens = bound(tokenKeys?.max, 70);
+    return { patches: tokens * merge * merge, multipleOf: factor };
+  }
+  // The class resizes whatever do_resize says.
+  const [min, max] = [bound(tokenKeys?.min, 64), bound(tokenKeys?.max, 256)];
+  if (min > max) inForm(tokenKeys?.min ?? '', min, `integer <= ${tokenKeys?.max} (${max})`);
+  return { ...rule, area: [min * area, max * area], multipleOf: factor };
+}
+
 /** The rule of size that a file gives, by the kind of the class's own. */
 export function sizeOf(file: Json, context: SizeContext): InputSize | undefined {
   const rules = rulesOf(context.base.size);
   const [first] = rules;
+  if (context.tokenKeys !== undefined && first !== undefined) {
+    return tokensRule(file, first as AreaRule, context);
+  }
   if (rules.length === 2 && first !== undefined && 'long' in first) return twiceRule(file, rules);
   if (first !== undefined && 'area' in first) return areaRule(file, first as AreaRule, context);
   if (first !== undefined && 'patches' in first) {

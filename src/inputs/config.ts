@@ -8,7 +8,8 @@ import { sizeOf } from './config-size.js';
 import { channels, flag, integerOf, numberOf, resampleOf } from './config-values.js';
 import { defineInput, isObject } from './define.js';
 import { presetTable } from './presets.js';
-import type { ClassSampling, Preset, PresetName } from './presets.js';
+import type { ClassSampling, Preset } from './preset-types.js';
+import type { PresetName } from './presets.js';
 import type { InputSpec } from './types.js';
 
 const NAMES = Object.keys(presetTable);
@@ -38,8 +39,13 @@ function sampleOf(
   file: Json,
   how: ClassSampling | undefined,
   { sample, patch }: InputSpec,
-): SampleRule {
+): InputSpec['sample'] {
   if (how === undefined) return sample;
+  if (how === 'glm-4.6v') return { as: how, framesPerStep: patch?.frames ?? 1 };
+  if (how === 'glm-4v') {
+    const maxSeconds = numberOf(file, 'max_duration') ?? 300;
+    return { as: how, fps: numberOf(file, 'fps') ?? 2, maxSeconds };
+  }
   const nested = file.video_sampling as Json | undefined;
   if (nested !== undefined && !isObject(nested)) {
     throw invalid('video_sampling', '{ fps, max_frames, video_size }', nested);
@@ -114,7 +120,8 @@ function normalizeOf(file: Json, base: InputSpec): InputSpec['normalize'] {
     typeof normalize === 'string' ? (NAMED[normalize] ?? {}) : ((normalize ?? {}) as object);
   const rescales = flag(file, 'do_rescale', true);
   const normalizes = flag(file, 'do_normalize', true);
-  const scale = rescales ? (numberOf(file, 'rescale_factor') ?? own.scale ?? 1 / 255) : 1;
+  const factor = numberOf(file, 'rescale_factor');
+  const scale = rescales ? (factor ?? own.scale ?? 1 / 255) : 1;
   const mean = channels(file, 'image_mean') ?? own.mean ?? 0;
   const std = channels(file, 'image_std') ?? own.std ?? 1;
   const offset =
@@ -125,11 +132,15 @@ function normalizeOf(file: Json, base: InputSpec): InputSpec['normalize'] {
   return { scale, mean, std };
 }
 
-function patchOf(file: Json, { patch }: InputSpec): InputSpec['patch'] {
+function patchOf(
+  file: Json,
+  { patch }: InputSpec,
+  keys: Preset['patchKeys'] = { size: 'patch_size', merge: 'merge_size' },
+): InputSpec['patch'] {
   if (patch === undefined) return undefined;
-  const size = integerOf(file, 'patch_size', 1024) ?? patch.size;
+  const size = integerOf(file, keys.size, 1024) ?? patch.size;
   const frames = integerOf(file, 'temporal_patch_size', 1024) ?? patch.frames;
-  const merge = integerOf(file, 'merge_size', 64) ?? patch.merge;
+  const merge = integerOf(file, keys.merge, 64) ?? patch.merge;
   return {
     size,
     ...(frames === undefined ? {} : { frames }),
@@ -182,31 +193,61 @@ function tokensOf({ processor }: ConfigFiles, base: InputSpec): number | undefin
   return perImage ?? base.tokensPerStep;
 }
 
+/** To how many patches a frame is filled up. */
+function padOf(
+  file: Json,
+  { class: base, tokenKeys }: Preset,
+  size: InputSpec['size'],
+  merge: number,
+): number | undefined {
+  if (base.pad === undefined) return undefined;
+  if (isObject(size) && 'patches' in size) return size.patches as number;
+  if (tokenKeys === undefined) return base.pad.patches;
+  if (!flag(file, 'do_pad', true)) throw invalid('do_pad', 'true (frames differ in size)', false);
+  const { area, multipleOf } = size as { area: readonly [number, number]; multipleOf: number };
+  const patches = area[1] / (multipleOf / merge) ** 2;
+  if (!flag(file, 'do_image_splitting', true)) return patches;
+  // The class leaves room for a tile, too.
+  const side = integerOf(file, 'tile_size') ?? 512;
+  return Math.max(patches, Math.floor(side / (multipleOf / merge)) ** 2);
+}
+
+const TILE_NOTE =
+  'Frames stay whole: with do_image_splitting the class cuts pictures of more than max_image_tokens into tiles.';
+const cutsTiles = (file: Json, { tokenKeys }: Preset): boolean =>
+  tokenKeys?.min !== undefined && flag(file, 'do_image_splitting', true);
+
 function build(name: string, preset: Preset, files: ConfigFiles): InputSpec {
   const base = preset.class;
   const { file, notes } = chooseFile(name, preset, files);
   checkClass(name, preset, file);
-  const patch = patchOf(file, base);
+  const patch = patchOf(file, base, preset.patchKeys);
   const withPatch = { ...base, patch };
   const factor = (patch?.size ?? 1) * (patch?.merge ?? 1);
   const size = sizeOf(file, {
     base: withPatch,
     factor,
     shortOfCrop: preset.shortOfCrop === true,
+    tokenKeys: preset.tokenKeys,
   });
-  const padded = isObject(size) && 'patches' in size && base.pad !== undefined;
+  const pad = padOf(file, preset, size, factor / (patch?.size ?? 1));
   const tokensPerStep = tokensOf(files, base);
   const untold =
     patch === undefined && tokensPerStep === undefined && preset.sampling === 'smolvlm';
   const tokenNote = 'image_seq_len of processor_config.json says how many tokens a frame has.';
-  const allNotes = [...notes, ...unknownKeys(file), ...(untold ? [tokenNote] : [])];
+  const allNotes = [
+    ...notes,
+    ...unknownKeys(file),
+    ...(untold ? [tokenNote] : []),
+    ...(cutsTiles(file, preset) ? [TILE_NOTE] : []),
+  ];
   return defineInput({
     ...withPatch,
     sample: sampleOf(file, preset.sampling, withPatch),
     size,
     resample: resampleOf(file) ?? base.resample,
     normalize: normalizeOf(file, base),
-    ...(padded ? { pad: { patches: (size as { patches: number }).patches } } : {}),
+    ...(pad === undefined ? {} : { pad: { patches: pad } }),
     ...(tokensPerStep === undefined ? {} : { tokensPerStep }),
     ...(allNotes.length === 0 ? {} : { notes: allNotes }),
   });

@@ -5,11 +5,12 @@ import { CodecPatchStreamError } from '../support/errors.js';
 import { checkInteger, invalid, nearestName } from '../support/is.js';
 import { parsePixelAxes, parseRowAxes, rowAxesOf } from './axes.js';
 import type { PixelAxes, RowAxes } from './axes.js';
-import type { IndexType, InputSize, InputSpec, PixelType, TensorSpec } from './types.js';
+import { checkModelSample, isModelSample } from './model-sample.js';
+import type { Coordinate, IndexType, InputSize, InputSpec, PixelType, TensorSpec } from './types.js';
 
 const KEYS = [
   ...['sample', 'size', 'resample', 'normalize', 'augment', 'patch', 'select', 'pad'],
-  ...['tokensPerStep', 'tensors', 'notes'],
+  ...['tokensPerStep', 'stepTime', 'tensors', 'notes'],
 ];
 const SELECT_KEYS = [
   ...['kKeep', 'selectionUnit', 'energy', 'energyPct', 'energyScope', 'intraEnergy'],
@@ -54,6 +55,10 @@ function at<T>(where: string, check: () => T): T {
   }
 }
 
+/** Absent is undefined; null is a wrong value like any other. */
+const integerOr = (at: string, value: unknown, unless: number, min: number, max: number): number =>
+  value === undefined ? unless : checkInteger(at, value, min, max);
+
 const INT_TYPES = ['int32', 'int64'] as const;
 const INDEX_TYPES = ['bool', 'uint8', 'int32', 'int64', 'float32'] as const;
 const PIXEL_TYPES = ['uint8', 'float16', 'bfloat16', 'float32'] as const;
@@ -65,6 +70,8 @@ export type ParsedTensor =
       readonly of: 'positions';
       readonly axes: RowAxes;
       readonly time: 'sampled' | 'source' | { readonly spread: number };
+      readonly coordinates: readonly Coordinate[];
+      readonly fill: number;
       readonly dtype: 'int32' | 'int64';
     }
   | {
@@ -92,7 +99,7 @@ export interface ParsedInput {
 
 const TENSOR_KEYS: Readonly<Record<string, readonly string[]>> = {
   pixels: ['axes', 'dtype'],
-  positions: ['axes', 'time', 'dtype'],
+  positions: ['axes', 'time', 'coordinates', 'fill', 'dtype'],
   indices: ['axes', 'frames', 'dtype'],
   grid: ['per', 'dtype'],
   mask: ['axes', 'dtype'],
@@ -112,6 +119,18 @@ function parseTime(where: string, value: unknown): 'sampled' | 'source' | { spre
   return oneOf(where, value, ['sampled', 'source'] as const, 'sampled');
 }
 
+const COORDINATES = ['time', 'row', 'column'] as const;
+
+function parseCoordinates(where: string, value: unknown): readonly Coordinate[] {
+  if (value === undefined) return COORDINATES;
+  const names: readonly unknown[] = Array.isArray(value) ? value : [];
+  const known = names.every((name) => COORDINATES.includes(name as Coordinate));
+  if (!known || names.length === 0 || new Set(names).size < names.length) {
+    throw invalid(where, "some of 'time', 'row', 'column', each once", value);
+  }
+  return names as readonly Coordinate[];
+}
+
 function parseTensor(where: string, value: unknown, pixels: PixelAxes): ParsedTensor {
   const of = (value as { of?: unknown }).of as TensorSpec['of'];
   const given = object(where, value, ['of', ...(TENSOR_KEYS[of] ?? [])], `{ of: '${of}', ... }`);
@@ -125,7 +144,11 @@ function parseTensor(where: string, value: unknown, pixels: PixelAxes): ParsedTe
     case 'pixels':
       return { of, axes: pixels, dtype: oneOf(`${where}.dtype`, dtype, PIXEL_TYPES, 'float32') };
     case 'positions':
-      return { of, axes: rows(), time: parseTime(`${where}.time`, given.time), dtype: integers() };
+      return {
+        ...{ of, axes: rows(), time: parseTime(`${where}.time`, given.time), dtype: integers() },
+        coordinates: parseCoordinates(`${where}.coordinates`, given.coordinates),
+        fill: integerOr(`${where}.fill`, given.fill, 0, -(2 ** 31), 2 ** 31 - 1),
+      };
     case 'indices': {
       const frames =
         given.frames === undefined
@@ -178,8 +201,8 @@ function parsePatch(value: unknown): ParsedInput['patch'] {
   const given = object(where, value, ['size', 'frames', 'merge'], '{ size, frames?, merge? }');
   return {
     size: checkInteger(`${where}.size`, given.size, 1, 1024),
-    frames: checkInteger(`${where}.frames`, given.frames ?? 1, 1, 1024),
-    merge: checkInteger(`${where}.merge`, given.merge ?? 1, 1, 64),
+    frames: integerOr(`${where}.frames`, given.frames, 1, 1, 1024),
+    merge: integerOr(`${where}.merge`, given.merge, 1, 1, 64),
   };
 }
 
@@ -219,8 +242,9 @@ const sizeOption = (size: InputSize | undefined): DecodeOnlyConfig['size'] =>
 
 function checkSize(size: unknown, patch: unknown): void {
   if (!isObject(size) || !('patches' in size)) return;
-  object('size', size, ['patches'], '{ patches }');
+  object('size', size, ['patches', 'multipleOf'], '{ patches, multipleOf? }');
   checkInteger('size.patches', size.patches, 1, MOST_ROWS);
+  if (size.multipleOf !== undefined) checkInteger('size.multipleOf', size.multipleOf, 1, 4096);
   if (patch === undefined) {
     throw invalid('patch', 'a value, which size ({ patches }) needs', undefined);
   }
@@ -243,7 +267,11 @@ function parse(spec: unknown): ParsedInput {
   if (given.sample === undefined) {
     throw invalid('sample', "a rule as option 'sample' takes", undefined);
   }
-  const { sample, resample, normalize, augment, select, tokensPerStep, notes } = given;
+  const { resample, normalize, augment, select, tokensPerStep, notes } = given;
+  const rule: unknown = given.sample;
+  if (isModelSample(rule)) checkModelSample('sample', rule);
+  const sample = isModelSample(rule) ? undefined : rule;
+  oneOf('stepTime', given.stepTime, ['mean', 'first'] as const, 'mean');
   const patch = parsePatch(given.patch);
   checkSize(given.size, given.patch);
   const size = sizeOption(given.size as InputSize);

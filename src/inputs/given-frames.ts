@@ -26,6 +26,8 @@ export interface GivenFrames {
 /** Frames a second where nothing says how many. */
 const USUAL_RATE = 24;
 const MOST_SIDE = 16384;
+/** Frames that are there are the sample, whatever the description says. */
+const ITSELF = { count: 1 } as const;
 
 export const isGiven = (video: unknown): video is GivenFrames =>
   isObject(video) && 'frames' in video && !('info' in video);
@@ -93,7 +95,7 @@ export async function givenPictures(
     throw invalid('videos', 'a video (the input selects patches)', given);
   }
   const [count, height, width] = shape;
-  const config = frameOptions(input, { ...options, sample: undefined }, () => ({ height, width }));
+  const config = frameOptions(input, { ...options, sample: ITSELF }, () => ({ height, width }));
   // The bytes stand in for a video: only what becomes of pictures counts.
   const { records, signal, notes } = parseDecodeOnly({ ...config, videoPath: new Uint8Array(1) });
   const source = await sourceOf(given);

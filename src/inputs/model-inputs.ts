@@ -41,7 +41,8 @@ export interface InputVideo {
   readonly frames: readonly { readonly id: number; readonly seconds: number }[];
   /**
    * What the prompt has a place for: one per frame, or per temporal patch, with its time (the mean of its
-   * first and last frame) and the number of placeholder tokens (0 where the description does not say).
+   * first and last frame, or the first one's: `stepTime`) and the number of placeholder tokens (0 where the
+   * description does not say).
    */
   readonly steps: readonly { readonly seconds: number; readonly tokens: number }[];
   /** Of the resized pictures, in pixels. */
@@ -181,6 +182,24 @@ function checkPadding(input: ParsedInput, name: string, { padded, shape }: Layou
   );
 }
 
+/** Patches that fill a row up can be told from the others; frames that fill a video up cannot. */
+function checkFrames(
+  { pixels: { groups } }: ParsedInput,
+  name: string,
+  pictures: readonly Pictures[],
+): void {
+  const joined = groups[0]?.includes('f') === true;
+  const frames = pictures.map(({ grid }) => grid.frames);
+  const other = frames.findIndex((count) => count !== frames[0]);
+  if (joined || other < 0) return;
+  throw invalid(
+    'videos',
+    `videos of as many frames in axis f of '${name}' (the first has ${frames[0]})`,
+    `video ${other} of ${frames[other]}`,
+    '; sample as many of each, or one video per call',
+  );
+}
+
 function partOf(pictures: Pictures, layout: Layout, video: number): NativeArrangePart {
   const { memory: source, units: kind, firstUnit, count, grid } = pictures;
   const place = layout.places[video] as Layout['places'][number];
@@ -219,6 +238,7 @@ async function arrange(
   if (least > 0) {
     const over = extents.findIndex(({ h, w }) => h * w > least);
     if (over >= 0) throw invalid('pad.patches', `integer >= the patches of video ${over}`, least);
+    checkFrames(input, name, pictures);
   } else {
     checkPadding(input, name, layout);
   }
@@ -267,8 +287,9 @@ function describe(
   const perStep = input.patch.frames;
   const time = (i: number): number => seconds[Math.min(i, seconds.length - 1)] ?? 0;
   const perFrame = input.hasPatch ? H * W : 0;
+  const ofFirst = input.spec.stepTime === 'first';
   const steps = Array.from({ length: t }, (_, i) => ({
-    seconds: (time(i * perStep) + time(i * perStep + perStep - 1)) / 2,
+    seconds: ofFirst ? time(i * perStep) : (time(i * perStep) + time(i * perStep + perStep - 1)) / 2,
     tokens: changes
       ? changes.subarray(i * H * W, (i + 1) * H * W).reduce((sum, kept) => sum + kept, 0)
       : (input.spec.tokensPerStep ?? perFrame),

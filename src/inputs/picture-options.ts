@@ -4,11 +4,12 @@ import { Tensor } from '../api/tensor.js';
 import { native } from '../native/binding.js';
 import type { NativeBuffer } from '../native/binding.js';
 import type { DecodeOnlyConfig, SampleRule } from '../options/config.js';
+import { invalid } from '../support/is.js';
 import { isObject } from './define.js';
 import type { ParsedInput } from './define.js';
 import type { Grid, Units } from './layout.js';
-import { patchesSize } from './patches-size.js';
-import type { SelectSpec } from './types.js';
+import { multiplesSize, patchesSize } from './patches-size.js';
+import type { InputSize, ModelSample, SelectSpec } from './types.js';
 
 /** Options of decoding that a call takes, checked by decodeOnly and patchStream. */
 export type DecodingOptions = Omit<
@@ -83,10 +84,22 @@ export function pictureOptions(
 ): Pick<DecodeOnlyConfig, 'sample' | 'resample' | 'augment'> {
   const { resample = 'bilinear', augment } = spec;
   return {
-    sample: sample ?? spec.sample,
+    sample: sample ?? (spec.sample as Exclude<typeof spec.sample, ModelSample>),
     ...(spec.size === undefined && augment === undefined ? {} : { resample }),
     ...(augment === undefined ? {} : { augment }),
   };
+}
+
+function sizeInPatches(
+  { patch }: ParsedInput,
+  { patches: limit, multipleOf }: Extract<InputSize, { readonly patches: number }>,
+  height: number,
+  width: number,
+): readonly [height: number, width: number] {
+  if (multipleOf === undefined) return patchesSize(height, width, patch.size, limit);
+  const size = multiplesSize(height, width, { patch: patch.size, limit, multipleOf });
+  if (size !== undefined) return size;
+  throw invalid('size.patches', `room for ${multipleOf} × ${multipleOf} pixels`, limit);
 }
 
 /** The options of decodeOnly for whole pictures of `video`, whose size `info` has. */
@@ -100,8 +113,7 @@ export function frameOptions(
   if (size === undefined) return options;
   if (isObject(size) && 'patches' in size) {
     const { width, height } = info();
-    const exact = patchesSize(height, width, input.patch.size, size.patches);
-    return { ...options, size: { exact } };
+    return { ...options, size: { exact: sizeInPatches(input, size, height, width) } };
   }
   return { ...options, size: size };
 }

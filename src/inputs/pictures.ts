@@ -7,12 +7,15 @@ import { openVideo } from '../api/video.js';
 import type { Video, VideoInput } from '../api/video.js';
 import type { WindowSpan } from '../api/windows.js';
 import type { PatchStreamConfig } from '../options/config.js';
+import { invalid } from '../support/is.js';
 import { isObject } from './define.js';
 import type { ParsedInput } from './define.js';
 import { givenPictures, isGiven } from './given-frames.js';
 import type { GivenFrames } from './given-frames.js';
+import { isModelSample, modelSampleIds } from './model-sample.js';
 import { frameOptions, gridOf, hostMemoryOf, pictureOptions } from './picture-options.js';
 import type { PictureOptions, Pictures } from './picture-options.js';
+import type { ModelSample } from './types.js';
 
 async function fromFrames(frames: DecodedFrames, input: ParsedInput): Promise<Pictures> {
   const [count = 0, height = 0, width = 0] = frames.frames.shape;
@@ -63,6 +66,13 @@ async function fromPatches(stream: PatchStream, input: ParsedInput): Promise<Pic
 
 const needsInfo = ({ spec: { size } }: ParsedInput): boolean => isObject(size) && 'patches' in size;
 
+/** Options in which a model's own rule of frames has become the frames of `video`. */
+function withFrames(options: PictureOptions, sample: ModelSample, { info }: Video): PictureOptions {
+  const rate = info.fps > 0 ? info.fps : 24;
+  const indices = modelSampleIds(sample, info.totalFrames, rate);
+  return { ...options, sample: { indices } };
+}
+
 /** The options of patchStream for the patches that `input` selects, 8-bit. */
 function patchOptions(
   input: ParsedInput,
@@ -87,6 +97,15 @@ export async function picturesOf(
   options: PictureOptions,
 ): Promise<Pictures> {
   if (isGiven(video)) return givenPictures(video, input, options);
+  const { sample } = input.spec;
+  if (options.sample === undefined && isModelSample(sample)) {
+    const opened = await openVideo(video, options.decoding);
+    try {
+      return await picturesOf(opened, input, withFrames(options, sample, opened));
+    } finally {
+      opened.close();
+    }
+  }
   if (input.spec.select !== undefined) {
     return fromPatches(
       await patchStream({ ...patchOptions(input, options), videoPath: video }),
@@ -112,6 +131,10 @@ export async function* windowsOfVideo(
   options: PictureOptions,
 ): AsyncGenerator<Pictures, void> {
   const { signal } = options.decoding;
+  const { sample } = input.spec;
+  if (options.sample === undefined && isModelSample(sample)) {
+    throw invalid('sample', 'a rule of option sample (with windows)', sample);
+  }
   if (input.spec.select !== undefined) {
     const config = { ...patchOptions(input, options), of: 'patches', signal } as const;
     for await (const window of video.windows(span, config)) yield await fromPatches(window, input);

@@ -2,28 +2,8 @@
  * Inputs of published models, as data. `class` is what the model's own processor class does without a
  * file (transformers 5.18), `published` how the files of its checkpoints differ from that.
  */
+import type { Preset } from './preset-types.js';
 import type { InputSpec, TensorSpec } from './types.js';
-
-/** How the processor class chooses frames by `fps` and `num_frames` of its file. */
-export type ClassSampling = 'default' | 'qwen2' | 'qwen3' | 'smolvlm' | 'internvl';
-
-export interface Preset {
-  readonly class: InputSpec;
-  readonly published?: Partial<InputSpec>;
-  /** Checkpoints differ in what no error would show: a file has to say which it is. */
-  readonly family?: true;
-  readonly sampling?: ClassSampling;
-  /** Processor classes whose files are those of this model, without 'ImageProcessor' and the like. */
-  readonly accepts: readonly string[];
-  /** The shorter side is always int(crop · 256 / 224). */
-  readonly shortOfCrop?: true;
-  /** The file of images has other sizes; it is none of videos. */
-  readonly needsVideoFile?: true;
-  /** Of two files that differ the one of images is right. */
-  readonly imageFileWins?: true;
-  /** The checkpoints whose constants `published` (or `class`) has. */
-  readonly checkpoints: string;
-}
 
 const frames = (name: string): Readonly<Record<string, TensorSpec>> => ({
   [name]: { of: 'pixels', axes: 'n f c Y X' },
@@ -51,6 +31,23 @@ const qwen2: InputSpec = {
     pixel_values_videos: { of: 'pixels', axes: '(n t H W a b) (c s y x)' },
     video_grid_thw: { of: 'grid' },
   },
+};
+
+/** GLM's: those of Qwen2-VL over the whole video, and every frame by its time. */
+const glm: InputSpec = {
+  ...qwen2,
+  sample: { as: 'glm-4v', fps: 2, maxSeconds: 300 },
+  size: { area: [12544, 47040000], multipleOf: 28, of: 'video' },
+  stepTime: 'first',
+};
+
+/** Qwen3-VL's processor, which Qwen3.5 has, too. */
+const qwen3: InputSpec = {
+  ...qwen2,
+  sample: { count: { fps: 2, min: 4, max: 768 }, place: 'ends-round', short: 'all' },
+  size: { area: [131072, 786432], multipleOf: 32, of: 'video' },
+  normalize: 'signed',
+  patch: { size: 16, frames: 2, merge: 2 },
 };
 
 const PRESETS = {
@@ -191,18 +188,75 @@ const PRESETS = {
     checkpoints: 'Qwen/Qwen2.5-VL-*-Instruct',
   },
   'qwen3-vl': {
-    class: {
-      ...qwen2,
-      sample: { count: { fps: 2, min: 4, max: 768 }, place: 'ends-round', short: 'all' },
-      size: { area: [131072, 786432], multipleOf: 32, of: 'video' },
-      normalize: 'signed',
-      patch: { size: 16, frames: 2, merge: 2 },
-    },
+    class: qwen3,
     published: { size: { area: [4096, 25165824], multipleOf: 32, of: 'video' } },
     sampling: 'qwen3',
     accepts: ['qwen3vl', 'qwen2vl'],
     needsVideoFile: true,
     checkpoints: 'Qwen/Qwen3-VL-*',
+  },
+  'qwen3.5': {
+    class: qwen3,
+    family: true,
+    sampling: 'qwen3',
+    accepts: ['qwen3vl', 'qwen2vl'],
+    needsVideoFile: true,
+    checkpoints: 'Qwen/Qwen3.5-*',
+  },
+  'glm-4v': {
+    class: glm,
+    sampling: 'glm-4v',
+    accepts: ['glm4v'],
+    needsVideoFile: true,
+    checkpoints: 'zai-org/GLM-4.1V-9B-Thinking',
+  },
+  'glm-4.6v': {
+    class: { ...glm, sample: { as: 'glm-4.6v', framesPerStep: 2 } },
+    family: true,
+    sampling: 'glm-4.6v',
+    accepts: ['glm46v'],
+    needsVideoFile: true,
+    checkpoints: 'zai-org/GLM-4.6V',
+  },
+  'gemma-4': {
+    class: {
+      sample: { count: 32, place: 'starts', short: 'all' },
+      size: { patches: 630, multipleOf: 48 },
+      resample: 'bicubic',
+      normalize: { scale: 1 / 255, mean: 0, std: 1 },
+      patch: { size: 16, merge: 3 },
+      pad: { patches: 630 },
+      tensors: {
+        pixel_values_videos: { of: 'pixels', axes: 'n f (h w) (y x c)' },
+        video_position_ids: { of: 'positions', coordinates: ['column', 'row'], fill: -1 },
+      },
+    },
+    sampling: 'default',
+    patchKeys: { size: 'patch_size', merge: 'pooling_kernel_size' },
+    tokenKeys: { max: 'max_soft_tokens' },
+    accepts: ['gemma4'],
+    needsVideoFile: true,
+    checkpoints: 'google/gemma-4-*-it',
+  },
+  'lfm2-vl': {
+    class: {
+      sample: { count: 8, place: 'middles' },
+      size: { area: [65536, 262144], multipleOf: 32, branch: 'factor-first' },
+      resample: 'bilinear',
+      normalize: 'signed',
+      patch: { size: 16, merge: 2 },
+      pad: { patches: 1024 },
+      tensors: {
+        pixel_values: { of: 'pixels', axes: '(n f) (h w) (y x c)' },
+        pixel_attention_mask: { of: 'mask', dtype: 'int32' },
+        spatial_shapes: { of: 'spatialShapes' },
+      },
+    },
+    published: { resample: 'bicubic' },
+    patchKeys: { size: 'encoder_patch_size', merge: 'downsample_factor' },
+    tokenKeys: { min: 'min_image_tokens', max: 'max_image_tokens' },
+    accepts: ['lfm2vl'],
+    checkpoints: 'LiquidAI/LFM2-VL-*',
   },
   smolvlm2: {
     class: {

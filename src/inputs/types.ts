@@ -12,7 +12,25 @@ type OptionOf<K extends keyof DecodeOnlyConfig> = NonNullable<DecodeOnlyConfig[K
 export type InputSize =
   | OptionOf<'size'>
   /** The largest picture with at most so many patches, in proportion (SigLIP 2 NaFlex). */
-  | { readonly patches: number };
+  | {
+      readonly patches: number;
+      /** Sides are cut down to multiples of so many pixels, in place of a search (Gemma 4). */
+      readonly multipleOf?: number | undefined;
+    };
+
+/** Frames as a model's processor picks them by time, where no rule of option `sample` does. */
+export type ModelSample =
+  /**
+   * GLM-4.1V and 4.5V: the frame at or after each 1 / fps second (2), within maxSeconds (300) of them or as
+   * many over the whole of a longer video; an even number.
+   */
+  | {
+      readonly as: 'glm-4v';
+      readonly fps?: number | undefined;
+      readonly maxSeconds?: number | undefined;
+    }
+  /** GLM-4.6V: the longer the video, the fewer a second, 640 at most; an even number. */
+  | { readonly as: 'glm-4.6v'; readonly framesPerStep?: number | undefined };
 
 /** Pixels, laid out as `axes` says: docs/models.md has the letters. */
 export interface PixelSpec {
@@ -24,10 +42,17 @@ export interface PixelSpec {
   readonly dtype?: PixelType | undefined;
 }
 
+/** What a position may be made of. */
+export type Coordinate = 'time' | 'row' | 'column';
+
 /** (time, row, column) of each patch, [..., 3]; `axes` as those of the pixels unless given. */
 export interface PositionSpec {
   /** Where each patch is. */
   readonly of: 'positions';
+  /** Which of them, in this order: the last axis of the tensor. Default: time, row, column. */
+  readonly coordinates?: readonly Coordinate[] | undefined;
+  /** What padding has in place of them. Default: 0. */
+  readonly fill?: number | undefined;
   /** Default: those of the pixels without what is inside a row. */
   readonly axes?: string | undefined;
   /**
@@ -108,7 +133,7 @@ export type SelectSpec = Pick<
 /** A model's input. defineInput checks it; presets and fromConfig give such descriptions. */
 export interface InputSpec {
   /** Which frames, where a call does not say (docs/sampling.md). */
-  readonly sample: SampleRule;
+  readonly sample: SampleRule | ModelSample;
   /** The size of the pictures. Default: the video's own. */
   readonly size?: InputSize | undefined;
   /** Default: 'bilinear', antialiased. */
@@ -131,6 +156,8 @@ export interface InputSpec {
   readonly pad?: { readonly patches?: number | undefined } | undefined;
   /** Places in the prompt for each step, where they do not follow from patches and merge blocks. */
   readonly tokensPerStep?: number | undefined;
+  /** The time that the prompt has for a temporal patch: the mean of its frames (default), or its first one's. */
+  readonly stepTime?: 'mean' | 'first' | undefined;
   /** By the names that the model has for them. */
   readonly tensors: Readonly<Record<string, TensorSpec>>;
   /** What fromConfig has to say of the files that it read. */

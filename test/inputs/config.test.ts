@@ -189,6 +189,82 @@ describe('files as they are published', () => {
     check('smolvlm2', [both], { size: [{ long: 1536, even: true }, { exact: [384, 384] }], notes });
   });
 
+  test('Gemma 4: the part of processor_config.json that is about videos', () => {
+    const values = { image_mean: [0, 0, 0], image_std: [1, 1, 1], rescale_factor: scale, resample: 3 };
+    const patches = { patch_size: 16, pooling_kernel_size: 3 };
+    const file = {
+      image_processor: {
+        ...{ ...values, ...patches, image_processor_type: 'Gemma4ImageProcessor' },
+        ...{ do_normalize: false, image_seq_length: 280, max_soft_tokens: 280 },
+      },
+      image_seq_length: 280,
+      processor_class: 'Gemma4Processor',
+      video_processor: {
+        ...{ ...values, ...patches, video_processor_type: 'Gemma4VideoProcessor' },
+        ...{ do_sample_frames: true, max_soft_tokens: 70, num_frames: 32, return_metadata: false },
+      },
+    };
+    check('gemma-4', [file], {
+      sample: { count: 32, place: 'starts', short: 'all' },
+      size: { patches: 630, multipleOf: 48 },
+      pad: { patches: 630 },
+      patch: { size: 16, merge: 3 },
+      normalize: { scale, mean: [0, 0, 0], std: [1, 1, 1] },
+    });
+    expect(() => fromConfig('gemma-4', file.image_processor)).toThrow(/the file of its images/);
+    const other = { ...file.video_processor, max_soft_tokens: 140, pooling_kernel_size: 2 };
+    check('gemma-4', [other], { size: { patches: 560, multipleOf: 32 }, pad: { patches: 560 } });
+  });
+
+  test('LFM2-VL: bounds in tokens, keys of its own, tiles that are noted', () => {
+    const file = {
+      ...{ image_processor_type: 'Lfm2VlImageProcessorFast', do_resize: false, resample: 3 },
+      ...{ image_mean: HALF, image_std: HALF, encoder_patch_size: 16, patch_size: 16 },
+      ...{ downsample_factor: 2, min_image_tokens: 64, max_image_tokens: 256, tile_size: 512 },
+      ...{ size: { height: 512, width: 512 }, max_num_patches: 1024, do_image_splitting: true },
+      ...{ min_tiles: 2, max_tiles: 10, max_pixels_tolerance: 2, return_row_col_info: true },
+    };
+    const expected = {
+      size: { area: [65536, 262144], multipleOf: 32, branch: 'factor-first' },
+      pad: { patches: 1024 },
+      patch: { size: 16, merge: 2 },
+      resample: 'bicubic',
+    };
+    check('lfm2-vl', [file], { ...expected, notes: [expect.stringContaining('do_image_splitting')] });
+    const whole = { ...file, do_image_splitting: false, max_image_tokens: 100 };
+    check('lfm2-vl', [whole], {
+      size: { area: [65536, 102400], multipleOf: 32, branch: 'factor-first' },
+      pad: { patches: 400 },
+    });
+    expect(fromConfig('lfm2-vl', whole).notes).toBeUndefined();
+    expect(() => fromConfig('lfm2-vl', { ...file, do_pad: false })).toThrow(/true .* for do_pad/);
+    expect(() => fromConfig('lfm2-vl', { ...file, min_image_tokens: 300 })).toThrow(
+      /<= max_image_tokens \(256\) for min_image_tokens/,
+    );
+  });
+
+  test('GLM: areas of the whole video, frames by their times; the file of pictures is refused', () => {
+    const file = {
+      ...{ video_processor_type: 'Glm4vVideoProcessor', patch_size: 14, temporal_patch_size: 2 },
+      ...{ size: { shortest_edge: 12544, longest_edge: 47040000 }, merge_size: 2 },
+      ...{ image_mean: CLIP_MEAN, image_std: CLIP_STD, do_sample_frames: true, fps: 2, num_frames: 16 },
+    };
+    check('glm-4v', [file], {
+      sample: { as: 'glm-4v', fps: 2, maxSeconds: 300 },
+      size: { area: [12544, 47040000], multipleOf: 28, of: 'video', framesPerStep: 2 },
+      stepTime: 'first',
+    });
+    check('glm-4v', [{ ...file, fps: 1, max_duration: 60 }], {
+      sample: { as: 'glm-4v', fps: 1, maxSeconds: 60 },
+    });
+    const image = { size: file.size, image_processor_type: 'Glm46VImageProcessor' };
+    expect(() => fromConfig('glm-4.6v', image)).toThrow(/the file of its images/);
+    check('glm-4.6v', [{ ...file, video_processor_type: 'Glm46VVideoProcessor' }], {
+      sample: { as: 'glm-4.6v', framesPerStep: 2 },
+    });
+    expect(() => fromConfig('glm-4v', { ...file, fps: 0 })).toThrow(/for fps/);
+  });
+
   test('part of processor_config.json, a class that normalises by 0 and 1', () => {
     const nested = {
       image_processor: { image_processor_type: 'LlavaOnevisionImageProcessor', size: 999 },

@@ -40,6 +40,8 @@ const named = chosen.map((one, i) => {
 /** Where a preset calls the tensors of the class otherwise; null: it has others in their place. */
 const OTHER: Partial<Record<PresetName, Readonly<Record<string, string | null>>>> = {
   'llava-onevision-2': { pixel_values_videos: 'pixel_values', video_grid_thw: null },
+  // Not for the model: how many placeholders a frame has in the prompt.
+  'gemma-4': { num_soft_tokens_per_video: null },
 };
 
 test.each(named)('%s', async (_, { preset, config, videos, tensors }) => {
@@ -61,4 +63,9 @@ test.each(named)('%s', async (_, { preset, config, videos, tensors }) => {
     seen[name] = { dtype: tensor.dtype, shape: [...tensor.shape], sha256, head };
   }
   expect(seen).toEqual(expected);
+  const { num_soft_tokens_per_video: softTokens } = tensors;
+  if (softTokens) {
+    const tokens = inputs.videos.map(({ steps: [first] }) => first?.tokens);
+    expect(tokens).toEqual(softTokens.head.slice(0, tokens.length));
+  }
 });

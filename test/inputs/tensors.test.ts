@@ -283,10 +283,25 @@ describe('videos', () => {
     expect(timed.videos[0]?.steps.map(({ seconds }) => seconds.toFixed(1))).toEqual(['0.2', '0.8']);
   });
 
+  /** As the model's prompt has it; Python rounds an exact half to even, toFixed to the larger one. */
+  const timeIn = (preset: PresetName, s: number): string => {
+    const two = (n: number): string => String(Math.floor(n)).padStart(2, '0');
+    if (preset === 'gemma-4') return `${two(s / 60)}:${two(s % 60)}`;
+    if (preset === 'glm-4v') return String(Math.floor(s));
+    return (s % 1 === 0.25 ? s - 0.05 : s).toFixed(1);
+  };
+
   const { samples } = JSON.parse(
     fs.readFileSync(path.join(__dirname, '../parity/inputs.txt'), 'utf8'),
   ) as {
-    samples: { preset: PresetName; config: object; frames: number; rate: number; ids: number[] }[];
+    samples: {
+      preset: PresetName;
+      config: object;
+      frames: number;
+      rate: number;
+      ids: number[];
+      times?: string[];
+    }[];
   };
 
   test('the frames that the classes sample, by fps and by number', async () => {
@@ -298,16 +313,23 @@ describe('videos', () => {
       return file;
     };
     expect(samples.length).toBeGreaterThan(40);
-    for (const { preset, config, frames, rate, ids } of samples) {
-      const { sample } = fromConfig(preset, config);
-      using decoded = await decodeOnly({ videoPath: clipOf(frames, rate), sample });
+    for (const { preset, config, frames, rate, ids, times } of samples) {
+      const { sample, patch, stepTime } = fromConfig(preset, config);
+      // The size and the values of the model cost time and change nothing here.
+      const input = defineInput({
+        ...{ sample, stepTime },
+        ...(patch === undefined ? {} : { patch }),
+        tensors: { x: { of: 'pixels', axes: '(n f) c Y X', dtype: 'uint8' } },
+      });
+      using inputs = await modelInputs(clipOf(frames, rate), input);
+      const [one] = inputs.videos;
       // torch.arange sometimes rounds to one number more: that of a frame that no video has.
       const wanted = ids.filter((id) => id < frames);
-      expect({ preset, frames, ids: decoded.sampledFrameIds }).toEqual({
-        preset,
-        frames,
-        ids: wanted,
-      });
+      const seen = { preset, frames, ids: one?.frames.map(({ id }) => id) };
+      expect(seen).toEqual({ preset, frames, ids: wanted });
+      if (times === undefined) continue;
+      const shown = one?.steps.map(({ seconds }) => timeIn(preset, seconds));
+      expect({ preset, frames, times: shown }).toEqual({ preset, frames, times });
     }
   });
 
@@ -322,6 +344,16 @@ describe('videos', () => {
     await expect(modelInputs(video, 'clip', { maxMemoryBytes: 2 ** 20 })).rejects.toThrow(
       /maxMemoryBytes/,
     );
+    // Four pictures of 150528 bytes, and the tensor, which is four times as large: neither alone is too much.
+    const four = { sample: { count: 4 } } as const;
+    const [pictures, tensor] = [4 * 150528, 4 * 602112];
+    const tight = { ...four, maxMemoryBytes: pictures + tensor - 1 };
+    await expect(modelInputs(video, 'clip', tight)).rejects.toMatchObject({
+      code: 'ERR_CPS_OUT_OF_MEMORY',
+      message: expect.stringMatching(/2 MB beside 0 MB of decoded pictures/) as string,
+    });
+    using fits = await modelInputs(video, 'clip', { ...four, maxMemoryBytes: pictures + tensor });
+    fits.close();
     expect(nativeStats().liveBuffers).toBe(before);
     const inputs = await modelInputs(video, 'clip');
     inputs.close();

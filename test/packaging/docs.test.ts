@@ -16,12 +16,14 @@ const place = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-docs-'));
 /** Every page of the guide that has programs. */
 const pages = [
   'README.md',
-  ...fs.readdirSync(path.join(root, 'docs')).map((name) => `docs/${name}`),
+  ...['docs', 'docs/models'].flatMap((folder) =>
+    fs.readdirSync(path.join(root, folder)).map((name) => `${folder}/${name}`),
+  ),
 ]
   .filter((page) => page.endsWith('.md'))
   .filter((page) => /^```ts$/m.test(fs.readFileSync(path.join(root, page), 'utf8')));
 const programOf = (page: string): string =>
-  path.join(programs, `${path.basename(page, '.md')}.mts`);
+  path.join(programs, `${page.slice(0, -'.md'.length).replace(/\W/g, '-')}.mts`);
 
 /** A model with inputs of other names, as the page about ONNX Runtime has it. */
 function otherNames(): Uint8Array {
@@ -57,6 +59,13 @@ beforeAll(() => {
   const outputs = fs.readFileSync(path.join(models, 'outputs.json'), 'utf8');
   const { videomae } = JSON.parse(outputs) as { videomae: { config: object } };
   fs.writeFileSync(path.join(place, 'preprocessor_config.json'), JSON.stringify(videomae.config));
+  // Folders of checkpoints, as the pages about families have them.
+  for (const name of ['clip', 'onevision-encoder']) {
+    fs.mkdirSync(path.join(place, name));
+    fs.copyFileSync(path.join(models, `${name}.onnx`), path.join(place, name, 'model.onnx'));
+    const { config } = (JSON.parse(outputs) as Record<string, { config: object }>)[name] ?? {};
+    fs.writeFileSync(path.join(place, name, 'preprocessor_config.json'), JSON.stringify(config));
+  }
 });
 afterAll(() => fs.rmSync(place, { recursive: true, force: true }));
 

@@ -7,7 +7,7 @@ For each preset its class with its own values and with two others; per case the 
 (processor.to_dict()), the videos (frames, height, width, seed; frames that repeat the one before; one
 sample that is touched) and each tensor's shape, type, SHA-256 and first values.
 """
-import hashlib, importlib, json, os, sys, types, warnings
+import hashlib, importlib, json, os, re, sys, types, warnings
 
 os.environ.update(HF_HUB_OFFLINE="1", TRANSFORMERS_OFFLINE="1")
 # torchvision's native operators are not needed, and may not match the torch that is there.
@@ -161,6 +161,27 @@ video_case("videollama3", V3(), [{**B, "frames": 1}, C])
 video_case("videollama3", V3(min_pixels=12544, max_pixels=200000), [STILL, B])
 video_case("videollama3", V3(merge_size=1, size={"shortest_edge": 3136, "longest_edge": 90000}), [STILL])
 video_case("llava-onevision-2", Q2(temporal_patch_size=1, size={"shortest_edge": 20000, "longest_edge": 50000}), [A, B])
+# Qwen3.5 has Qwen3-VL's processor.
+video_case("qwen3.5", Q3(size={"shortest_edge": 4096, "longest_edge": 25165824}), [A])
+video_case("qwen3.5", Q3(), [{**B, "frames": 3}, C])
+video_case("qwen3.5", Q3(patch_size=14, image_mean=TENTHS, size={"shortest_edge": 8192, "longest_edge": 40000}), [A, B5])
+G41, G46 = get("glm4v", "Glm4vVideoProcessor"), get("glm46v", "Glm46VVideoProcessor")
+for preset, G in (("glm-4v", G41), ("glm-4.6v", G46)):
+    video_case(preset, G(), [A])
+    video_case(preset, G(), [B, C])
+    video_case(preset, G(size={"shortest_edge": 12544, "longest_edge": 60000}), [A, B5])
+    video_case(preset, G(patch_size=16, image_mean=HALF, image_std=TENTHS, size={"shortest_edge": 100000, "longest_edge": 900000}), [C])
+G4 = get("gemma4", "Gemma4VideoProcessor")
+video_case("gemma-4", G4(), [A])
+video_case("gemma-4", G4(), [A, B5])
+video_case("gemma-4", G4(max_soft_tokens=140, image_mean=TENTHS, image_std=HALF), [B])
+video_case("gemma-4", G4(patch_size=14, pooling_kernel_size=2, resample=2), [C])
+video_case("gemma-4", G4(), [{"frames": 2, "height": 8, "width": 700, "seed": 4}])
+L2 = get("lfm2_vl", "Lfm2VlImageProcessor")
+image_case("lfm2-vl", L2(), [A])
+image_case("lfm2-vl", L2(do_image_splitting=False), [B, {"frames": 1, "height": 900, "width": 1200, "seed": 5}])
+image_case("lfm2-vl", L2(do_image_splitting=False, max_image_tokens=100, min_image_tokens=20, resample=3, image_mean=TENTHS), [A, C])
+image_case("lfm2-vl", L2(encoder_patch_size=14, downsample_factor=1, image_std=TENTHS), [C])
 SM = get("smolvlm", "SmolVLMVideoProcessor")
 video_case("smolvlm2", SM(), [A])
 video_case("smolvlm2", SM(), [A, {**B, "frames": 3}])
@@ -168,7 +189,35 @@ video_case("smolvlm2", SM(size={"longest_edge": 121}, max_image_size={"longest_e
 video_case("smolvlm2", SM(video_sampling={"fps": 1, "max_frames": 64, "video_size": {"longest_edge": 99}},
                           max_image_size={"longest_edge": 64}, image_mean=TENTHS), [B])
 
-# Which frames: the class's own sample_frames for videos of so many frames.
+# Which frames: the class's own sample_frames for videos of so many frames, and the times that its prompt has.
+PROMPTS = {
+    "qwen3-vl": ("qwen3_vl", "Qwen3VLProcessor", r"<([0-9.]+) seconds>"),
+    "qwen3.5": ("qwen3_vl", "Qwen3VLProcessor", r"<([0-9.]+) seconds>"),
+    "glm-4v": ("glm4v", "Glm4vProcessor", r"<.end_of_image.>([0-9]+)"),
+    "glm-4.6v": ("glm46v", "Glm46VProcessor", r"<.end_of_image.>([0-9.]+) seconds"),
+    "gemma-4": ("gemma4", "Gemma4Processor", r"([0-9]+:[0-9]+) "),
+}
+
+
+def prompt_times(preset, processor, ids, n, rate):
+    """The prompt that the model's processor writes for these frames, one token each; only its times are kept."""
+    # GLM's prompts take every second time, whatever a temporal patch has.
+    if preset not in PROMPTS or getattr(processor, "temporal_patch_size", 2) != 2:
+        return {}
+    module, name, pattern = PROMPTS[preset]
+    Processor = get(module, name)
+    writer = Processor.__new__(Processor)
+    writer.video_processor = processor
+    for token in ("image_token", "video_token", "vision_start_token", "vision_end_token", "boi_token", "eoi_token"):
+        setattr(writer, token, "")
+    meta = VideoMetadata(total_num_frames=n, fps=rate, duration=n / rate, frames_indices=list(ids))
+    per_step = getattr(processor, "temporal_patch_size", 1)
+    grid = torch.tensor([[-(-len(ids) // per_step), 2, 2]])
+    text = writer.replace_video_token(
+        {"video_grid_thw": grid, "video_metadata": [meta], "num_soft_tokens_per_video": [1]}, 0)
+    return {"times": re.findall(pattern, text)}
+
+
 samples = []
 for preset, module, name, options in (
     ("qwen2-vl", "qwen2_vl", "Qwen2VLVideoProcessor", [{"fps": 2}, {"fps": 5, "max_frames": 9}, {"num_frames": 7}]),
@@ -177,19 +226,28 @@ for preset, module, name, options in (
     ("internvl", "internvl", "InternVLVideoProcessor", [{"num_frames": 8}, {"num_frames": 5}, {"fps": 2}]),
     ("llava-onevision", "llava_onevision", "LlavaOnevisionVideoProcessor", [{"num_frames": 8}, {"num_frames": 5}, {"fps": 3}]),
     ("smolvlm2", "smolvlm", "SmolVLMVideoProcessor", [{"fps": 1, "num_frames": 64}, {"fps": 3, "num_frames": 4}]),
+    ("gemma-4", "gemma4", "Gemma4VideoProcessor", [{"num_frames": 32}, {"num_frames": 5}, {"num_frames": 8}]),
+    ("qwen3.5", "qwen3_vl", "Qwen3VLVideoProcessor", [{}, {"fps": 5, "max_frames": 8}]),
+    ("glm-4v", "glm4v", "Glm4vVideoProcessor", [{}, {"fps": 3}, {"fps": 4, "max_duration": 2}]),
+    ("glm-4.6v", "glm46v", "Glm46VVideoProcessor", [{}, {"temporal_patch_size": 1}]),
 ):
     for option in options:
         given = {k: v for k, v in option.items() if v is not None}
         processor = get(module, name)(**given)
         if "fps" in option and option["fps"] is None:
             processor.fps = None
-        for n, rate in ((VIDEO_FRAMES, VIDEO_RATE) for VIDEO_FRAMES, VIDEO_RATE in ((24, 8), (50, 25), (75, 25))):
+        long = ((330, 8), (2500, 8)) if preset.startswith("glm") else ()
+        for n, rate in ((24, 8), (50, 25), (75, 25), *long):
             meta = VideoMetadata(total_num_frames=n, fps=rate, duration=n / rate, width=64, height=48)
-            ids = [int(i) for i in processor.sample_frames(meta, **({} if preset in ("qwen2-vl", "videollama3", "qwen3-vl", "smolvlm2") and not given else given))]
+            asked = {k: v for k, v in given.items() if k != "max_duration" and k != "temporal_patch_size"}
+            if preset == "gemma-4":
+                asked["num_frames"] = min(asked["num_frames"], n)
+            ids = [int(i) for i in processor.sample_frames(meta, **asked)]
             config = {**json.loads(json.dumps(processor.to_dict(), default=str))}
             if "fps" in option and option["fps"] is None:
                 config["fps"] = None
-            samples.append({"preset": preset, "config": config, "frames": n, "rate": rate, "ids": ids})
+            samples.append({"preset": preset, "config": config, "frames": n, "rate": rate, "ids": ids,
+                            **prompt_times(preset, processor, ids, n, rate)})
 
 out = {"transformers": transformers.__version__, "torch": torch.__version__.split("+")[0], "cases": cases,
        "samples": samples}

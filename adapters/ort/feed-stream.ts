@@ -1,6 +1,7 @@
 /** Feeds of many videos, decoded while the model runs. */
 import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
 import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
+import type { InputEntry } from 'codec-patch-stream/inputs';
 import { invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import type { Decoded } from '../common/feed.js';
@@ -12,9 +13,12 @@ import type { FlowOptions } from '../common/options.js';
 import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
-import { closeFeeds, makeFeeds } from './feeds.js';
+import { makeFeeds } from './feeds.js';
 import { agreed, checkTakesPatches, optionsOf, readInputs } from './inputs.js';
 import type { DeviceMapping, Inputs, Mapping } from './inputs.js';
+import { inputFeed } from './input-feed.js';
+import type { FedInputs, InputFeedOptions } from './input-feed.js';
+import { closeFeeds } from './model-feeds.js';
 import { loadOrt } from './ort.js';
 import type { Feeds, Ort, Session } from './ort.js';
 
@@ -30,6 +34,9 @@ export interface FeedStreamOptions<E extends VideoEntry = VideoEntry, M = Mappin
   /** The module of ONNX Runtime. Default: onnxruntime-node, loaded at the first use. */
   readonly ort?: Ort | undefined;
 }
+
+type InputVideos<E extends InputEntry> =
+  Iterable<E> | AsyncIterable<E> | (() => Iterable<E> | AsyncIterable<E>);
 
 /** One video of a batch: its entry, and what its stream knew besides the tensors. */
 export interface FedVideo<E> extends Sample<E> {
@@ -146,7 +153,22 @@ const describe = <E>({ sample, result: stream }: Held<E>): FedVideo<E> => ({
  * next videos decode: at most `prefetchDepth` besides the batch in use. Type, layout and fixed sizes are taken from the
  * model; an option that contradicts it is an error. A fixed batch size is kept: the last batch is
  * padded with zeros. Leaving the loop, or the signal, stops everything.
+ *
+ * With `input`, a description or a preset's name, the model is fed what modelInputs makes; the other options
+ * are those of inputStream then, windows over long videos among them:
+ *
+ *     for await (const { feeds, videos } of feedStream(session, paths, { input: 'videomae' })) { ... }
  */
+export function feedStream<E extends InputEntry>(
+  session: DeviceSession,
+  videos: InputVideos<E>,
+  options: InputFeedOptions<E>,
+): AsyncIterableIterator<FedInputs<E, DeviceFeeds>, undefined>;
+export function feedStream<E extends InputEntry>(
+  session: Session,
+  videos: InputVideos<E>,
+  options: InputFeedOptions<E>,
+): AsyncIterableIterator<FedInputs<E>, undefined>;
 export function feedStream<E extends VideoEntry>(
   session: DeviceSession,
   videos: Videos<E>,
@@ -160,9 +182,22 @@ export function feedStream<E extends VideoEntry>(
 export function feedStream<E extends VideoEntry>(
   session: Session,
   videos: Videos<E>,
-  options: FeedStreamOptions<E, DeviceMapping> = {},
+  options: FeedStreamOptions<E, DeviceMapping> | InputFeedOptions<E & InputEntry> = {},
+): AsyncIterableIterator<FedBatch<E, DeviceFeeds> | FedInputs<E, DeviceFeeds>> {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw invalid('options', 'object', options);
+  }
+  if ('input' in options && options.input !== undefined) {
+    return inputFeed(session, videos as InputVideos<E & InputEntry>, options);
+  }
+  return patchFeed(session, videos, options as FeedStreamOptions<E, DeviceMapping>);
+}
+
+function patchFeed<E extends VideoEntry>(
+  session: Session,
+  videos: Videos<E>,
+  options: FeedStreamOptions<E, DeviceMapping>,
 ): AsyncIterableIterator<FedBatch<E, DeviceFeeds>> {
-  if ((options as unknown) === null) throw invalid('options', 'object', options);
   const { mapping, ort, sample, ...others } = options;
   const inputs = readInputs(session, mapping);
   checkTakesPatches(inputs, mapping ?? {}, others.patchSize);

@@ -175,11 +175,6 @@ async function feedOne(
   return makeOrtTensor(ort, type, data as InputArray, dimsOf(input, first, size));
 }
 
-/** Closes what of `feeds` is this package's. */
-export function closeFeeds(feeds: DeviceFeeds): void {
-  for (const value of Object.values(feeds)) if (value instanceof Tensor) value.close();
-}
-
 /** Feeds of streams for inputs that have been read already. */
 export async function makeFeeds(
   ort: Ort,
@@ -224,12 +219,20 @@ export async function makeFeeds(
  * yours to close; several streams are put together there.
  *
  * Inputs of `codec-patch-stream/inputs` are matched by the names of their tensors, in the types that
- * the model declares; `mapping` then names the tensor of an input that is called otherwise.
+ * the model declares; `mapping` then names the tensor of an input that is called otherwise. For a
+ * DeviceSession those of the right type go in as they are: tensors that share the inputs' memory, yours to
+ * close.
  */
 export async function feeds(
   session: DeviceSession,
   streams: PatchStream | readonly PatchStream[],
   mapping?: DeviceMapping,
+  options?: FeedsOptions,
+): Promise<DeviceFeeds>;
+export async function feeds(
+  session: DeviceSession,
+  inputs: ModelInputs,
+  mapping?: InputMapping,
   options?: FeedsOptions,
 ): Promise<DeviceFeeds>;
 export async function feeds(

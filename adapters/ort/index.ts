@@ -21,6 +21,7 @@ export type {
   ShardFeedOptions,
   ShardPatchFeedOptions,
 } from './shard-feeds.js';
+export type { FedInputs, InputFeedOptions } from './input-feed.js';
 export { patchOptions } from './inputs.js';
 export type { InputMapping, InputSupply } from './model-feeds.js';
 export type { DeviceMapping, Mapping, ModelOptions, Source, Supply } from './inputs.js';

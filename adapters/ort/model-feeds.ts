@@ -1,15 +1,21 @@
 /** Inputs of `codec-patch-stream/inputs` as the feeds of a session. */
-import type { Tensor } from 'codec-patch-stream';
+import { Tensor } from 'codec-patch-stream';
 import type { Inputs as ModelInputs } from 'codec-patch-stream/inputs';
 import { invalid } from '../common/errors.js';
 import { convert } from './convert.js';
+import { DeviceSession } from './device-session.js';
+import type { DeviceFeeds } from './device-session.js';
 import { declare, fail, metadataOf } from './inputs.js';
 import type { Meta } from './inputs.js';
 import { ARRAYS, isInputType, makeOrtTensor } from './ort.js';
-import type { Feeds, Ort, OrtTensor, Session } from './ort.js';
+import type { Ort, OrtTensor, Session } from './ort.js';
 
-/** A tensor for an input that has nothing to do with the video, or that you make yourself. */
-export type InputSupply = OrtTensor | ((inputs: ModelInputs) => OrtTensor | Promise<OrtTensor>);
+/**
+ * A tensor for an input that has nothing to do with the video, or that you make yourself; a tensor of this
+ * package is for a DeviceSession.
+ */
+export type InputSupply =
+  OrtTensor | Tensor | ((inputs: ModelInputs) => OrtTensor | Tensor | Promise<OrtTensor | Tensor>);
 
 /** Name of the session's input -> name of the tensor, where they differ, or a tensor. */
 export type InputMapping = Readonly<Record<string, string | InputSupply>>;
@@ -67,8 +73,20 @@ function fitShape(meta: Meta, tensor: Tensor, name: string): readonly number[] {
   );
 }
 
-async function feedTensor(ort: Ort, meta: Meta, name: string, tensor: Tensor): Promise<OrtTensor> {
+async function feedTensor(
+  ort: Ort,
+  meta: Meta,
+  name: string,
+  tensor: Tensor,
+  onDevice: boolean,
+): Promise<OrtTensor | Tensor> {
   const type = meta.type;
+  const fixed = meta.shape[0];
+  if (onDevice && type === tensor.dtype) {
+    const shape = fitShape(meta, tensor, name);
+    // As it is, where it is, unless a batch has to be filled up.
+    if (typeof fixed !== 'number' || fixed === shape[0]) return tensor.reshape(shape);
+  }
   if (!isInputType(type) || type === 'bfloat16') {
     return fail(
       `Input '${meta.name}' of the model is ${declare(meta)}, which no tensor here can be`,
@@ -76,24 +94,49 @@ async function feedTensor(ort: Ort, meta: Meta, name: string, tensor: Tensor): P
   }
   const shape = fitShape(meta, tensor, name);
   const values = await convert(tensor, type);
-  const batch = meta.shape[0];
-  if (typeof batch !== 'number' || batch === shape[0]) {
+  if (typeof fixed !== 'number' || fixed === shape[0]) {
     return makeOrtTensor(ort, type, values, shape);
   }
   // A fixed batch is filled up with zeros.
-  const padded = [batch, ...shape.slice(1)];
+  const padded = [fixed, ...shape.slice(1)];
   const data = new ARRAYS[type](padded.reduce((product, side) => product * side, 1));
   data.set(values as never);
   return makeOrtTensor(ort, type, data, padded);
 }
 
-/** The feeds of a session for model inputs; what has no match is an error with both sides' names. */
+/** Closes what of `feeds` is this package's. */
+export function closeFeeds(feeds: DeviceFeeds): void {
+  for (const value of Object.values(feeds)) if (value instanceof Tensor) value.close();
+}
+
+/**
+ * The feeds of a session for model inputs; what has no match is an error with both sides' names. For a
+ * DeviceSession tensors of the declared type are handed over as they are.
+ */
 export async function feedsOfInputs(
   ort: Ort,
   session: Session,
   inputs: FedTensors,
   mapping: InputMapping,
-): Promise<Feeds> {
+): Promise<DeviceFeeds> {
+  const feeds: Record<string, OrtTensor | Tensor> = {};
+  try {
+    await fill(feeds, ort, session, inputs, mapping);
+    return feeds;
+  } catch (error) {
+    closeFeeds(feeds);
+    throw error;
+  }
+}
+
+async function fill(
+  feeds: Record<string, OrtTensor | Tensor>,
+  ort: Ort,
+  session: Session,
+  inputs: ModelInputs,
+  mapping: InputMapping,
+): Promise<void> {
+  const onDevice = session instanceof DeviceSession;
   const metadata = metadataOf(session);
   const known = metadata.map(({ name }) => name);
   for (const name of Object.keys(mapping)) {
@@ -102,7 +145,6 @@ export async function feedsOfInputs(
     }
   }
   const { tensors } = inputs;
-  const feeds: Feeds = {};
   const missing: string[] = [];
   const used = new Set<string>();
   for (const meta of metadata) {
@@ -120,7 +162,7 @@ export async function feedsOfInputs(
       continue;
     }
     used.add(name);
-    feeds[meta.name] = await feedTensor(ort, meta, name, tensors[name] as Tensor);
+    feeds[meta.name] = await feedTensor(ort, meta, name, tensors[name] as Tensor, onDevice);
   }
   if (missing.length > 0) {
     const left = Object.keys(tensors).filter((name) => !used.has(name));
@@ -130,5 +172,4 @@ export async function feedsOfInputs(
         'a tensor, or a tensor',
     );
   }
-  return feeds;
 }

@@ -2,7 +2,10 @@
  * What a vision-language model needs of a video: its tensors, and a prompt with as many placeholders as
  * there are tokens, each step with its time.
  *
- *   npm run example vlm-inputs -- VIDEO [--model qwen2.5-vl|qwen3-vl|videollama3|smolvlm2] [--config FILE]...
+ *   npm run example vlm-inputs -- VIDEO [--model NAME] [--config FILE]...
+ *
+ * NAME: qwen2-vl, qwen2.5-vl (which is taken unless it says so), qwen3-vl, qwen3.5, glm-4v, glm-4.6v, gemma-4,
+ * smolvlm2, videollama3.
  *
  * The files are the checkpoint's own (preprocessor_config.json, video_preprocessor_config.json,
  * processor_config.json); without any the constants of the published checkpoints are taken.
@@ -15,20 +18,40 @@ import type { InputVideo, ModelInput, PresetName } from 'codec-patch-stream/inpu
 const minutes = (seconds: number): string =>
   `${String(Math.floor(seconds / 60)).padStart(2, '0')}:${String(Math.floor(seconds % 60)).padStart(2, '0')}`;
 
+/** One decimal as Python writes it: of halves, which a quarter of a second is, the even one. */
+const oneDecimal = (seconds: number): string =>
+  (seconds % 1 === 0.25 ? seconds - 0.05 : seconds).toFixed(1);
+
 /** The part of the prompt that stands for the video, as the models' own processors write it. */
 export function promptOf(model: PresetName, { steps, tokens }: InputVideo): string {
   switch (model) {
     case 'qwen3-vl':
+    case 'qwen3.5':
       return steps
         .map(
           ({ seconds, tokens: n }) =>
-            `<${seconds.toFixed(1)} seconds><|vision_start|>${'<|video_pad|>'.repeat(n)}<|vision_end|>`,
+            `<${oneDecimal(seconds)} seconds><|vision_start|>${'<|video_pad|>'.repeat(n)}<|vision_end|>`,
         )
         .join('');
     case 'videollama3':
       return steps
-        .map(({ seconds, tokens: n }) => `Time ${seconds.toFixed(1)}s:${'<image>'.repeat(n)}`)
+        .map(({ seconds, tokens: n }) => `Time ${oneDecimal(seconds)}s:${'<image>'.repeat(n)}`)
         .join(',');
+    case 'glm-4v':
+    case 'glm-4.6v':
+      return steps
+        .map(({ seconds, tokens: n }) => {
+          const time = model === 'glm-4v' ? String(Math.floor(seconds)) : `${oneDecimal(seconds)} seconds`;
+          return `<|begin_of_image|>${'<|image|>'.repeat(n)}<|end_of_image|>${time}`;
+        })
+        .join('');
+    case 'gemma-4':
+      return steps
+        .map(
+          ({ seconds, tokens: n }) =>
+            `${minutes(seconds)} <|image>${'<|video|>'.repeat(n)}<image|>`,
+        )
+        .join(' ');
     case 'smolvlm2':
       return steps
         .map(

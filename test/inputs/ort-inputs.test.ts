@@ -22,6 +22,8 @@ interface Recorded {
   readonly preset: PresetName;
   readonly config: object;
   readonly frames: readonly [number, number, number];
+  /** Of OneVision-Encoder: as many videos, with the seeds 1, 2, ... */
+  readonly videos?: number;
   readonly shape: readonly number[];
   readonly output: readonly number[];
 }
@@ -49,8 +51,70 @@ const sessionOf = (name: string) =>
 const farthest = (a: ArrayLike<number>, b: readonly number[]): number =>
   Math.max(...b.map((value, i) => Math.abs(value - (a[i] ?? NaN))));
 
+const entries = Object.entries(recorded);
+const encoders = entries.filter(([, { videos }]) => videos === undefined);
+
 describe('models of real architectures', () => {
-  test.each(Object.entries(recorded))('%s gives what PyTorch gives', async (name, one) => {
+  test.each(entries.filter(([, { videos }]) => videos !== undefined))(
+    '%s, every axis of it open, gives what PyTorch gives',
+    async (_, { config, frames: [frames, height, width], videos = 1, shape, output }) => {
+      const given = Array.from({ length: videos }, (__, v) =>
+        hashFrames({ frames, height, width, seed: 1 + v }),
+      );
+      const input = fromConfig('onevision-encoder', config);
+      const session = await sessionOf('onevision-encoder');
+      const run = async (own: InputSpec): Promise<ort.Tensor> => {
+        using inputs = await modelInputs(given, own);
+        return (await session.run(await feeds(session, inputs)))['output'] as ort.Tensor;
+      };
+      const { dims, data } = await run(input);
+      expect(dims).toEqual(shape);
+      const step = Math.max(1, Math.floor(data.length / 256));
+      const some = (values: Float32Array) => values.filter((__, i) => i % step === 0);
+      expect(farthest(some(data as Float32Array), output)).toBeLessThan(1e-5);
+      // Rows for columns, and every place one off: it would show.
+      const axes = 'n c f X Y';
+      const turned = { ...input.tensors, pixel_values: { of: 'pixels', axes } } as const;
+      const { data: other } = await run({ ...input, tensors: turned });
+      expect(farthest(some(other as Float32Array), output)).toBeGreaterThan(1e-3);
+      if (frames === 1) return;
+      const early = { ...input.tensors, visible_indices: { of: 'indices', axes: 'n (f h w)' } } as const;
+      const { data: shifted } = await run({ ...input, tensors: early });
+      expect(farthest(some(shifted as Float32Array), output)).toBeGreaterThan(1e-3);
+    },
+  );
+
+  test('codec patches of OneVision-Encoder: their order does not matter as long as indices go along', async () => {
+    const session = await sessionOf('onevision-encoder');
+    const options = {
+      sample: { count: 8, place: 'linspace' },
+      select: { kKeep: { frames: 2 } },
+    } as const;
+    using inputs = await modelInputs(sample, 'onevision-encoder-codec', options);
+    const fed = await feeds(session, inputs);
+    const { output } = await session.run(fed);
+    expect(output?.dims).toEqual([1, 512, 32]);
+    // The two pictures changed over, and their halves of the indices with them.
+    const pixels = Float32Array.from(fed['pixel_values']?.data as Float32Array);
+    const [, , F = 0, H = 0, W = 0] = fed['pixel_values']?.dims ?? [];
+    for (let plane = 0; plane < 3; plane++) {
+      const at = plane * F * H * W;
+      const first = pixels.slice(at, at + H * W);
+      pixels.copyWithin(at, at + H * W, at + 2 * H * W);
+      pixels.set(first, at + H * W);
+    }
+    const indices = fed['visible_indices']?.data as BigInt64Array;
+    const changed = BigInt64Array.from([...indices.subarray(256), ...indices.subarray(0, 256)]);
+    const { output: other } = await session.run({
+      pixel_values: new ort.Tensor('float32', pixels, [1, 3, F, H, W]),
+      visible_indices: new ort.Tensor('int64', changed, [1, 512]),
+    });
+    const rows = Array.from(output?.data as Float32Array);
+    const turned = [...rows.slice(256 * 32), ...rows.slice(0, 256 * 32)];
+    expect(farthest(other?.data as Float32Array, turned)).toBeLessThan(1e-5);
+  });
+
+  test.each(encoders)('%s gives what PyTorch gives', async (name, one) => {
     const [frames, height, width] = one.frames;
     const given = hashFrames({ frames, height, width, seed: 1 });
     const input = fromConfig(one.preset, one.config);

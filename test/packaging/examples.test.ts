@@ -4,14 +4,19 @@
  * @jest-environment ./test/helpers/one-realm-environment.cjs
  */
 import * as fs from 'node:fs';
+import * as http from 'node:http';
+import type { AddressInfo } from 'node:net';
 import * as os from 'node:os';
 import * as path from 'node:path';
+import sharp from 'sharp';
 import * as tf from '@tensorflow/tfjs';
 import { writeClips } from '../../examples/lib/clips.js';
 import { cosine, embed } from '../../examples/embed-clip.js';
 import { infer } from '../../examples/infer-ort.js';
 import { slide } from '../../examples/long-video.js';
+import { bars, encodeVideos } from '../../examples/onevision.js';
 import { promptOf, shortened } from '../../examples/vlm-inputs.js';
+import { ask, timedPictures } from '../../examples/vlm-server.js';
 import { modelPath } from '../../examples/lib/models.js';
 import { modelInputs } from '../../src/inputs/index.js';
 import { train } from '../../examples/train-tfjs.js';
@@ -94,12 +99,97 @@ test('long-video: windows in order, over the whole of it', async () => {
 
 test('vlm-inputs: as many placeholders as tokens, each step with its time', async () => {
   const [clip] = writeClips(path.join(folder, 'vlm'), 1, 5, { size: 64, frames: 40 });
-  for (const model of ['qwen2.5-vl', 'qwen3-vl', 'videollama3'] as const) {
+  for (const model of ['qwen2.5-vl', 'qwen3-vl', 'videollama3', 'glm-4v', 'gemma-4'] as const) {
     using inputs = await modelInputs(clip?.video as string, model, { sample: { count: 4 } });
     const [video] = inputs.videos;
     const prompt = promptOf(model, video as NonNullable<typeof video>);
-    const pads = prompt.match(/<\|video_pad\|>|<image>/g) ?? [];
+    const pads = prompt.match(/<\|video_pad\|>|<image>|<\|image\|>|<\|video\|>/g) ?? [];
     expect(pads).toHaveLength(video?.tokens as number);
     expect(shortened(prompt).length).toBeLessThan(200);
   }
+});
+
+test('onevision: as many patches as asked for, of all frames, an embedding each', async () => {
+  const clips = writeClips(path.join(folder, 'onevision'), 2, 5, { size: 64, frames: 40 });
+  const paths = clips.map(({ video }) => video);
+  const lines: string[] = [];
+  const log = (line: string): void => void lines.push(line);
+  const missing = path.join(folder, 'missing.mp4');
+  const model = modelPath('onevision-encoder');
+  const found = await encodeVideos([...paths, missing], { model, frames: 16, budget: 2, log });
+  expect(found.map(({ video }) => video)).toEqual(paths);
+  expect(lines).toContainEqual(expect.stringMatching(/^skipped .*missing\.mp4/));
+  for (const { perFrame, embedding } of found) {
+    expect(perFrame).toHaveLength(16);
+    expect(perFrame.reduce((sum, n) => sum + n, 0)).toBe(2 * 256);
+    expect(perFrame[0]).toBe(256); // the first frame is kept whole
+    expect(bars(perFrame)).toMatch(/^█[ ▁▂▃▄▅▆▇█]{15}$/);
+    expect(embedding.every(Number.isFinite)).toBe(true);
+  }
+  expect(String(found[0]?.embedding)).not.toBe(String(found[1]?.embedding));
+});
+
+describe('vlm-server', () => {
+  interface Body {
+    model: string;
+    messages: {
+      role: string;
+      content: { type: string; text?: string; image_url?: { url: string } }[];
+    }[];
+  }
+  const requests: { url: string | undefined; key: string | undefined; body: Body }[] = [];
+  let answer: [status: number, body: unknown] = [200, {}];
+  // Speaks as much of the API as a chat needs.
+  const server = http.createServer((request, response) => {
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const body = JSON.parse(Buffer.concat(parts).toString()) as Body;
+      requests.push({ url: request.url, key: request.headers.authorization, body });
+      response.writeHead(answer[0], { 'content-type': 'application/json' });
+      response.end(JSON.stringify(answer[1]));
+    });
+  });
+  let url = '';
+  beforeAll(async () => {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`;
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  test('sends pictures with their times and the question, and gives the answer', async () => {
+    const [clip] = writeClips(path.join(folder, 'server'), 1, 5, { size: 64, frames: 40 });
+    const video = clip?.video as string;
+    answer = [200, { choices: [{ message: { role: 'assistant', content: 'A square moves.' } }] }];
+    const options = { url, model: 'some-model', apiKey: 'secret', fps: 2, max: 3, side: 48 };
+    expect(await ask(video, 'What happens?', options)).toBe('A square moves.');
+    const [sent] = requests;
+    expect([sent?.url, sent?.key]).toEqual(['/v1/chat/completions', 'Bearer secret']);
+    expect(sent?.body.model).toBe('some-model');
+    const content = sent?.body.messages[0]?.content ?? [];
+    expect(content.map(({ type }) => type)).toEqual([
+      ...['text', 'image_url', 'text', 'image_url', 'text', 'image_url', 'text'],
+    ]);
+    expect(content.at(-1)?.text).toBe('What happens?');
+    const pictures = await timedPictures(video, options);
+    for (const [i, { seconds, jpeg }] of pictures.entries()) {
+      expect(content[2 * i]?.text).toBe(`<${seconds.toFixed(1)} seconds>`);
+      const [, base64 = ''] = content[2 * i + 1]?.image_url?.url.split('base64,') ?? [];
+      expect(Buffer.from(base64, 'base64').equals(jpeg)).toBe(true);
+      expect(await sharp(jpeg).raw().toBuffer()).toHaveLength(48 * 48 * 3);
+    }
+    const times = pictures.map(({ seconds }) => seconds);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  test('a refusal and an empty answer are errors with the server’s words', async () => {
+    const [clip] = writeClips(path.join(folder, 'server'), 1, 5, { size: 64, frames: 8 });
+    const options = { url, model: 'none', max: 2, side: 32 };
+    answer = [404, { error: { message: 'The model none does not exist' } }];
+    await expect(ask(clip?.video as string, 'Hm?', options)).rejects.toThrow(
+      /answered 404: .*The model none does not exist/,
+    );
+    answer = [200, { choices: [] }];
+    await expect(ask(clip?.video as string, 'Hm?', options)).rejects.toThrow(/gave no answer/);
+  });
 });

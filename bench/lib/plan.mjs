@@ -66,6 +66,8 @@ export function benchPlan(quick) {
       { clip: clip({ lines: 2160, seconds: 8, preset: 'veryfast' }), frames: 16, bound: 60 },
     ].slice(0, quick ? 2 : 3),
     pixels: quick ? main.slice(0, 1) : main,
+    // 20 s at 25 frames a second.
+    inputs: { clip: main[0].clip, total: 500 },
     peers: quick ? [main[1], others[2]] : [...main, ...others],
     growth: growth(quick),
     energies: {

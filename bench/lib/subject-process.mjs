@@ -6,6 +6,7 @@ import * as fs from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import * as readline from 'node:readline';
 import * as api from '../../dist/src/index.js';
+import { modelInputs } from '../../dist/src/inputs/index.js';
 
 const answer = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -32,6 +33,20 @@ async function one({ call, options }) {
   }
   result.close();
   return reply;
+}
+
+/** One call of modelInputs by a preset's name. */
+async function inputs({ video, preset, options }) {
+  const cpu = process.cpuUsage();
+  const start = performance.now();
+  const result = await modelInputs(video, preset, options);
+  const ms = performance.now() - start;
+  const used = process.cpuUsage(cpu);
+  const shapes = Object.fromEntries(
+    Object.entries(result.tensors).map(([name, { shape }]) => [name, [...shape]]),
+  );
+  result.close();
+  return { ms, cpuMs: (used.user + used.system) / 1e3, shapes };
 }
 
 /** Every 16th pixel of every 16th row of all frames, as peers write them. */
@@ -83,6 +98,7 @@ async function many({ streams, videos, options }) {
 
 const handlers = {
   one,
+  inputs,
   thinned,
   many,
   memory,

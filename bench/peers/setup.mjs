@@ -23,7 +23,7 @@ await run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', ...p
 if (!fs.existsSync(python)) await run('python3', ['-m', 'venv', python]);
 // torchcodec's wheels go with one torch each, and want the one for CUDA, on machines without it, too.
 const torchcodec = 'torch==2.14.1 torchvision==0.29.1 torchcodec==0.17.0';
-for (const name of ['av', 'opencv-python-headless', 'decord', torchcodec]) {
+for (const name of ['av', 'opencv-python-headless', 'decord', torchcodec, 'transformers==5.18.0']) {
   step(name);
   const pip = ['-m', 'pip', 'install', '-q', '--only-binary', ':all:', ...name.split(' ')];
   const code = await run(path.join(python, 'bin', 'python'), pip);

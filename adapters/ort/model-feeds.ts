@@ -133,7 +133,7 @@ async function fill(
   feeds: Record<string, OrtTensor | Tensor>,
   ort: Ort,
   session: Session,
-  inputs: ModelInputs,
+  inputs: FedTensors,
   mapping: InputMapping,
 ): Promise<void> {
   const onDevice = session instanceof DeviceSession;

@@ -17,8 +17,9 @@ const hasRange = (row: Pick<VideoRow, 'fromSec' | 'toSec'>): boolean =>
   (row.fromSec ?? row.toSec ?? null) !== null;
 
 /** Why the frames of an episode cannot be chosen by `rule`; undefined where they can. */
-export function refusesEpisodes(rule: SampleRule | undefined): string | undefined {
-  const { indices, timesSec, range } = (rule ?? {}) as Readonly<Record<string, unknown>>;
+export function refusesEpisodes(rule: InputSpec['sample'] | undefined): string | undefined {
+  const { as, indices, timesSec, range } = (rule ?? {}) as Readonly<Record<string, unknown>>;
+  if (as !== undefined) return `that of '${String(as)}' is of the whole video`;
   if (indices !== undefined) return 'indices are of the whole video';
   if (timesSec !== undefined) return 'timesSec are of the whole video';
   if (range !== undefined) return 'it has a range of its own';
@@ -26,7 +27,7 @@ export function refusesEpisodes(rule: SampleRule | undefined): string | undefine
 }
 
 /** The rule for this row: its episode, and random numbers of its own. */
-function ruleFor<R extends SampleRule>(rule: R, row: VideoRow): SampleRule {
+function ruleFor(rule: SampleRule, row: VideoRow): SampleRule {
   const own = reseed<SampleRule>(rule, row.index);
   if (!hasRange(row)) return own;
   const { fromSec, toSec } = row;
@@ -60,7 +61,9 @@ async function inputSample(
   options: Options,
 ): Promise<Sample> {
   const augment = input.augment && { augment: reseed(input.augment, row.index) };
-  const own = { ...input, ...augment, sample: ruleFor(input.sample, row) };
+  // A model's own rule is of whole videos, and nothing in it is random.
+  const sample = 'as' in input.sample ? input.sample : ruleFor(input.sample, row);
+  const own = { ...input, ...augment, sample };
   const inputs = await modelInputs(video, own, options);
   const [one] = inputs.videos;
   if (!one) throw new Error('an input without its video');

@@ -9,7 +9,14 @@
  *
  * npm install @huggingface/transformers works with --ignore-scripts and ONNXRUNTIME_NODE_INSTALL=skip.
  */
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -84,7 +91,9 @@ export async function generate(
   { before, after, frames = 2, newTokens = 8 }: GenerateOptions,
 ): Promise<number[]> {
   const name = local(hf, folder);
-  const { image_token_id: image } = jsonOf(join(folder, 'config.json')) as { image_token_id: number };
+  const { image_token_id: image } = jsonOf(join(folder, 'config.json')) as {
+    image_token_id: number;
+  };
   const model = await hf.AutoModelForImageTextToText.from_pretrained(name, OPTIONS);
   using inputs = await modelInputs(video, smolvlmInput(folder), { sample: { count: frames } });
   // As many placeholders as the frames have tokens.
@@ -104,7 +113,11 @@ export async function generate(
 
 /** The tiny models in folders as the hub has them. */
 export function tinyFolders(parent: string): { clip: string; vlm: string } {
-  const place = (folder: string, configs: Record<string, object>, models: Record<string, string>) => {
+  const place = (
+    folder: string,
+    configs: Record<string, object>,
+    models: Record<string, string>,
+  ) => {
     mkdirSync(join(parent, folder, 'onnx'), { recursive: true });
     for (const [name, config] of Object.entries(configs)) {
       writeFileSync(join(parent, folder, `${name}.json`), JSON.stringify(config));

@@ -41,7 +41,8 @@ export function promptOf(model: PresetName, { steps, tokens }: InputVideo): stri
     case 'glm-4.6v':
       return steps
         .map(({ seconds, tokens: n }) => {
-          const time = model === 'glm-4v' ? String(Math.floor(seconds)) : `${oneDecimal(seconds)} seconds`;
+          const time =
+            model === 'glm-4v' ? String(Math.floor(seconds)) : `${oneDecimal(seconds)} seconds`;
           return `<|begin_of_image|>${'<|image|>'.repeat(n)}<|end_of_image|>${time}`;
         })
         .join('');

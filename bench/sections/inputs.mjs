@@ -130,7 +130,8 @@ export async function run({ clips, threads, subject, rounds, quick }) {
 
 const geometricMean = (values) =>
   Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / Math.max(1, values.length));
-const speeds = ({ rows }) => rows.flatMap(({ speed, same }) => (speed && same ? [speed.median] : []));
+const speeds = ({ rows }) =>
+  rows.flatMap(({ speed, same }) => (speed && same ? [speed.median] : []));
 
 export function tables(data) {
   const { videomae, fed, rows, aside, clip, frames, overDecoding } = data;
@@ -162,7 +163,15 @@ export function tables(data) {
       note:
         `The same frames of ${clip} to the tensors of the class's own configuration: torchcodec and the processor, ` +
         `against modelInputs. ${versions.join(', ')}. Geometric mean ${digits(geometricMean(speeds(data)), 2)}.`,
-      head: ['preset', 'ours ms', 'Python ms', 'of it the processor', 'ours CPU ms', 'Python CPU ms', 'times as fast'],
+      head: [
+        'preset',
+        'ours ms',
+        'Python ms',
+        'of it the processor',
+        'ours CPU ms',
+        'Python CPU ms',
+        'times as fast',
+      ],
       rows: rows.map(({ preset, results: { ours, theirs }, speed, same }) => [
         same ? preset : `${preset} (other shapes)`,
         ours.error ?? ms(ours),

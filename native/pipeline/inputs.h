@@ -28,8 +28,8 @@ struct ArrangedPixels {
   Buffer data;
 };
 
-// `options.frame` has the type and the values of the tensor. Throws Error(OutOfMemory) where it and the
-// pictures that it is made of are larger than maxMemoryBytes together.
+// `options.frame` has the type and the values of the tensor. Throws Error(OutOfMemory) where it and
+// the pictures that it is made of are larger than maxMemoryBytes together.
 ArrangedPixels runArrange(const ArrangeRequest& request, const DecodeOnlyOptions& options,
                           Context& context, const CancelPtr& cancel, Profile& profile);
 

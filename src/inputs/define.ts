@@ -6,7 +6,14 @@ import { checkInteger, invalid, nearestName } from '../support/is.js';
 import { parsePixelAxes, parseRowAxes, rowAxesOf } from './axes.js';
 import type { PixelAxes, RowAxes } from './axes.js';
 import { checkModelSample, isModelSample } from './model-sample.js';
-import type { Coordinate, IndexType, InputSize, InputSpec, PixelType, TensorSpec } from './types.js';
+import type {
+  Coordinate,
+  IndexType,
+  InputSize,
+  InputSpec,
+  PixelType,
+  TensorSpec,
+} from './types.js';
 
 const KEYS = [
   ...['sample', 'size', 'resample', 'normalize', 'augment', 'patch', 'select', 'pad'],

@@ -289,7 +289,9 @@ function describe(
   const perFrame = input.hasPatch ? H * W : 0;
   const ofFirst = input.spec.stepTime === 'first';
   const steps = Array.from({ length: t }, (_, i) => ({
-    seconds: ofFirst ? time(i * perStep) : (time(i * perStep) + time(i * perStep + perStep - 1)) / 2,
+    seconds: ofFirst
+      ? time(i * perStep)
+      : (time(i * perStep) + time(i * perStep + perStep - 1)) / 2,
     tokens: changes
       ? changes.subarray(i * H * W, (i + 1) * H * W).reduce((sum, kept) => sum + kept, 0)
       : (input.spec.tokensPerStep ?? perFrame),

@@ -190,7 +190,12 @@ describe('files as they are published', () => {
   });
 
   test('Gemma 4: the part of processor_config.json that is about videos', () => {
-    const values = { image_mean: [0, 0, 0], image_std: [1, 1, 1], rescale_factor: scale, resample: 3 };
+    const values = {
+      image_mean: [0, 0, 0],
+      image_std: [1, 1, 1],
+      rescale_factor: scale,
+      resample: 3,
+    };
     const patches = { patch_size: 16, pooling_kernel_size: 3 };
     const file = {
       image_processor: {
@@ -230,7 +235,10 @@ describe('files as they are published', () => {
       patch: { size: 16, merge: 2 },
       resample: 'bicubic',
     };
-    check('lfm2-vl', [file], { ...expected, notes: [expect.stringContaining('do_image_splitting')] });
+    check('lfm2-vl', [file], {
+      ...expected,
+      notes: [expect.stringContaining('do_image_splitting')],
+    });
     const whole = { ...file, do_image_splitting: false, max_image_tokens: 100 };
     check('lfm2-vl', [whole], {
       size: { area: [65536, 102400], multipleOf: 32, branch: 'factor-first' },
@@ -247,7 +255,13 @@ describe('files as they are published', () => {
     const file = {
       ...{ video_processor_type: 'Glm4vVideoProcessor', patch_size: 14, temporal_patch_size: 2 },
       ...{ size: { shortest_edge: 12544, longest_edge: 47040000 }, merge_size: 2 },
-      ...{ image_mean: CLIP_MEAN, image_std: CLIP_STD, do_sample_frames: true, fps: 2, num_frames: 16 },
+      ...{
+        image_mean: CLIP_MEAN,
+        image_std: CLIP_STD,
+        do_sample_frames: true,
+        fps: 2,
+        num_frames: 16,
+      },
     };
     check('glm-4v', [file], {
       sample: { as: 'glm-4v', fps: 2, maxSeconds: 300 },

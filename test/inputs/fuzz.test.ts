@@ -76,9 +76,11 @@ describe('axis strings', () => {
   /** Nearly right ones: a valid set in any order and grouping, sometimes with a letter more or less. */
   const near = fc
     .tuple(
-      fc.constantFrom(...[...PIXELS, ...ROWS]).chain((set) =>
-        fc.shuffledSubarray([...set], { minLength: set.length, maxLength: set.length }),
-      ),
+      fc
+        .constantFrom(...[...PIXELS, ...ROWS])
+        .chain((set) =>
+          fc.shuffledSubarray([...set], { minLength: set.length, maxLength: set.length }),
+        ),
       fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
       fc.option(fc.constantFrom(...LETTERS), { freq: 4 }),
       fc.integer({ min: -1, max: 11 }),
@@ -104,8 +106,12 @@ describe('axis strings', () => {
     fc.assert(
       fc.property(any, (text) => {
         const groups = groupsOf(text);
-        const good = groups !== undefined && text.length <= 200 && valid.has(sorted(groups.join('')));
-        expect({ text, through: passes(() => parse('axes', text)) }).toEqual({ text, through: good });
+        const good =
+          groups !== undefined && text.length <= 200 && valid.has(sorted(groups.join('')));
+        expect({ text, through: passes(() => parse('axes', text)) }).toEqual({
+          text,
+          through: good,
+        });
         seen[good ? 'through' : 'refused']++;
         if (good) expect(parse('axes', text).groups.map((g) => g.join(''))).toEqual(groups);
       }),
@@ -138,7 +144,11 @@ const integers = (min: number, max: number): fc.Arbitrary<Judged> =>
     fc.oneof(fc.integer({ min, max }), fc.constantFrom(min, max)),
     fc.oneof(
       fc.constantFrom(min - 1, max + 1, min + 0.5, NaN, Infinity, null, '1', true, [], {}),
-      fc.anything().filter((v) => v !== undefined && !(Number.isInteger(v) && Number(v) >= min && Number(v) <= max)),
+      fc
+        .anything()
+        .filter(
+          (v) => v !== undefined && !(Number.isInteger(v) && Number(v) >= min && Number(v) <= max),
+        ),
     ),
   );
 /** An object of judged values; optional keys may be absent. */
@@ -157,20 +167,22 @@ const booleans = judged(fc.boolean(), fc.constantFrom(0, 1, 'true', null));
 const side = integers(1, 16384);
 const pair = (one: fc.Arbitrary<Judged>): fc.Arbitrary<Judged> =>
   fc.tuple(one, one).map(([a, b]) => ({ value: [a.value, b.value], good: a.good && b.good }));
-const area = fc
-  .tuple(integers(1, 2 ** 31 - 1), integers(1, 2 ** 31 - 1))
-  .map(([a, b]) => ({
-    value: [a.value, b.value],
-    good: a.good && b.good && Number(a.value) <= Number(b.value),
-  }));
+const area = fc.tuple(integers(1, 2 ** 31 - 1), integers(1, 2 ** 31 - 1)).map(([a, b]) => ({
+  value: [a.value, b.value],
+  good: a.good && b.good && Number(a.value) <= Number(b.value),
+}));
 const oneRule = fc.oneof(
   object({ exact: pair(side) }, ['exact']),
   object({ short: side, crop: side }, ['short']),
   object({ long: side, even: booleans, pad: booleans }, ['long']),
-  object({ area, multipleOf: integers(1, 1024), of: judged(fc.constantFrom('frame', 'video'), fc.constant('x')) }, [
-    'area',
-    'multipleOf',
-  ]),
+  object(
+    {
+      area,
+      multipleOf: integers(1, 1024),
+      of: judged(fc.constantFrom('frame', 'video'), fc.constant('x')),
+    },
+    ['area', 'multipleOf'],
+  ),
 );
 const sizes = fc.oneof(
   oneRule,
@@ -179,7 +191,10 @@ const sizes = fc.oneof(
     good: rules.length >= 1 && rules.length <= 3 && rules.every(({ good }) => good),
   })),
   object({ patches: integers(1, 1_000_000), multipleOf: integers(1, 4096) }, ['patches']),
-  judged(fc.constant({ exact: [32, 32] }), fc.constantFrom({}, { exacts: [1, 1] }, 5, 'big', null, [[]])),
+  judged(
+    fc.constant({ exact: [32, 32] }),
+    fc.constantFrom({}, { exacts: [1, 1] }, 5, 'big', null, [[]]),
+  ),
 );
 
 describe('rules of size', () => {
@@ -193,7 +208,10 @@ describe('rules of size', () => {
           patch: { size: 8 },
           tensors: { x: { of: 'pixels', axes: 'n f c Y X' } },
         } as InputSpec;
-        expect({ value, through: passes(() => defineInput(spec)) }).toEqual({ value, through: good });
+        expect({ value, through: passes(() => defineInput(spec)) }).toEqual({
+          value,
+          through: good,
+        });
         seen[good ? 'through' : 'refused']++;
       }),
       runs(800),
@@ -206,23 +224,38 @@ describe('descriptions', () => {
   const samples = fc.oneof(
     object({ count: integers(1, 1_000_000) }, ['count']),
     object({ clip: integers(1, 1_000_000), stride: integers(1, 1_000_000) }, ['clip']),
-    object({ as: judged(fc.constant('glm-4v'), fc.constant('glm')), maxSeconds: integers(1, 1_000_000) }, ['as']),
-    object({ as: judged(fc.constant('glm-4.6v'), fc.constant('glm')), framesPerStep: integers(1, 1024) }, ['as']),
-    judged(fc.constant({ count: 3 }), fc.constantFrom(undefined, null, {}, { counts: 3 }, 'all', { count: 3, clip: 3 })),
+    object(
+      { as: judged(fc.constant('glm-4v'), fc.constant('glm')), maxSeconds: integers(1, 1_000_000) },
+      ['as'],
+    ),
+    object(
+      { as: judged(fc.constant('glm-4.6v'), fc.constant('glm')), framesPerStep: integers(1, 1024) },
+      ['as'],
+    ),
+    judged(
+      fc.constant({ count: 3 }),
+      fc.constantFrom(undefined, null, {}, { counts: 3 }, 'all', { count: 3, clip: 3 }),
+    ),
   );
   const pixels = (axes: string): fc.Arbitrary<Judged> =>
     object(
       {
         of: judged(fc.constant('pixels'), fc.constant('pixel')),
         axes: judged(fc.constant(axes), fc.constantFrom('n f c', 'c f n Y X', 5, null)),
-        dtype: judged(fc.constantFrom('uint8', 'float16', 'bfloat16', 'float32'), fc.constantFrom('int64', 'half', 3)),
+        dtype: judged(
+          fc.constantFrom('uint8', 'float16', 'bfloat16', 'float32'),
+          fc.constantFrom('int64', 'half', 3),
+        ),
       },
       ['of', 'axes'],
     );
   const positions = object(
     {
       of: fc.constant({ value: 'positions', good: true }),
-      time: judged(fc.constantFrom('sampled', 'source', { spread: 64 }), fc.constantFrom('late', 5, { spread: 0 }, {})),
+      time: judged(
+        fc.constantFrom('sampled', 'source', { spread: 64 }),
+        fc.constantFrom('late', 5, { spread: 0 }, {}),
+      ),
       coordinates: judged(
         fc.shuffledSubarray(['time', 'row', 'column'], { minLength: 1 }),
         fc.constantFrom([], ['x'], ['row', 'row'], 'row', null),
@@ -234,7 +267,10 @@ describe('descriptions', () => {
   );
   const optional = {
     size: sizes,
-    resample: judged(fc.constantFrom('bilinear', 'bicubic', 'lanczos'), fc.constantFrom('cubic', 3, null)),
+    resample: judged(
+      fc.constantFrom('bilinear', 'bicubic', 'lanczos'),
+      fc.constantFrom('cubic', 3, null),
+    ),
     normalize: judged(
       fc.constantFrom('none', 'clip', 'signed', 'imagenet', { scale: 1, mean: 0, std: 1 }),
       fc.constantFrom('half', 5, { scale: 1, mean: 0, std: 0 }, { mean: [1, 2] }),
@@ -243,7 +279,9 @@ describe('descriptions', () => {
     tokensPerStep: integers(1, 1_000_000),
     stepTime: judged(fc.constantFrom('mean', 'first'), fc.constantFrom('last', 5, null)),
     notes: judged(fc.array(fc.string()), fc.constantFrom('note', [5], {}, null)),
-    patch: object({ size: integers(1, 1024), frames: integers(1, 1024), merge: integers(1, 64) }, ['size']),
+    patch: object({ size: integers(1, 1024), frames: integers(1, 1024), merge: integers(1, 64) }, [
+      'size',
+    ]),
   };
 
   test('right in every part they get through, with a wrong part they do not', () => {
@@ -254,11 +292,15 @@ describe('descriptions', () => {
     const seen = { through: 0, refused: 0 };
     fc.assert(
       fc.property(parts, ({ x, places, ...rest }) => {
-        const values = Object.entries(rest as Record<string, Judged>).map(([key, { value }]) => [key, value]);
+        const values = Object.entries(rest as Record<string, Judged>).map(([key, { value }]) => [
+          key,
+          value,
+        ]);
         const tensors = { x: x.value, ...(places ? { places: places.value } : {}) };
         const spec = { ...Object.fromEntries(values), tensors } as InputSpec;
         const { patch, size } = spec as { patch?: unknown; size?: object };
-        const needsPatch = places !== undefined || (typeof size === 'object' && size !== null && 'patches' in size);
+        const needsPatch =
+          places !== undefined || (typeof size === 'object' && size !== null && 'patches' in size);
         const good =
           x.good &&
           (places?.good ?? true) &&
@@ -285,10 +327,16 @@ describe('files', () => {
   const values = {
     resample: judged(fc.constantFrom(1, 2, 3, 4), fc.constantFrom(0, 5, '3', {})),
     image_mean: judged(
-      fc.oneof(fc.constant(0.5), fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 3, maxLength: 3 })),
+      fc.oneof(
+        fc.constant(0.5),
+        fc.array(fc.double({ min: -10, max: 10, noNaN: true }), { minLength: 3, maxLength: 3 }),
+      ),
       fc.constantFrom([1, 2], 'x', [1, 2, 'y'], NaN, {}),
     ),
-    image_std: judged(fc.constantFrom(0.5, [0.1, 0.2, 0.3]), fc.constantFrom(0, [1, 0, 1], [1, 2], 'x')),
+    image_std: judged(
+      fc.constantFrom(0.5, [0.1, 0.2, 0.3]),
+      fc.constantFrom(0, [1, 0, 1], [1, 2], 'x'),
+    ),
     rescale_factor: judged(fc.constantFrom(1 / 255, 1, 0.5), fc.constantFrom(0, -1, '1', NaN)),
     do_normalize: booleans.map(({ value, good }) => ({ value, good: good || value === null })),
     do_rescale: booleans.map(({ value, good }) => ({ value, good: good || value === null })),
@@ -301,7 +349,9 @@ describe('files', () => {
           value: { shortest_edge: a.value, longest_edge: b.value },
           good: a.good && b.good && ordered,
         })),
-        patch_size: integers(1, 512).map((one) => (one.value === null ? { ...one, good: true } : one)),
+        patch_size: integers(1, 512).map((one) =>
+          one.value === null ? { ...one, good: true } : one,
+        ),
         ...values,
       },
       { requiredKeys: [] },
@@ -319,12 +369,19 @@ describe('files', () => {
           key === 'image_std' && json['do_normalize'] === false && [json[key]].flat().includes(0);
         const good = entries.every(([key, part]) => part.good || unused(key)) && !tooWide;
         const edges = json['size'] as Record<string, unknown> | undefined;
-        const halfNull = edges && Object.values(edges).some((edge) => edge === null || edge === undefined);
+        const halfNull =
+          edges && Object.values(edges).some((edge) => edge === null || edge === undefined);
         if (halfNull) return;
-        expect({ json, through: passes(() => fromConfig('qwen2-vl', json)) }).toEqual({ json, through: good });
+        expect({ json, through: passes(() => fromConfig('qwen2-vl', json)) }).toEqual({
+          json,
+          through: good,
+        });
         seen[good ? 'through' : 'refused']++;
         if (!good) return;
-        const { size, patch } = fromConfig('qwen2-vl', json) as { size: Record<string, unknown>; patch: { size: number } };
+        const { size, patch } = fromConfig('qwen2-vl', json) as {
+          size: Record<string, unknown>;
+          patch: { size: number };
+        };
         if (edges) expect(size['area']).toEqual([edges['shortest_edge'], edges['longest_edge']]);
         expect(size['multipleOf']).toBe(2 * patch.size);
       }),
@@ -340,18 +397,38 @@ describe('files', () => {
       {
         ...Object.fromEntries(
           [
-            ...['patch_size', 'merge_size', 'temporal_patch_size', 'encoder_patch_size', 'tile_size'],
+            ...[
+              'patch_size',
+              'merge_size',
+              'temporal_patch_size',
+              'encoder_patch_size',
+              'tile_size',
+            ],
             ...['downsample_factor', 'min_image_tokens', 'max_image_tokens', 'max_soft_tokens'],
-            ...['pooling_kernel_size', 'max_duration', 'fps', 'num_frames', 'min_frames', 'max_frames'],
+            ...[
+              'pooling_kernel_size',
+              'max_duration',
+              'fps',
+              'num_frames',
+              'min_frames',
+              'max_frames',
+            ],
             ...['min_pixels', 'max_pixels', 'max_num_patches', 'image_seq_len', 'crop_size'],
           ].map((key) => [key, edge]),
         ),
-        size: fc.oneof(edge, fc.record({ shortest_edge: edge, longest_edge: edge }), fc.record({ height: edge, width: edge })),
+        size: fc.oneof(
+          edge,
+          fc.record({ shortest_edge: edge, longest_edge: edge }),
+          fc.record({ height: edge, width: edge }),
+        ),
         do_image_splitting: fc.oneof(fc.boolean(), fc.anything()),
         do_pad: fc.oneof(fc.boolean(), fc.anything()),
         do_center_crop: fc.oneof(fc.boolean(), fc.anything()),
         video_processor: fc.anything(),
-        video_processor_type: fc.oneof(fc.constantFrom('Glm4vVideoProcessor', 'Gemma4VideoProcessor'), fc.anything()),
+        video_processor_type: fc.oneof(
+          fc.constantFrom('Glm4vVideoProcessor', 'Gemma4VideoProcessor'),
+          fc.anything(),
+        ),
       },
       { requiredKeys: [] },
     );

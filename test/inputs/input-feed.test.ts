@@ -60,7 +60,10 @@ test('an InferenceSession is fed what modelInputs and feeds give, in order and i
   const session = await sessionOf(echo());
   const entries = clips.map((video, label) => ({ video, label }));
   const seen: [number[], number[]][] = [];
-  for await (const { feeds: fed, videos } of feedStream(session, entries, { input, batchSize: 3 })) {
+  for await (const { feeds: fed, videos } of feedStream(session, entries, {
+    input,
+    batchSize: 3,
+  })) {
     const typed: Feeds = fed;
     const { pixel_values_out: out } = await session.run(typed);
     seen.push([videos.map(({ entry, index }) => 10 * entry.label + index), [...(out?.dims ?? [])]]);
@@ -71,7 +74,10 @@ test('an InferenceSession is fed what modelInputs and feeds give, in order and i
     }
   }
   expect(seen).toEqual([
-    [[0, 11, 22], [3, 3, 3, 16, 16]],
+    [
+      [0, 11, 22],
+      [3, 3, 3, 16, 16],
+    ],
     [[33], [1, 3, 3, 16, 16]],
   ]);
 });
@@ -151,7 +157,8 @@ test('onError, leaving the loop and the signal: nothing goes on, nothing stays',
   const before = nativeStats().liveBuffers;
   const failed: unknown[] = [];
   const videos = [clips[0] as string, missing, clips[1] as string];
-  const onError = (error: unknown, entry: unknown, index: number) => void failed.push([entry, index]);
+  const onError = (error: unknown, entry: unknown, index: number) =>
+    void failed.push([entry, index]);
   let count = 0;
   for await (const batch of feedStream(session, videos, { input, onError })) {
     count += batch.videos.length;

@@ -78,7 +78,10 @@ describe('models of real architectures', () => {
       const { data: other } = await run({ ...input, tensors: turned });
       expect(farthest(some(other as Float32Array), output)).toBeGreaterThan(1e-3);
       if (frames === 1) return;
-      const early = { ...input.tensors, visible_indices: { of: 'indices', axes: 'n (f h w)' } } as const;
+      const early = {
+        ...input.tensors,
+        visible_indices: { of: 'indices', axes: 'n (f h w)' },
+      } as const;
       const { data: shifted } = await run({ ...input, tensors: early });
       expect(farthest(some(shifted as Float32Array), output)).toBeGreaterThan(1e-3);
     },

@@ -9,7 +9,12 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { writeClips } from '../../examples/lib/clips.js';
-import { frameEmbeddings, generate, smolvlmInput, tinyFolders } from '../../examples/transformers-js.js';
+import {
+  frameEmbeddings,
+  generate,
+  smolvlmInput,
+  tinyFolders,
+} from '../../examples/transformers-js.js';
 import type { TransformersJs } from '../../examples/transformers-js.js';
 import { modelPath } from '../../examples/lib/models.js';
 import { fromConfig, modelInputs, toTransformers } from '../../src/inputs/index.js';
@@ -37,7 +42,11 @@ test('CLIP: embeddings of frames are those of the session', async () => {
   const pixels = inputs.tensors['pixel_values'];
   const session = await sessionOf('clip');
   const { output } = await session.run({
-    pixel_values: new ort.Tensor('float32', (await pixels?.toFloat32()) as Float32Array, [3, 3, 32, 32]),
+    pixel_values: new ort.Tensor(
+      'float32',
+      (await pixels?.toFloat32()) as Float32Array,
+      [3, 3, 32, 32],
+    ),
   });
   expect(dims).toEqual(output?.dims);
   expect(Array.from(data)).toEqual(Array.from(output?.data as Float32Array));
@@ -81,7 +90,11 @@ async function byHand(prompt: readonly number[], frames: number, count: number):
     // All tokens anew each time: no cache that could hide something.
     const { logits } = (await decoder?.run({
       inputs_embeds: new ort.Tensor('float32', embeds, [1, ids.length, 16]),
-      attention_mask: new ort.Tensor('int64', tokens.map(() => 1n), [1, ids.length]),
+      attention_mask: new ort.Tensor(
+        'int64',
+        tokens.map(() => 1n),
+        [1, ids.length],
+      ),
       'past_key_values.0.key': empty,
       'past_key_values.0.value': empty,
     })) as Record<string, ort.Tensor>;

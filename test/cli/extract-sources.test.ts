@@ -135,3 +135,14 @@ test('a busy server is asked again; what cannot be had is a failure with its rea
   ]);
   expect(requests.filter((one) => one.includes('/never.mp4'))).toHaveLength(5);
 });
+
+test('a server that was out of reach is tried again with --retry-failed, and only then', async () => {
+  busy = 5;
+  const failed = await extract('again', `${base}/busy.mp4`);
+  expect([failed.status, pixels('again').length]).toEqual([0, 0]);
+  requests = [];
+  await extract('again', `${base}/busy.mp4`);
+  expect([requests.length, pixels('again').length]).toEqual([0, 0]);
+  await extract('again', `${base}/busy.mp4`, '--retry-failed');
+  expect(pixels('again')).toHaveLength(1);
+});

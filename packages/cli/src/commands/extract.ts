@@ -32,6 +32,7 @@ export interface ExtractFlags
   readonly jobs: number;
   readonly threads?: number;
   readonly maxFailures?: number;
+  readonly retryFailed: boolean;
   readonly json: boolean;
 }
 
@@ -101,6 +102,7 @@ export function addExtract(program: Command): void {
       'stop when more videos fail; up to so many are fine',
       wholeNumber(0),
     )
+    .option('--retry-failed', 'make finished shards anew that have failures', false)
     .option('--json', 'print what happens as JSON, one event a line', false);
   addFlags(command, options);
   command.action(async (given: string[]) => {
@@ -157,6 +159,7 @@ async function extract(
     const totals = await runShards({
       ...{ list, settings, split, out, machine, jobs: flags.jobs },
       maxFailures: flags.maxFailures ?? Infinity,
+      retryFailed: flags.retryFailed,
       signal: stop.signal,
       onEvent: (event) => report.tell(event),
     });

@@ -1,5 +1,5 @@
 /** The videos of a data set: named one by one, in folders, in lists. Read as often as needed, row by row. */
-import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { accessSync, constants, createReadStream, readdirSync, statSync } from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
@@ -105,10 +105,8 @@ const pathsPart = (where: string, paths: readonly string[]): Part => ({
 
 /** Videos below a folder, in the order of their paths. */
 function folderPart(folder: string, base: string): Part {
-  const entries = readdirSync(join(base, folder), { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => !entry.isDirectory() && VIDEOS.has(extname(entry.name).toLowerCase()))
-    .map((entry) => join(entry.parentPath, entry.name).slice(join(base, folder, '/').length));
+  const names = readdirSync(join(base, folder), { recursive: true, encoding: 'utf8' });
+  const files = names.filter((name) => VIDEOS.has(extname(name).toLowerCase()));
   if (files.length === 0) throw new UsageError(`Expected videos in '${folder}' but found none`);
   return pathsPart(
     folder,
@@ -142,6 +140,11 @@ async function partOf(argument: string, root: string, alone: boolean): Promise<P
   const extension = extname(argument).toLowerCase();
   if (!Object.hasOwn(LISTS, extension)) return pathsPart(argument, [argument]);
   if (!found) throw new UsageError(`Expected a list for '${argument}' but there is no such file`);
+  try {
+    accessSync(file, constants.R_OK);
+  } catch (error) {
+    throw new UsageError(`Could not read '${argument}': ${(error as NodeJS.ErrnoException).code}`);
+  }
   const kind = extension === '.txt' ? kindOf(await firstLine(file)) : LISTS[extension as '.csv'];
   return listPart(argument, kind, () => createReadStream(file));
 }

@@ -16,6 +16,7 @@ export interface RunOptions {
   /** Videos in work at once. */
   readonly jobs: number;
   readonly machine: ShardIo['machine'];
+  readonly retryFailed: boolean;
   /** One more failure ends the run. */
   readonly maxFailures: number;
   readonly signal: AbortSignal;
@@ -53,6 +54,7 @@ export async function runShards(options: RunOptions): Promise<Totals> {
   };
   const io: ShardIo = {
     ...{ out, root: list.root, machine, limit, signal: stop.signal },
+    retryFailed: options.retryFailed,
     onEvent: (event) => {
       onEvent(event);
       if (event.event !== 'failed') return;

@@ -43,6 +43,7 @@ async function isCurrent(
   const archive = await stat(join(io.out, result.file)).catch(() => undefined);
   if (archive?.size !== result.bytes) return false;
   if (result.first !== videos[0]?.index || result.videos !== videos.length) return false;
+  if (io.retryFailed === true && result.failures.length > 0) return false;
   const same = videos.map(async ({ path }, i) => {
     if (isRemote(path)) return true;
     const now = await localContent(path, { root: io.root, hash: settings.hash }).catch(

@@ -177,6 +177,8 @@ export interface ShardIo {
   readonly drain?: AbortSignal;
   /** Videos that are not tried, by index: they ended a worker before. */
   readonly setAside?: ReadonlyMap<number, Failure>;
+  /** Finished shards with failures are made anew. */
+  readonly retryFailed?: boolean;
   readonly onEvent?: (event: ExtractEvent) => void;
 }
 

@@ -26,6 +26,23 @@ const manifestPath = path.join(cacheDir, 'manifest.json');
 const edits = {
   // From the middle of a group of pictures, at a packet boundary.
   cutTransportStream: (b) => b.subarray(188 * Math.floor((b.length * 0.37) / 188)),
+  // A broadcast from the middle of a group on: its pictures are reordered further later on, and its
+  // headers do not say so (x264's without bitstream_restriction, with which its parameter sets end).
+  // How far a reader looks ahead decides which pictures come out.
+  cutBroadcast: (...parts) => {
+    const out = Buffer.concat(parts);
+    const set = Buffer.from([0, 0, 1, 0x67]);
+    for (let at = out.indexOf(set); at >= 0; at = out.indexOf(set, at + 1)) {
+      const body = out.subarray(at + 4, out.indexOf(set.subarray(0, 3), at + 4));
+      const bits = [...body].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+      // The flag, motion vectors, two limits of 0, two from 7 to 14, depths of reordering and buffer.
+      const found = /1111(0001[01]{3}){2}(010|011|00100)[01]{3,5}?10*$/.exec(bits);
+      if (!found) throw new Error('not a parameter set of x264');
+      const without = `${bits.slice(0, found.index)}01`.padEnd(bits.length, '0');
+      body.set(without.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
+    }
+    return out.subarray(188 * Math.floor((out.length * 0.15) / 188));
+  },
   // Two captures in one file: the second begins with its own headers and clock.
   twice: (b) => Buffer.concat([b, b]),
   // Captures one after the other.

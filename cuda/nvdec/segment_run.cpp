@@ -51,7 +51,8 @@ NvdecRun::NvdecRun(const NvdecJob& job, Give give)
       bitstream_(index_.bitstream),
       give_(std::move(give)),
       device_(job.nvdec.device()),
-      filter_(index_) {}
+      filter_(index_),
+      damage_(index_) {}
 
 NvdecRun::~NvdecRun() {
   for (Mapped& mapped : mapped_) release(mapped);
@@ -75,8 +76,9 @@ SegmentOutcome NvdecRun::decode(const DecodeSegment& segment, PacketReader& read
   targetCount_ = targets_.size();
   given_ = 0;
   outcome_ = {};
-  damaged_.clear();
+  damage_.clear();
   h264Numbers_ = {};
+  refreshes_ = {};
   std::fill(shownOrdinals_.begin(), shownOrdinals_.end(), -1);
   filter_.reset();
   {
@@ -116,16 +118,19 @@ bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
     followHeaders(data, bitstream_);
     // NVDEC reports nothing where a reference is missing.
-    if (bitstream_.rules->numbersReferences &&
-        !h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264) &&
-        index_.seeks().startFor(ordinal) != ordinal) {
-      damaged_.push_back(ordinal);
+    if (bitstream_.rules->numbersReferences) {
+      if (!h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264)) {
+        damage_.addMissingBefore(ordinal);
+      }
+      const int32_t from = refreshes_.endedBy(ordinal, h264Numbers_);
+      if (from >= 0) damage_.addRefresh(from, ordinal);
     }
     if (mayDrop(*packet, ordinal, segment.first)) {
       counters_.packetsDropped++;
       continue;
     }
-    if (isBroken(index_, data, packet->flags)) damaged_.push_back(ordinal);
+    damage_.learnStart(ordinal, data, bitstream_);
+    if (isBroken(index_, data, packet->flags)) damage_.add(ordinal);
     counters_.packetsDecoded++;
     const auto timestamp = job_.clock.timestampOf(ordinal);
     bool goOn = true;
@@ -346,7 +351,7 @@ bool NvdecRun::giveOldest() {
   mapped_.pop_front();
   // Its copy is done, so everything decoded before it is too.
   for (size_t i = 0; i < shownOrdinals_.size(); i++) readStatus(static_cast<int>(i));
-  if (isSpoilt(done.ordinal)) {
+  if (damage_.spoils(done.ordinal)) {
     return stop(SegmentOutcome::Kind::Damaged, done.ordinal,
                 "NVDEC reports errors in it or in a picture that it refers to");
   }
@@ -365,14 +370,9 @@ void NvdecRun::readStatus(int pictureIndex) {
   if (status.decodeStatus == cuvidDecodeStatus_InProgress) return;
   if (status.decodeStatus == cuvidDecodeStatus_Error ||
       status.decodeStatus == cuvidDecodeStatus_Error_Concealed) {
-    damaged_.push_back(ordinal);
+    damage_.add(ordinal);
   }
   ordinal = -1;
-}
-
-bool NvdecRun::isSpoilt(int32_t ordinal) const {
-  return std::any_of(damaged_.begin(), damaged_.end(),
-                     [&](int32_t bad) { return damageReaches(index_, bad, ordinal); });
 }
 
 }  // namespace cps

@@ -9,7 +9,7 @@
 #include "cuda/nvdec/parser.h"
 #include "cuda/nvdec/session.h"
 #include "media/decode/indexed_video.h"
-#include "media/decode/segment_decoder.h"
+#include "media/decode/segment_damage.h"
 
 namespace cps {
 
@@ -99,7 +99,6 @@ class NvdecRun final : public ParserEvents {
   bool giveOldest();
   void release(Mapped& mapped) noexcept;
   void readStatus(int pictureIndex);
-  bool isSpoilt(int32_t ordinal) const;
 
   const NvdecJob& job_;
   const FrameIndex& index_;
@@ -117,8 +116,9 @@ class NvdecRun final : public ParserEvents {
   std::deque<Mapped> mapped_;  // the oldest first
   std::vector<int32_t>
       shownOrdinals_;  // per decode surface: its picture, until its status is known
-  std::vector<int32_t> damaged_;
+  SegmentDamage damage_;
   H264PictureNumbers h264Numbers_;
+  H264Refreshes refreshes_;
 };
 
 }  // namespace cps

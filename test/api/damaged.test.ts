@@ -8,6 +8,7 @@ import { NOTE_CODES, decodeOnly, patchStream } from '../../src/index.js';
 import type { DecodeOnlyConfig } from '../../src/index.js';
 import { fixture, fixturePath } from '../helpers/fixtures.js';
 import { rawVideo, sampledIds } from '../helpers/ffmpeg.js';
+import { failingFrom, sourceOf } from '../helpers/sources.js';
 
 type Options = Partial<DecodeOnlyConfig>;
 
@@ -258,6 +259,35 @@ describe('bytes within a packet', () => {
     }
   });
 });
+
+// What cannot be read is no damage: it may be there a moment later.
+test.each(['skip', 'nearest'] as const)(
+  "'%s': a source that fails in mid-file is an error all the same",
+  async (damaged) => {
+    for (const name of ['h264.mkv', 'h264.ts']) {
+      const file = fixturePath(name);
+      const whole = await decoded(name, { sequenceLength: 9 });
+      let failed = 0;
+      for (let reads = 1; ; reads++) {
+        const cause = new Error('gone');
+        const source = failingFrom(reads, sourceOf(file), () => Promise.reject(cause));
+        const call = decodeOnly({ videoPath: source, backend: 'cpu', sequenceLength: 9, damaged });
+        const result = await call.catch((error: unknown) => error as Error & { cause?: unknown });
+        if (result instanceof Error) {
+          failed++;
+          expect(result).toMatchObject({ code: 'ERR_CPS_SOURCE', cause });
+          continue;
+        }
+        expect(result.notes).toEqual([]);
+        expect(result.skippedFrameIds).toEqual([]);
+        expect(Buffer.from(result.frames.data).equals(whole.data)).toBe(true);
+        result.close();
+        break;
+      }
+      expect(failed).toBeGreaterThan(0);
+    }
+  },
+);
 
 test('docs/notes.md has every code', () => {
   const text = readFileSync('docs/notes.md', 'utf8');

@@ -34,6 +34,9 @@ inline bool isSkippedLeading(PacketBytes packet, const BitstreamFormat& format) 
 inline bool holdsPicture(PacketBytes packet, const BitstreamFormat& format) {
   return format.rules->holdsPicture(packet, format);
 }
+inline int emptyParts(PacketBytes packet, const BitstreamFormat& format) {
+  return packet.empty() ? 0 : format.rules->emptyParts(packet, format);
+}
 inline int shownPictures(PacketBytes packet, const BitstreamFormat& format) {
   return packet.empty() ? 0 : format.rules->shownPictures(packet, format);
 }

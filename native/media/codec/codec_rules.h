@@ -107,6 +107,9 @@ struct CodecRules {
   // False where a packet makes no picture, and that there is none is no damage.
   bool (*holdsPicture)(PacketBytes, const BitstreamFormat&) =
       [](PacketBytes, const BitstreamFormat&) { return true; };
+  // Parts of a packet that make no picture and fail in the decoder, which is no damage either.
+  int (*emptyParts)(PacketBytes, const BitstreamFormat&) =
+      [](PacketBytes, const BitstreamFormat&) { return 0; };
   bool (*holdsSeveral)(PacketBytes) = [](PacketBytes) { return false; };
   // Pictures that a packet, or the first bytes of one, shows where its headers tell. Not of an
   // empty one.

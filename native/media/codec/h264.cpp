@@ -65,11 +65,19 @@ std::optional<uint32_t> findSei(BitReader& r, uint32_t wanted) {
   return std::nullopt;
 }
 
-// recovery_frame_cnt of a recovery point message in this SEI unit, or -1.
-int64_t h264RecoveryCount(std::span<const uint8_t> nal) {
+// A recovery point message in this SEI unit.
+struct RecoveryPoint {
+  uint32_t frames;  // recovery_frame_cnt
+  bool exact;       // exact_match_flag
+};
+std::optional<RecoveryPoint> recoveryPointIn(std::span<const uint8_t> nal) {
   constexpr uint32_t kRecoveryPoint = 6;
   BitReader r(nal.subspan(1));
-  return findSei(r, kRecoveryPoint) ? int64_t{r.ue()} : -1;
+  if (!findSei(r, kRecoveryPoint)) return std::nullopt;
+  const uint32_t frames = r.ue();
+  const bool exact = r.bit() != 0;
+  if (r.ended()) return std::nullopt;
+  return RecoveryPoint{frames, exact};
 }
 
 // N of "x264 - core N" in an unregistered message of this SEI unit, or -1.
@@ -100,7 +108,10 @@ bool isEntry(PacketBytes packet, const BitstreamFormat& format) {
       idr = true;
       return false;
     }
-    if (type == kH264Sei && h264RecoveryCount(nal) == 0) recovery = true;
+    if (type == kH264Sei) {
+      const std::optional<RecoveryPoint> point = recoveryPointIn(nal);
+      recovery = recovery || (point && point->frames == 0);
+    }
     if (type >= kH264Slice && type <= kH264PartC) {
       slices = true;
       intra = intra && type <= kH264PartA && isH264IntraSlice(nal);
@@ -265,6 +276,8 @@ bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthByte
                                  const H264Headers& headers) {
   bool follows = true;
   sequence_ = {};
+  number_ = kNone;
+  refreshesIn_ = 0;
   const auto readSet = [&](BitReader& r) {
     r.ue();  // first_mb_in_slice
     r.ue();  // slice_type
@@ -274,8 +287,12 @@ bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthByte
   };
   forEachNal(packet, lengthBytes, [&](std::span<const uint8_t> nal) {
     const int type = nal[0] & 31;
+    if (type == kH264Sei) {
+      const std::optional<RecoveryPoint> point = recoveryPointIn(nal);
+      if (point && point->exact) refreshesIn_ = point->frames;
+    }
     if (type == kH264Idr) {
-      reference_ = 0;
+      reference_ = number_ = 0;
       BitReader r(nal.subspan(1));
       readSet(r);
       return false;
@@ -293,10 +310,30 @@ bool H264PictureNumbers::follows(std::span<const uint8_t> packet, int lengthByte
     const uint32_t expected = (reference_ + 1) & ((1u << sequence_.frameNumBits) - 1);
     follows = sequence_.gaps || reference_ == kNone || number <= 1 || number == reference_ ||
               number == expected;
-    if ((nal[0] & 0x60) != 0 || !follows) reference_ = number;
+    const bool isReference = (nal[0] & 0x60) != 0;
+    if (isReference || !follows) reference_ = number;
+    if (isReference) number_ = number;
     return false;
   });
   return follows;
+}
+
+int32_t H264Refreshes::endedBy(int32_t ordinal, const H264PictureNumbers& numbers) {
+  const std::optional<uint32_t> number = numbers.referenceNumber();
+  if (!number) return -1;
+  int32_t from = -1;
+  std::erase_if(open_, [&](const Open& open) {
+    if (open.number != *number) return false;
+    from = std::max(from, open.from);
+    return true;
+  });
+  const H264Sequence& sequence = numbers.sequence();
+  if (numbers.refreshesIn() == 0 || !sequence.framesOnly || sequence.gaps) return from;
+  constexpr size_t kMost = 32;  // encoders have one at a time
+  if (open_.size() == kMost) open_.erase(open_.begin());
+  const uint32_t mask = (1u << sequence.frameNumBits) - 1;
+  open_.push_back({ordinal, (*number + numbers.refreshesIn()) & mask});
+  return from;
 }
 
 }  // namespace cps

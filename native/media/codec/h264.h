@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace cps {
 
@@ -56,11 +57,39 @@ class H264PictureNumbers {
   bool follows(std::span<const uint8_t> packet, int lengthBytes, const H264Headers& headers);
   // The parameter set of that packet's picture; not `known` where it was not seen.
   const H264Sequence& sequence() const { return sequence_; }
+  // Its frame_num where it is a reference picture.
+  std::optional<uint32_t> referenceNumber() const {
+    return number_ == kNone ? std::nullopt : std::optional<uint32_t>(number_);
+  }
+  // Of a gradual refresh that begins with it: after how many frames it ends; else 0.
+  uint32_t refreshesIn() const { return refreshesIn_; }
 
  private:
   static constexpr uint32_t kNone = UINT32_MAX;
   uint32_t reference_ = kNone;  // frame_num of the reference picture before
+  uint32_t number_ = kNone;
+  uint32_t refreshesIn_ = 0;
   H264Sequence sequence_;
+};
+
+// Note [Gradual refresh]
+// A stream without key frames (intra refresh) renews its pictures bit by bit, and a recovery point
+// message says when one round is over: in output order from the reference picture on whose
+// frame_num is recovery_frame_cnt larger (H.264 D.2.8). Where exact_match_flag is set the pictures
+// from there on are those that the encoder made, whatever came before the message. So damage ends
+// there. (A stream is not entered there: decoders show such pictures late.)
+class H264Refreshes {
+ public:
+  // The next packet in decode order, as `numbers` have read it. The packet at which the refresh
+  // began that ends with its picture; -1: none does.
+  int32_t endedBy(int32_t ordinal, const H264PictureNumbers& numbers);
+
+ private:
+  struct Open {
+    int32_t from;
+    uint32_t number;  // frame_num of the picture that ends it
+  };
+  std::vector<Open> open_;
 };
 
 // Whether pictures of this parameter set may come out of a decoder in this size: as cropped, or

@@ -32,27 +32,44 @@ bool isVp9Entry(PacketBytes d, const BitstreamFormat& /*format*/) {
   return !showExisting && !inter;
 }
 
-int vp9ShownPictures(PacketBytes d, const BitstreamFormat& /*format*/) {
+// Visits each frame of a superframe, whose index at the end gives their sizes, or the one frame that
+// a packet is. False: sizes that do not fit.
+template <typename Visit>
+bool forEachVp9Frame(PacketBytes d, const Visit& visit) {
   const uint8_t marker = d.back();
-  if ((marker & 0xE0) == 0xC0) {  // superframe: the index at the end gives the sizes
-    const size_t frames = (marker & 7) + 1;
-    const size_t bytes = ((marker >> 3) & 3) + 1;
-    const size_t indexSize = 2 + frames * bytes;
-    if (d.size() >= indexSize && d[d.size() - indexSize] == marker) {
-      const uint8_t* p = &d[d.size() - indexSize + 1];
-      size_t at = 0;
-      int shown = 0;
-      for (size_t i = 0; i < frames; ++i) {
-        size_t n = 0;
-        for (size_t b = 0; b < bytes; ++b) n |= size_t{*p++} << (8 * b);
-        if (n > d.size() - indexSize - at) return 1;
-        shown += vp9Shown(d.subspan(at, n));
-        at += n;
-      }
-      return shown;
-    }
+  const size_t frames = (marker & 7) + 1;
+  const size_t bytes = ((marker >> 3) & 3) + 1;
+  const size_t indexSize = 2 + frames * bytes;
+  const bool isSuperframe = (marker & 0xE0) == 0xC0 && d.size() >= indexSize &&
+                            d[d.size() - indexSize] == marker;
+  if (!isSuperframe) {
+    visit(d);
+    return true;
   }
-  return vp9Shown(d);
+  const uint8_t* p = &d[d.size() - indexSize + 1];
+  size_t at = 0;
+  for (size_t i = 0; i < frames; ++i) {
+    size_t n = 0;
+    for (size_t b = 0; b < bytes; ++b) n |= size_t{*p++} << (8 * b);
+    if (n > d.size() - indexSize - at) return false;
+    visit(d.subspan(at, n));
+    at += n;
+  }
+  return true;
+}
+
+int vp9ShownPictures(PacketBytes d, const BitstreamFormat& /*format*/) {
+  int shown = 0;
+  return forEachVp9Frame(d, [&](PacketBytes frame) { shown += vp9Shown(frame); }) ? shown : 1;
+}
+
+// As short as that only a picture shown again can be.
+bool isNoVp9Picture(PacketBytes frame) { return frame.size() == 1 && vp9Shown(frame) == 0; }
+
+int vp9EmptyParts(PacketBytes d, const BitstreamFormat& /*format*/) {
+  int empty = 0;
+  const auto count = [&](PacketBytes frame) { empty += isNoVp9Picture(frame) ? 1 : 0; };
+  return forEachVp9Frame(d, count) ? empty : 0;
 }
 
 }  // namespace
@@ -86,10 +103,8 @@ constinit const CodecRules kVp9Rules = {
     .mayJump = true,
     .isEntry = isVp9Entry,
     .holdsPicture =
-        [](PacketBytes packet, const BitstreamFormat& format) {
-          // As short as that only a picture shown again can be.
-          return packet.size() != 1 || vp9ShownPictures(packet, format) > 0;
-        },
+        [](PacketBytes packet, const BitstreamFormat&) { return !isNoVp9Picture(packet); },
+    .emptyParts = vp9EmptyParts,
     .shownPictures = vp9ShownPictures,
 };
 

@@ -55,6 +55,7 @@ int AvioReader::read(uint8_t* dst, int size) noexcept {
     return static_cast<int>(got);
   } catch (...) {
     failure_ = std::current_exception();
+    failed_ = true;
     return AVERROR_EXIT;
   }
 }

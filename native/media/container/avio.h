@@ -19,6 +19,8 @@ class AvioReader {
   AVIOContext* get() const { return io_.get(); }
   // Throws what stopped the last read, if anything.
   void rethrow();
+  // Whether a read ever failed: what could be read then says nothing of what the file holds.
+  bool failed() const { return failed_; }
 
   // Note [Payload]
   // While the frame index is made, nobody looks at what is inside a packet, and MP4 says beforehand
@@ -38,6 +40,7 @@ class AvioReader {
   int64_t bytesRead_ = 0;
   std::vector<ByteRange> payload_;
   std::exception_ptr failure_;
+  bool failed_ = false;
   UniqueAVIOContext io_;
 };
 

@@ -58,6 +58,7 @@ void PictureBuffers::forget() {
   const std::lock_guard<std::mutex> lock(mutex_);
   next_ = filled_ = 0;
   repeated_.clear();
+  ranShort_ = false;
 }
 
 }  // namespace cps

@@ -48,15 +48,17 @@ std::vector<int64_t> decodeTimes(const FrameIndex& index, const std::shared_ptr<
   }
   if (!none || !index.plain) return times;
   const DemuxLimits limits = {call.options.maxMemoryBytes, call.options.maxFramePixels};
+  std::unique_ptr<Demuxer> demuxer;
   try {
-    Demuxer demuxer(source, call.cancel, &index.stream, limits, true);
+    demuxer = std::make_unique<Demuxer>(source, call.cancel, &index.stream, limits, true);
     UniqueAVPacket packet = makePacket(Stage::Index);
-    for (size_t i = 0; i < times.size() && demuxer.read(*packet); ++i) {
+    for (size_t i = 0; i < times.size() && demuxer->read(*packet); ++i) {
       if (packet->size != index.packets[i].size) break;
       times[i] = packet->dts;
     }
   } catch (const Error& error) {
-    if (!blamesFile(error.code())) throw;  // else what was read counts
+    const bool failed = demuxer && demuxer->io().failed();
+    if (!blamesFile(error.code()) || failed) throw;  // else what was read counts
   }
   return times;
 }

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "ffmpeg/util.h"
 #include "media/codec/codec_rules.h"
+#include "media/decode/harmless_errors.h"
 #include "media/decode/packet_decoder.h"
 
 namespace cps {
@@ -35,15 +36,15 @@ void decodeInSequence(const IndexedVideo& video, const SourceOptions& options, T
   };
   BitstreamFormat bitstream = index.bitstream;
   H264PictureNumbers numbers;
-  bool picture = true;
+  HarmlessErrors harmless;
+  std::vector<bool> isEntry(index.packets.size(), false);  // of those read: their flags may lie
   const PacketDecoder::Output output = [&](AVFrame* frame, int) {
     for (const int64_t number : decoder.takeUnreferenced()) {
-      const bool key = index.packets[static_cast<size_t>(number)].key;
-      failed = failed || !key;
+      failed = failed || !isEntry[static_cast<size_t>(number)];
     }
     // Errors before the first picture are of packets that show nothing.
     if (!frame) {
-      failed = failed || (count > 0 && picture);
+      failed = (!harmless.take() && count > 0) || failed;
       tooLarge = decoder.refusesSize();
       const bool counted = tooLarge && count < index.info.totalFrames &&
                            index.display[static_cast<size_t>(count)] == reader.next() - 1;
@@ -57,7 +58,7 @@ void decodeInSequence(const IndexedVideo& video, const SourceOptions& options, T
     const int64_t d = count++;
     const auto ordinal = static_cast<size_t>(
         index.display[static_cast<size_t>(std::min<int64_t>(d, index.info.totalFrames - 1))]);
-    failed = (failed && !index.packets[ordinal].key) || isDamaged(*frame);
+    failed = (failed && !isEntry[ordinal]) || isDamaged(*frame);
     tooLarge = tooLarge && failed;
     if (next == displayIndices.size() || displayIndices[next] != d) return true;
     ++next;
@@ -83,10 +84,12 @@ void decodeInSequence(const IndexedVideo& video, const SourceOptions& options, T
     ++decoded;
     const std::span<const uint8_t> bytes(packet->data, static_cast<size_t>(packet->size));
     followHeaders(bytes, bitstream);
+    const auto ordinal = static_cast<size_t>(reader.next() - 1);
+    isEntry[ordinal] = index.packets[ordinal].key && isEntryPoint(bytes, bitstream);
     if (rules.numbersReferences && !numbers.follows(bytes, bitstream.lengthBytes, bitstream.h264)) {
-      failed = failed || !index.packets[static_cast<size_t>(reader.next() - 1)].key;
+      failed = failed || !isEntry[ordinal];
     }
-    picture = holdsPicture(bytes, bitstream);
+    harmless.begin(bytes, bitstream);
     decoder.decode(*packet, reader.next() - 1, output);
   }
   if (next < displayIndices.size()) decoder.drain(output);

@@ -147,6 +147,7 @@ bool PacketDecoder::drain(const Output& output) {
 void PacketDecoder::flush() {
   avcodec_flush_buffers(context_.get());
   buffers_.forget();
+  ranShort_ = false;  // what comes now is another video, or another part of it
 }
 
 bool PacketDecoder::receive(const Output& output) {
@@ -195,8 +196,10 @@ bool PacketDecoder::takeError(int status, const Output& output) {
 bool PacketDecoder::ranShort() const {
   if (ranShort_ || buffers_.ranShort()) return true;
   constexpr int64_t kPictures = 4;
+  constexpr int64_t kMost = INT32_MAX / 2;  // FFmpeg refuses more in one piece, whatever there is
   const int64_t picture = pictureBytes(context_->pix_fmt, context_->width, context_->height);
-  void* const some = av_malloc(static_cast<size_t>(std::max<int64_t>(1, kPictures * picture)));
+  const int64_t bytes = std::clamp<int64_t>(kPictures * picture, 1, kMost);
+  void* const some = av_malloc(static_cast<size_t>(bytes));
   av_free(some);
   return some == nullptr;
 }

@@ -28,11 +28,11 @@ bool isBroken(const FrameIndex& index, std::span<const uint8_t> bytes, int flags
 
 void SegmentDecoder::reset(int32_t first) {
   inside_.clear();
-  damaged_.clear();
+  damage_.clear();
   references_.clear();
   refused_.clear();
-  lostBefore_.clear();
   h264Numbers_ = {};
+  refreshes_ = {};
   held_.clear();
   unreferenced_ = false;
   lastShown_ = -1;
@@ -88,8 +88,7 @@ SegmentOutcome SegmentDecoder::goOn(int32_t last, std::span<const int32_t> targe
 // What the windows so far did not ask for, and damage that is too far back to matter.
 void SegmentDecoder::dropPassed() {
   const int32_t start = index_.seeks().startFor(targets_.front());
-  std::erase_if(damaged_, [&](int32_t bad) { return bad < start; });
-  std::erase_if(lostBefore_, [&](int32_t entry) { return entry < start; });
+  damage_.forgetBefore(start);
   std::erase_if(held_, [&](const Held& h) { return !isTarget(h.ordinal) && !isBeyond(h.ordinal); });
   for (const Held& h : held_) {
     const auto at = std::lower_bound(targets_.begin(), targets_.end(), h.ordinal);
@@ -147,14 +146,12 @@ bool SegmentDecoder::feedAll(int32_t last) {
 }
 
 bool SegmentDecoder::settleRest() {
-  picture_ = true;
+  harmless_.end();
   if (!decoder_.drain(output_) || !noteUnreferenced()) return false;
   // What has not come out by now was lost: what refers to it is not right either.
-  damaged_.insert(damaged_.end(), inside_.begin(), inside_.end());
+  for (const int32_t lost : inside_) damage_.add(lost);
   inside_.clear();
   if (!giveOutHeld()) return false;
-  std::vector<int32_t> failures = damaged_;
-  std::sort(failures.begin(), failures.end());
   for (size_t i = 0; i < targets_.size(); ++i) {
     if (cameOut_[i]) continue;
     const int32_t target = targets_[i];
@@ -162,9 +159,9 @@ bool SegmentDecoder::settleRest() {
       if (!lose({Kind::TooLarge, target, {}})) return false;
       continue;
     }
-    const bool failed = std::binary_search(failures.begin(), failures.end(), target);
+    const bool failed = damage_.spoils(target);
     const char* const reason =
-        failed || isSpoilt(target) ? "its data cannot be decoded" : "the decoder never gave it out";
+        failed ? "its data cannot be decoded" : "the decoder never gave it out";
     if (!lose({Kind::Damaged, target, reason})) return false;
   }
   return true;
@@ -192,9 +189,9 @@ bool SegmentDecoder::feed(AVPacket& packet) {
     ++counters_.packetsDropped;
     return true;
   }
-  picture_ = holdsPicture(bytes, bitstream_);
-  learnStart(bytes);
-  if (isBroken(index_, bytes, packet.flags)) damaged_.push_back(current_);
+  harmless_.begin(bytes, bitstream_);
+  damage_.learnStart(current_, bytes, bitstream_);
+  if (isBroken(index_, bytes, packet.flags)) damage_.add(current_);
   // Pictures that an edit list cuts out come out too: damage in them must be seen.
   packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);
   const PacketEntry& entry = index_.packets[static_cast<size_t>(current_)];
@@ -207,18 +204,13 @@ bool SegmentDecoder::feed(AVPacket& packet) {
   return giveOutHeld();
 }
 
-// Up to where damage reaches depends on it, whether or not decoding ever begins here.
-void SegmentDecoder::learnStart(std::span<const uint8_t> packet) {
-  if (!index_.packets[static_cast<size_t>(current_)].key || index_.seeks().startVerified(current_))
-    return;
-  index_.seeks().setStart(current_, isEntryPoint(packet, bitstream_));
-}
-
 bool SegmentDecoder::readH264(std::span<const uint8_t> packet) {
   if (!h264Numbers_.follows(packet, bitstream_.lengthBytes, bitstream_.h264) &&
       !noteMissingBefore(current_)) {
     return false;
   }
+  const int32_t from = refreshes_.endedBy(current_, h264Numbers_);
+  if (from >= 0) damage_.addRefresh(from, current_);
   const H264Sequence& sequence = h264Numbers_.sequence();
   if (!anySize_ && !h264MayHaveSize(sequence, index_.storedWidth, index_.storedHeight) &&
       std::binary_search(targets_.begin(), targets_.end(), current_)) {
@@ -238,11 +230,11 @@ bool SegmentDecoder::noteUnreferenced() {
   return true;
 }
 
-// What an entry point lacks only its leading pictures can notice.
 bool SegmentDecoder::noteMissingBefore(int32_t ordinal) {
-  const bool entry = index_.seeks().startFor(ordinal) == ordinal;
-  if (strict_ && !entry) return stop(Kind::Suspicious, ordinal, "references are missing");
-  (entry ? lostBefore_ : damaged_).push_back(ordinal);
+  if (strict_ && !damage_.isEntry(ordinal)) {
+    return stop(Kind::Suspicious, ordinal, "references are missing");
+  }
+  damage_.addMissingBefore(ordinal);
   return true;
 }
 
@@ -250,10 +242,9 @@ bool SegmentDecoder::takeOutput(AVFrame* frame) {
   if (!noteUnreferenced()) return false;
   if (!frame) {
     if (strict_) return stop(Kind::Suspicious, current_, "a strict decoder reports an error");
-    // One thread decodes a packet before it takes the next: the error is of this one. That a packet
-    // without a picture gives none is no damage.
-    if (!picture_) return true;
-    damaged_.push_back(current_);
+    // One thread decodes a packet before it takes the next: the error is of this one.
+    if (harmless_.take()) return true;
+    damage_.add(current_);
     if (decoder_.refusesSize()) refused_.push_back(current_);
     inside_.erase(current_);
     return true;
@@ -262,7 +253,7 @@ bool SegmentDecoder::takeOutput(AVFrame* frame) {
   if (index_.stored && !checkOrder(ordinal)) return false;
   if (isDamaged(*frame)) {
     if (strict_) return stop(Kind::Suspicious, ordinal, "it is damaged");
-    damaged_.push_back(ordinal);
+    damage_.add(ordinal);
   }
   const auto target = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
   const auto at = static_cast<size_t>(target - targets_.begin());
@@ -291,7 +282,7 @@ bool SegmentDecoder::checkOrder(int32_t ordinal) {
 
 void SegmentDecoder::forgetLost(int32_t newest) {
   while (!inside_.empty() && *inside_.begin() < newest - kLostAfter) {
-    damaged_.push_back(*inside_.begin());
+    damage_.add(*inside_.begin());
     inside_.erase(inside_.begin());
   }
 }
@@ -306,7 +297,7 @@ bool SegmentDecoder::giveOutHeld() {
     }
     const UniqueAVFrame frame = std::move(held_[i].frame);
     held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(i));
-    if (isSpoilt(ordinal)) {
+    if (damage_.spoils(ordinal)) {
       const char* const reason = isDamaged(*frame)
                                      ? "it is damaged"
                                      : "a picture that it depends on is damaged or missing";
@@ -324,26 +315,6 @@ bool SegmentDecoder::giveOutHeld() {
     give_(ordinal, *frame);
   }
   return true;
-}
-
-bool SegmentDecoder::isSpoilt(int32_t ordinal) const {
-  const int32_t start = index_.seeks().startFor(ordinal);
-  const auto spoils = [&](int32_t bad) {
-    return bad >= start && bad <= ordinal && damageReaches(index_, bad, ordinal);
-  };
-  const auto leadsOver = [&](int32_t entry) { return entry < ordinal && start < entry; };
-  return std::any_of(damaged_.begin(), damaged_.end(), spoils) ||
-         std::any_of(lostBefore_.begin(), lostBefore_.end(), leadsOver);
-}
-
-bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target) {
-  const int32_t start = index.seeks().startFor(target);
-  if (bad < start || bad > target) return false;
-  const PacketEntry& entry = index.packets[static_cast<size_t>(bad)];
-  // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
-  const int64_t startOrder = index.packets[static_cast<size_t>(start)].order;
-  const bool leading = entry.order != kNoOrder && entry.order < startOrder;
-  return bad == target || !leading;
 }
 
 }  // namespace cps

@@ -6,8 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "media/decode/harmless_errors.h"
 #include "media/decode/outcome.h"
 #include "media/decode/packet_decoder.h"
+#include "media/decode/segment_damage.h"
 #include "media/index/packet_reader.h"
 #include "media/plan/decode_plan.h"
 
@@ -17,9 +19,6 @@ struct DecodeCounters {
   int64_t packetsDecoded = 0;
   int64_t packetsDropped = 0;
 };
-
-// Whether damage in packet `bad` may show in the picture of `target` (Note [Damage]).
-bool damageReaches(const FrameIndex& index, int32_t bad, int32_t target);
 
 // What a packet itself says of damage, whatever a decoder makes of it.
 bool isBroken(const FrameIndex& index, std::span<const uint8_t> packet, int flags);
@@ -57,7 +56,8 @@ class SegmentDecoder {
         decoder_(decoder),
         strict_(strict),
         everything_(everything),
-        give_(std::move(give)) {}
+        give_(std::move(give)),
+        damage_(index) {}
   SegmentDecoder(const SegmentDecoder&) = delete;
   SegmentDecoder& operator=(const SegmentDecoder&) = delete;
 
@@ -109,19 +109,18 @@ class SegmentDecoder {
   bool feed(AVPacket& packet);
   bool takeOutput(AVFrame* frame);
   bool checkOrder(int32_t ordinal);
-  void learnStart(std::span<const uint8_t> packet);
   bool readH264(std::span<const uint8_t> packet);
   bool noteUnreferenced();
   bool noteMissingBefore(int32_t ordinal);
   bool giveOutHeld();
   bool lose(SegmentOutcome why);
-  bool isSpoilt(int32_t ordinal) const;
   void forgetLost(int32_t newest);
   bool mayDrop(const AVPacket& packet, int32_t ordinal) const;
 
   const FrameIndex& index_;
   BitstreamFormat bitstream_;
   H264PictureNumbers h264Numbers_;
+  H264Refreshes refreshes_;
   PacketReader& reader_;
   PacketDecoder& decoder_;
   const bool strict_, everything_;
@@ -136,14 +135,13 @@ class SegmentDecoder {
   std::span<const int32_t> targets_;
   int32_t first_ = 0, current_ = 0;
   bool leading_ = false;  // H.264 pictures shown before the entry point were fed
-  bool picture_ = true;   // whether the current packet holds one
+  HarmlessErrors harmless_;
   bool followsReferences_ = false;
   std::map<int32_t, PictureReferences> references_;  // of the last packets
   std::set<int32_t> inside_;                         // fed, shown, not out yet
-  std::vector<int32_t> damaged_;     // packets that failed or whose picture is damaged
-  std::vector<int32_t> refused_;     // of those, packets whose picture is too large
-  std::vector<int32_t> lostBefore_;  // entry points before which references are missing
-  bool unreferenced_ = false;        // references were missing somewhere
+  SegmentDamage damage_;
+  std::vector<int32_t> refused_;  // packets whose picture is too large
+  bool unreferenced_ = false;     // references were missing somewhere
   std::vector<Held> held_;
   std::vector<bool> cameOut_;  // of each target, whether it is or was held
   size_t done_ = 0;            // targets that were given out or told of

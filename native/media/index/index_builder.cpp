@@ -205,14 +205,15 @@ class IndexBuilder {
       noteTruncation(declared);
   }
 
-  // What could be read can be used where the option `damaged` says so.
+  // What could be read can be used where the option `damaged` says so. Not where reading failed:
+  // the index would say for good that the file ends there.
   bool readNext(AVPacket& packet) {
     try {
       return demuxer_.read(packet);
     } catch (const Error& error) {
       const bool partly = call_.options.damaged != Damaged::Error &&
                           error.code() == ErrorCode::Corrupt && !demuxer_.ranShort() &&
-                          !index_->packets.empty();
+                          !demuxer_.io().failed() && !index_->packets.empty();
       if (!partly) throw;
       index_->notes.add("truncated-file", error.what());
       return false;

@@ -369,9 +369,6 @@ void contents(auto& io, FrameIndex& index) {
   notes(io, index.notes);
 }
 
-// Raised whenever anything above changes.
-constexpr int64_t kVersion = 4;
-
 void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video) {
   char magic[8] = {'c', 'p', 's', 'i', 'n', 'd', 'e', 'x'};
   io.raw(reinterpret_cast<uint8_t*>(magic), sizeof(magic));
@@ -395,7 +392,7 @@ uint32_t checksum(std::span<const uint8_t> bytes) {
 
 std::vector<uint8_t> encodeIndex(const FrameIndex& index, const FileIdentity& video) {
   Writer io;
-  int64_t version = kVersion, libraries = librariesNow();
+  int64_t version = kIndexVersion, libraries = librariesNow();
   FileIdentity written = video;
   try {
     header(io, version, libraries, written);
@@ -432,7 +429,7 @@ FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& vi
     int64_t version = 0, libraries = 0;
     FileIdentity stored;
     header(io, version, libraries, stored);
-    require(version == kVersion && libraries == librariesNow());
+    require(version == kIndexVersion && libraries == librariesNow());
     require(stored.path == video.path && stored.size == video.size &&
             stored.mtimeNs == video.mtimeNs);
     auto index = std::make_shared<FrameIndex>();

@@ -10,6 +10,12 @@
 
 namespace cps {
 
+// Of index files. To be raised whenever the format changes, and whenever an index says something
+// else of some file than it did: frames that are counted otherwise, other times, other notes. Else
+// files that earlier versions of this package wrote go on saying the old. media_index_test compares
+// what indexes say with what they said under this number, and fails until it is raised.
+inline constexpr int64_t kIndexVersion = 5;
+
 // A frame index as bytes and back (Note [Index files] in index_file.h). `video` is stored with it.
 // encodeIndex gives no bytes for an index with values beyond what the format holds (some damaged
 // files have such headers); decodeIndex gives nullptr for another video or state of it, another

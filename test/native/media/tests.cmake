@@ -9,3 +9,7 @@ cps_test(media_rules_test media/codec/rules_test.cpp media/media_plain.cpp media
          reliability/hostile/reference.cpp)
 cps_test(media_joined_test media/damage/joined_test.cpp media/media_plain.cpp media/media_common.cpp
          reliability/hostile/reference.cpp)
+cps_test(media_index_test media/index/index_digest_test.cpp media/media_plain.cpp media/media_common.cpp
+         reliability/hostile/reference.cpp)
+target_compile_definitions(media_index_test PRIVATE
+  CPS_INDEX_DIGEST_FILE="${CMAKE_CURRENT_SOURCE_DIR}/media/index/index_digest.txt")

@@ -26,7 +26,7 @@ cps_test(robust_machine_test reliability/machine_test.cpp reliability/hostile/re
 target_link_libraries(robust_machine_test PRIVATE ${CMAKE_DL_LIBS})
 # Its pthread_create() and the like must come before the C library's for FFmpeg's libraries too.
 set_target_properties(robust_machine_test PROPERTIES ENABLE_EXPORTS ON)
-cps_test(robust_faults_test reliability/faults_test.cpp reliability/hostile/reference.cpp)
+cps_test(robust_faults_test reliability/faults_test.cpp reliability/unreadable_test.cpp reliability/hostile/reference.cpp)
 cps_test(robust_streams_test reliability/streams_test.cpp reliability/marks_test.cpp reliability/hostile/mutate.cpp
   reliability/hostile/packets.cpp reliability/hostile/reference.cpp)
 

@@ -7,6 +7,7 @@
 #include "cuda/cuda_device.h"
 #include "cuda/nvdec/segment_run.h"
 #include "media/media_common.h"
+#include "reliability/hostile/mutate.h"
 
 namespace cps {
 namespace {
@@ -259,6 +260,45 @@ TEST(CudaDecode, LostAndBrokenPicturesAreCorruptByName) {
     }
     expectNothingLeft();
   }
+}
+
+// Decoding passes over pictures that the container calls key frames and that are none.
+TEST(CudaDecode, DamageDoesNotEndAtAKeyFlagThatLies) {
+  const hostile::Bytes clip = hostile::readFile(media_test::fixturePath(kClip));
+  const hostile::Bytes other = hostile::readFile(media_test::fixturePath("small.mp4"));
+  VideoInput lying;
+  for (const hostile::Mutation& mutation : hostile::packetMutations(clip, other)) {
+    if (mutation.name != "mux-matroska-all-key-flags") continue;
+    lying.bytes = std::make_shared<const hostile::Bytes>(mutation.make());
+  }
+  ASSERT_TRUE(lying.bytes);
+  constexpr int64_t kStep = 8589934609, kBroken = 5, kGroup = 30;
+  static media_test::Services services(2);
+  const auto decodeFrame = [&](int64_t frame) {
+    fake::reset();
+    std::string error;
+    {
+      const GpuBackend gpu = cuda_test::backend();
+      Options o = options();
+      o.source.uniformStrategy = UniformStrategy::Stream;  // all is decoded, from the first picture
+      fake::control().breakTimestamp = (kBroken + 1) * kStep;
+      Profile profile;
+      const CallContext call{o.source, std::make_shared<CancelToken>(), profile};
+      media_test::Collector sink;
+      error = media_test::errorOf([&] {
+        const auto source = gpu.openSource(lying, call, services.media, o.devices);
+        source->decode(std::vector{frame}, sink);
+      });
+    }
+    expectNothingLeft();
+    return error;
+  };
+  for (const int64_t frame : {kBroken, int64_t{12}, kGroup - 1}) {
+    const std::string error = decodeFrame(frame);
+    EXPECT_NE(error.find("ERR_CPS_CORRUPT"), std::string::npos) << frame << error;
+    EXPECT_NE(error.find("Frame " + std::to_string(frame)), std::string::npos) << error;
+  }
+  for (const int64_t frame : {kGroup, kGroup + 7}) EXPECT_EQ(decodeFrame(frame), "") << frame;
 }
 
 TEST(CudaDecode, EveryFailingCallIsReportedAndTheNextCallWorks) {

@@ -107,11 +107,44 @@ TEST(Joins, AreNoReorderingForADecoder) {
   EXPECT_EQ(index.reorderDepth, 2);
 }
 
-Bytes thatIsOneByte(uint8_t byte, const char* name) {
+// With intra refresh there is no picture that refers to none; a message says where all is renewed.
+TEST(Joins, DamageEndsWhereAGradualRefreshDoes) {
+  const char* const name = "h264_intra_refresh.mp4";
+  const hostile::Reference whole = hostile::decodeReference(fixtureBytes(name), 10'000, 60);
+  const auto count = static_cast<int64_t>(whole.frames.size());
+  constexpr int64_t kCut = 17, kRefreshes = 25;
+  for (const char* format : {"matroska", "mp4"}) {
+    // In one file the packets between the parts are missing, in the other two parts are joined.
+    const bool joins = format == std::string("matroska");
+    const Bytes bytes =
+        joins ? joined(withPackets(name, format, asItIs), withPackets(name, format, fromTheMiddle))
+              : withPackets(name, format, [](int ordinal, const Bytes& packet) {
+                  return ordinal == kCut ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
+                });
+    const std::set<int64_t> lost = expectSameLosses(bytes, format);
+    // A refresh begins every 25 pictures. The one in which pictures are missing is of no use; all are
+    // right behind the next one.
+    const int64_t first = joins ? count : kCut;
+    const int64_t behind = joins ? count - kCut : 1;  // later by so many than in the whole clip
+    const int64_t most = 2 * kRefreshes + (joins ? behind : -behind);
+    ASSERT_FALSE(lost.empty()) << format;
+    EXPECT_EQ(*lost.begin(), first) << format;
+    EXPECT_LT(*lost.rbegin(), most) << format;
+    // And they are those of the clip.
+    const InFile file(bytes);
+    Services services(2);
+    const Result got = decodeBytes(file.input(), kWays[0], services, {}, true);
+    for (const auto& [d, look] : got.frames) {
+      const int64_t original = d < first ? d : joins ? d - behind : d + behind;
+      EXPECT_EQ(look.hash, whole.frames[static_cast<size_t>(original)].hash) << format << ' ' << d;
+    }
+  }
+}
+
+Bytes thatIsOneByte(uint8_t byte, const char* name, const char* format) {
   static uint8_t put;
   put = byte;
-  // Other muxers make one packet of it and the next.
-  return withPackets(name, "nut", [](int ordinal, const Bytes& packet) {
+  return withPackets(name, format, [](int ordinal, const Bytes& packet) {
     return ordinal % 9 == 4 ? std::vector<Bytes>{packet, {put}} : std::vector<Bytes>{packet};
   });
 }
@@ -121,7 +154,9 @@ TEST(Packets, OfOneByteInVp9) {
   std::vector<uint8_t> bytes = {0x88, 0x00, 0xC0};
   if (longForm() > 0) bytes = {0x88, 0x8B, 0x8F, 0x00, 0xC0, 0x80, 0xFF, 0xA8};
   for (const uint8_t byte : bytes) {
-    expectAsPlain(thatIsOneByte(byte, "vp9.webm"), std::to_string(byte));
+    expectAsPlain(thatIsOneByte(byte, "vp9.webm", "nut"), std::to_string(byte));
+    // This muxer makes one packet of it and the next, where it is no picture.
+    expectAsPlain(thatIsOneByte(byte, "vp9.webm", "webm"), std::to_string(byte) + " with the next");
   }
 }
 

@@ -325,7 +325,10 @@ void Runner::runBytes(const Clip& clip, const std::string& name, const Bytes& br
     if (got.message.find(input.describe()) == std::string::npos) {
       violation(name, "the message does not name the input: " + got.message);
     }
-    if (got.code == cps::ErrorCode::Device || got.code == cps::ErrorCode::Aborted) {
+    // Memory is there: what a file claims is the file's fault, unless a limit says so.
+    const bool lacksMemory = got.code == cps::ErrorCode::OutOfMemory &&
+                             got.message.find("maxMemoryBytes") == std::string::npos;
+    if (got.code == cps::ErrorCode::Device || got.code == cps::ErrorCode::Aborted || lacksMemory) {
       violation(name, std::string("code ") + cps::errorCodeName(got.code) + ": " + got.message);
     }
     if (got.message.find("timeoutMs") != std::string::npos) {

@@ -1,0 +1,58 @@
+#include "media/decode/segment_damage.h"
+
+#include <algorithm>
+
+namespace cps {
+
+void SegmentDamage::clear() {
+  bad_.clear();
+  lacking_.clear();
+  refreshes_.clear();
+}
+
+void SegmentDamage::learnStart(int32_t ordinal, PacketBytes packet,
+                               const BitstreamFormat& format) const {
+  if (!index_.packets[static_cast<size_t>(ordinal)].key || index_.seeks().startVerified(ordinal))
+    return;
+  index_.seeks().setStart(ordinal, isEntryPoint(packet, format));
+}
+
+void SegmentDamage::addMissingBefore(int32_t ordinal) {
+  (isEntry(ordinal) ? lacking_ : bad_).push_back(ordinal);
+}
+
+// Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.
+bool SegmentDamage::isLeading(int32_t bad, int32_t start) const {
+  const int64_t order = index_.packets[static_cast<size_t>(bad)].order;
+  return order != kNoOrder && order < index_.packets[static_cast<size_t>(start)].order;
+}
+
+bool SegmentDamage::isRefreshed(int32_t bad, int32_t target) const {
+  const auto orderOf = [&](int32_t o) { return index_.packets[static_cast<size_t>(o)].order; };
+  return std::any_of(refreshes_.begin(), refreshes_.end(), [&](const Refresh& refresh) {
+    return bad < refresh.from && target >= refresh.done &&
+           orderOf(target) >= orderOf(refresh.done) && orderOf(refresh.done) != kNoOrder;
+  });
+}
+
+bool SegmentDamage::spoils(int32_t target) const {
+  const int32_t start = index_.seeks().startFor(target);
+  const auto reaches = [&](int32_t bad) {
+    if (bad == target) return true;
+    return bad >= start && bad < target && !isLeading(bad, start) && !isRefreshed(bad, target);
+  };
+  const auto leadsOver = [&](int32_t entry) {
+    return entry < target && start < entry && !isRefreshed(entry, target);
+  };
+  return std::any_of(bad_.begin(), bad_.end(), reaches) ||
+         std::any_of(lacking_.begin(), lacking_.end(), leadsOver);
+}
+
+void SegmentDamage::forgetBefore(int32_t start) {
+  const auto isBefore = [&](int32_t ordinal) { return ordinal < start; };
+  std::erase_if(bad_, isBefore);
+  std::erase_if(lacking_, isBefore);
+  std::erase_if(refreshes_, [&](const Refresh& refresh) { return refresh.from < start; });
+}
+
+}  // namespace cps

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "media/codec/bitstream.h"
+#include "media/index/frame_index.h"
+
+namespace cps {
+
+// What is known to be damaged in the packets of a segment, and whose pictures it spoils (Note
+// [Damage] in segment_decoder.h): the same on every device. In a file, damage reaches from a packet
+// to the next entry point, or to where a gradual refresh ends (Note [Gradual refresh] in h264.h).
+class SegmentDamage {
+ public:
+  explicit SegmentDamage(const FrameIndex& index) : index_(index) {}
+
+  void clear();
+  // Of each packet that is decoded: whether decoding may begin at it, which its flag alone does not
+  // tell. How far damage reaches depends on it, whether or not decoding ever begins there.
+  void learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format) const;
+  // A packet that failed, or whose picture is damaged.
+  void add(int32_t ordinal) { bad_.push_back(ordinal); }
+  // Pictures before this packet are not in the file, and it may refer to them. What an entry point
+  // lacks only its leading pictures can notice.
+  void addMissingBefore(int32_t ordinal);
+  // From the picture of packet `done` on nothing shows of what was damaged before packet `from`.
+  void addRefresh(int32_t from, int32_t done) { refreshes_.push_back({from, done}); }
+
+  bool isEntry(int32_t ordinal) const { return index_.seeks().startFor(ordinal) == ordinal; }
+  bool spoils(int32_t target) const;
+  // For runs that go on: pictures of packets before this one are not asked for any more.
+  void forgetBefore(int32_t start);
+
+ private:
+  struct Refresh {
+    int32_t from, done;
+  };
+  bool isLeading(int32_t bad, int32_t start) const;
+  bool isRefreshed(int32_t bad, int32_t target) const;
+
+  const FrameIndex& index_;
+  std::vector<int32_t> bad_;
+  std::vector<int32_t> lacking_;  // entry points before which references are missing
+  std::vector<Refresh> refreshes_;
+};
+
+}  // namespace cps

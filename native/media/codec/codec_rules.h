@@ -108,8 +108,9 @@ struct CodecRules {
   bool (*holdsPicture)(PacketBytes, const BitstreamFormat&) =
       [](PacketBytes, const BitstreamFormat&) { return true; };
   // Parts of a packet that make no picture and fail in the decoder, which is no damage either.
-  int (*emptyParts)(PacketBytes, const BitstreamFormat&) =
-      [](PacketBytes, const BitstreamFormat&) { return 0; };
+  int (*emptyParts)(PacketBytes, const BitstreamFormat&) = [](PacketBytes, const BitstreamFormat&) {
+    return 0;
+  };
   bool (*holdsSeveral)(PacketBytes) = [](PacketBytes) { return false; };
   // Pictures that a packet, or the first bytes of one, shows where its headers tell. Not of an
   // empty one.

@@ -32,16 +32,16 @@ bool isVp9Entry(PacketBytes d, const BitstreamFormat& /*format*/) {
   return !showExisting && !inter;
 }
 
-// Visits each frame of a superframe, whose index at the end gives their sizes, or the one frame that
-// a packet is. False: sizes that do not fit.
+// Visits each frame of a superframe, whose index at the end gives their sizes, or the one frame
+// that a packet is. False: sizes that do not fit.
 template <typename Visit>
 bool forEachVp9Frame(PacketBytes d, const Visit& visit) {
   const uint8_t marker = d.back();
   const size_t frames = (marker & 7) + 1;
   const size_t bytes = ((marker >> 3) & 3) + 1;
   const size_t indexSize = 2 + frames * bytes;
-  const bool isSuperframe = (marker & 0xE0) == 0xC0 && d.size() >= indexSize &&
-                            d[d.size() - indexSize] == marker;
+  const bool isSuperframe =
+      (marker & 0xE0) == 0xC0 && d.size() >= indexSize && d[d.size() - indexSize] == marker;
   if (!isSuperframe) {
     visit(d);
     return true;
@@ -102,8 +102,8 @@ constinit const CodecRules kVp9Rules = {
     .flushForgets = true,
     .mayJump = true,
     .isEntry = isVp9Entry,
-    .holdsPicture =
-        [](PacketBytes packet, const BitstreamFormat&) { return !isNoVp9Picture(packet); },
+    .holdsPicture = [](PacketBytes packet,
+                       const BitstreamFormat&) { return !isNoVp9Picture(packet); },
     .emptyParts = vp9EmptyParts,
     .shownPictures = vp9ShownPictures,
 };

@@ -122,8 +122,8 @@ TEST(Joins, DamageEndsWhereAGradualRefreshDoes) {
                   return ordinal == kCut ? std::vector<Bytes>{} : std::vector<Bytes>{packet};
                 });
     const std::set<int64_t> lost = expectSameLosses(bytes, format);
-    // A refresh begins every 25 pictures. The one in which pictures are missing is of no use; all are
-    // right behind the next one.
+    // A refresh begins every 25 pictures. The one in which pictures are missing is of no use; all
+    // are right behind the next one.
     const int64_t first = joins ? count : kCut;
     const int64_t behind = joins ? count - kCut : 1;  // later by so many than in the whole clip
     const int64_t most = 2 * kRefreshes + (joins ? behind : -behind);

@@ -26,16 +26,16 @@ const std::string kFile = CPS_INDEX_DIGEST_FILE;
 
 std::string hexOf(const Bytes& bytes) {
   const AVCRC* table = av_crc_get_table(AV_CRC_32_IEEE);
+  const uint32_t sum = bytes.empty() ? 0 : av_crc(table, 0, bytes.data(), bytes.size());
   std::ostringstream text;
-  text << std::hex << av_crc(table, 0, bytes.data(), bytes.size()) << '.' << bytes.size();
+  text << std::hex << sum << '.' << bytes.size();
   return text.str();
 }
 
 // What an index file of these bytes holds, or the error that says why there is none.
-std::string contentOf(const Bytes& bytes, int64_t maxFramePixels) {
+std::string contentOf(const Bytes& bytes) {
   cps::SourceOptions options = defaultSource();
   options.damaged = cps::Damaged::Skip;
-  options.maxFramePixels = maxFramePixels;
   cps::Profile profile;
   const cps::CallContext call = {options, std::make_shared<cps::CancelToken>(), profile};
   Services services(2);
@@ -51,7 +51,6 @@ std::string contentOf(const Bytes& bytes, int64_t maxFramePixels) {
 struct Clip {
   std::string name;
   Bytes bytes;
-  int64_t maxFramePixels = defaultSource().maxFramePixels;
 };
 
 std::vector<Bytes> asItIs(int /*ordinal*/, const Bytes& packet) { return {packet}; }
@@ -86,7 +85,6 @@ std::vector<Clip> madeClips() {
   clips.push_back({"first picture destroyed", broken});
   for (const char* name : {"sizes_h264.ts", "sizes_hevc.ts", "sizes_mpeg2.ts"}) {
     clips.push_back({name, fixtureBytes(name)});
-    clips.push_back({std::string("too large: ") + name, fixtureBytes(name), 320 * 240});
   }
   return clips;
 }
@@ -147,7 +145,7 @@ TEST(IndexDigest, IndexesSayWhatTheySaidUnderThisVersion) {
   std::string others;
   size_t compared = 0;
   for (const Clip& clip : clips) {
-    const Said said = {hexOf(clip.bytes), contentOf(clip.bytes, clip.maxFramePixels)};
+    const Said said = {hexOf(clip.bytes), contentOf(clip.bytes)};
     now[clip.name] = said;
     const auto before = recorded.rows.find(clip.name);
     if (before == recorded.rows.end()) {

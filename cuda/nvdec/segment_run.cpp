@@ -117,6 +117,7 @@ bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     const int32_t ordinal = reader.next() - 1;
     const std::span<const uint8_t> data(packet->data, static_cast<size_t>(packet->size));
     followHeaders(data, bitstream_);
+    damage_.learnStart(ordinal, data, bitstream_);
     // NVDEC reports nothing where a reference is missing.
     if (bitstream_.rules->numbersReferences) {
       if (!h264Numbers_.follows(data, bitstream_.lengthBytes, bitstream_.h264)) {
@@ -129,7 +130,6 @@ bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
       counters_.packetsDropped++;
       continue;
     }
-    damage_.learnStart(ordinal, data, bitstream_);
     if (isBroken(index_, data, packet->flags)) damage_.add(ordinal);
     counters_.packetsDecoded++;
     const auto timestamp = job_.clock.timestampOf(ordinal);

@@ -16,8 +16,8 @@ class SegmentDamage {
   explicit SegmentDamage(const FrameIndex& index) : index_(index) {}
 
   void clear();
-  // Of each packet that is decoded: whether decoding may begin at it, which its flag alone does not
-  // tell. How far damage reaches depends on it, whether or not decoding ever begins there.
+  // Of each packet that is read, also one that is left out: whether decoding may begin at it, which
+  // flags alone do not tell. How far damage reaches depends on it, wherever decoding begins.
   void learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format) const;
   // A packet that failed, or whose picture is damaged.
   void add(int32_t ordinal) { bad_.push_back(ordinal); }

@@ -180,6 +180,7 @@ bool SegmentDecoder::lose(SegmentOutcome why) {
 bool SegmentDecoder::feed(AVPacket& packet) {
   const std::span<const uint8_t> bytes(packet.data, static_cast<size_t>(packet.size));
   followHeaders(bytes, bitstream_);
+  damage_.learnStart(current_, bytes, bitstream_);
   if (bitstream_.rules->numbersReferences && !readH264(bytes)) return false;
   if (followsReferences_) {
     references_[current_] = bitstream_.rules->references(bytes, bitstream_);
@@ -190,7 +191,6 @@ bool SegmentDecoder::feed(AVPacket& packet) {
     return true;
   }
   harmless_.begin(bytes, bitstream_);
-  damage_.learnStart(current_, bytes, bitstream_);
   if (isBroken(index_, bytes, packet.flags)) damage_.add(current_);
   // Pictures that an edit list cuts out come out too: damage in them must be seen.
   packet.flags &= ~(AV_PKT_FLAG_DISCARD | AV_PKT_FLAG_CORRUPT);

@@ -272,7 +272,7 @@ TEST(CudaDecode, DamageDoesNotEndAtAKeyFlagThatLies) {
     lying.bytes = std::make_shared<const hostile::Bytes>(mutation.make());
   }
   ASSERT_TRUE(lying.bytes);
-  constexpr int64_t kStep = 8589934609, kBroken = 5, kGroup = 30;
+  constexpr int64_t kStep = 8589934609, kBroken = 4, kGroup = 30;
   static media_test::Services services(2);
   const auto decodeFrame = [&](int64_t frame) {
     fake::reset();

@@ -85,6 +85,18 @@ TEST(Decoders, ChainedOggHasAllPicturesOfAllLinks) {
 
 // --- memory
 
+// FFmpeg allocates no piece above 2 GiB, however much there is.
+TEST(Decoders, OfLargePicturesDoNotSeemToLackMemory) {
+  const cps::UniqueAVCodecParameters parameters(avcodec_parameters_alloc());
+  parameters->codec_type = AVMEDIA_TYPE_VIDEO;
+  parameters->codec_id = AV_CODEC_ID_RAWVIDEO;
+  parameters->format = AV_PIX_FMT_RGBA64LE;
+  parameters->width = 16384;
+  parameters->height = 8192;
+  const cps::PacketDecoder decoder(*parameters, {});
+  EXPECT_FALSE(decoder.ranShort());
+}
+
 TEST(PooledDecoders, NothingOfOneVideoReachesTheNext) {
   struct Clip {
     std::string name, kind;

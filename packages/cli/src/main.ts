@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command `codec-patch-stream`: inspect, probe, frames, report, extract, merge. It uses nothing but
+ * The command `codec-patch-stream`: inspect, probe, frames, report, extract, merge, enqueue, work, status,
+ * drain. It uses nothing but
  * the public API of the package.
  */
 import { constants } from 'node:os';
@@ -12,6 +13,7 @@ import { addFrames } from './commands/frames.js';
 import { addInspect } from './commands/inspect.js';
 import { addMerge } from './commands/merge.js';
 import { addProbe } from './commands/probe.js';
+import { addQueue } from './commands/queue.js';
 import { addReport } from './commands/report.js';
 import { forgetEmptyFolders } from './files.js';
 import { asTyped, canonical } from './flags.js';
@@ -85,6 +87,7 @@ written as --sample count=8,place=middles or as JSON. ${'`codec-patch-stream COM
   addReport(program);
   addExtract(program);
   addMerge(program);
+  addQueue(program);
   return program;
 }
 

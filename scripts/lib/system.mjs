@@ -39,6 +39,8 @@ const needs = {
   swscale: { apt: 'libswscale-dev', ok: library('libswscale') },
   swresample: { apt: 'libswresample-dev', ok: library('libswresample') },
   ffmpeg: { apt: 'ffmpeg', ok: () => has('ffmpeg') && has('ffprobe') },
+  // The tests of the queue start their own.
+  redis: { apt: 'redis-server', ok: () => has('redis-server') },
   nvcodec: { apt: 'libffmpeg-nvenc-dev', ok: header('ffnvcodec/dynlink_nvcuvid.h') },
   gtest: { apt: 'libgtest-dev', ok: () => library('gtest')() || header('gtest/gtest.h')() },
   dpkgSource: { apt: 'dpkg-dev', ok: () => has('dpkg-source') },
@@ -76,7 +78,7 @@ export const buildNeeds = [
   ...['avcodec', 'avformat', 'avutil', 'swscale', 'swresample'],
 ];
 /** With nvcc the GPU path is compiled and tested (on the host); that needs NVDEC's headers. */
-export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest', ...(nvcc() ? ['nvcodec'] : [])];
+export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest', 'redis', ...(nvcc() ? ['nvcodec'] : [])];
 /** Of the platform packages (scripts/prebuild.mjs): zig and FFmpeg's sources are fetched. */
 export const prebuildNeeds = [
   'cmake',

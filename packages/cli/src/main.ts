@@ -1,8 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command `codec-patch-stream`: inspect, probe, frames, report, extract, merge, enqueue, work, status,
- * drain. It uses nothing but
- * the public API of the package.
+ * drain. It uses nothing but the public API of the package.
  */
 import { constants } from 'node:os';
 import { createRequire } from 'node:module';

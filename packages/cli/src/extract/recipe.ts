@@ -209,8 +209,8 @@ function checkTensors(recipe: Recipe, members: Settings['members']): void {
   const dtypes =
     recipe.kind === 'input'
       ? Object.values(recipe.input.tensors).map((tensor) => tensor.dtype)
-      : [recipe.options['outputDtype']];
-  if (members === 'npy' && dtypes.some((dtype) => dtype === 'bfloat16' || dtype === 'bf16')) {
+      : [checkPatchStreamOptions(recipe.options).patch.outputDtype];
+  if (members === 'npy' && dtypes.includes('bfloat16')) {
     throw new UsageError(
       'Expected --members safetensors for bfloat16: NumPy files have no such type (or take --dtype float16)',
     );

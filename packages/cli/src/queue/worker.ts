@@ -1,4 +1,5 @@
 /** A worker: takes shards from the queue until there are none. */
+import { setTimeout } from 'node:timers/promises';
 import type { Job, Worker } from 'bullmq';
 import { Stopped } from '../extract/failures.js';
 import { Jobs } from '../extract/limit.js';
@@ -63,22 +64,33 @@ async function doJob(
   }
   const alone = left.size > setAside.size;
   const from = Date.now();
+  const taken = new Set<number>();
   const given: Promise<void>[] = [];
+  const give = (index: number): void => {
+    taken.delete(index);
+    given.push(hands.give(index));
+  };
   const io: ShardIo = {
     ...options.io,
     ...{ drain, setAside, limit: alone ? new Jobs(1) : limit },
     onEvent: (event) => {
-      if (event.event === 'started') hands.take(event.index, alone);
+      if (event.event === 'started') {
+        taken.add(event.index);
+        hands.take(event.index, alone);
+      }
       if (event.event === 'video' || (event.event === 'failed' && !setAside.has(event.index))) {
-        given.push(hands.give(event.index));
+        give(event.index);
       }
       onEvent(event);
     },
   };
   const work = async (): Promise<void> => {
     if (drain.aborted) throw new Stopped();
-    const { failures } = await extract(shardJob(run, shard, rows), io);
-    await Promise.all(given);
+    const { failures } = await extract(shardJob(run, shard, rows), io).finally(() => {
+      // An error, or the end of the work: this process is still there, so no video has ended it.
+      for (const index of taken) give(index);
+      return Promise.all(given);
+    });
     const done = { videos: rows.length, failures, from, to: Date.now() };
     await markDone(connected, shard, done);
   };
@@ -131,10 +143,7 @@ async function over(connected: Connected, { keep, drain }: WorkerOptions): Promi
       const { active, completed, failed, ...open } = await queue.getJobCounts();
       const left = Object.values(open).reduce((sum, count) => sum + count, active ?? 0);
       if (left === 0 && !keep) return;
-      await new Promise<void>((next) => {
-        const timer = setTimeout(next, POLL_MS);
-        drain.addEventListener('abort', () => (clearTimeout(timer), next()), { once: true });
-      });
+      await setTimeout(POLL_MS, undefined, { signal: drain }).catch(() => undefined);
     }
   } finally {
     await queue.close();

@@ -2,17 +2,20 @@
  * Trains a model to tell in which direction a red square moves, among blue ones that move in other
  * directions: from H.264 videos, by the patches in which most happens and their positions.
  *
- *   npm run example train-tfjs -- [--clips 320] [--epochs 12] [--tf @tensorflow/tfjs-node]
+ *   npm run example train-tfjs -- [--clips 320] [--epochs 12] [--shards] [--tf @tensorflow/tfjs-node]
  *
- * The clips are made with the ffmpeg command. With --tf the same script runs on another backend. The model is saved to ./direction-model.
+ * The clips are made with the ffmpeg command. With --shards they are decoded once, by `codec-patch-stream extract`, and
+ * every epoch reads shards: the losses are the same. With --tf the same script runs on another backend. The model is
+ * saved to ./direction-model.
  */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type * as tfjs from '@tensorflow/tfjs';
-import { patchDataset } from 'codec-patch-stream/tfjs';
+import { patchDataset, shardDataset } from 'codec-patch-stream/tfjs';
 import type { ClipXs } from 'codec-patch-stream/tfjs';
 import { DIRECTIONS, writeMp4Clips } from './lib/clips.ts';
 import type { Clip } from './lib/clips.ts';
@@ -23,6 +26,10 @@ export interface TrainOptions {
   readonly clips?: number;
   readonly heldOut?: number;
   readonly epochs?: number;
+  /** Decodes once, into shards, and trains from these. */
+  readonly shards?: boolean;
+  /** Of the weights. */
+  readonly seed?: number;
   /** Where the model goes; not saved without. */
   readonly saveTo?: string | undefined;
   readonly log?: (line: string) => void;
@@ -45,12 +52,14 @@ const P = 8;
 const K = 64;
 const CELLS = SIZE / P;
 
-function makeModel(tf: Tf): tfjs.LayersModel {
+function makeModel(tf: Tf, seed: number): tfjs.LayersModel {
   const patches = tf.input({ shape: [K, P * P * 3], name: 'patches' });
   const positions = tf.input({ shape: [K, 5], name: 'positions' });
   const mask = tf.input({ shape: [K], name: 'mask' });
+  const weights = (): ReturnType<typeof tf.initializers.heNormal> =>
+    tf.initializers.heNormal({ seed: seed++ });
   const dense = (units: number): ReturnType<typeof tf.layers.dense> =>
-    tf.layers.dense({ units, activation: 'relu', kernelInitializer: 'heNormal' });
+    tf.layers.dense({ units, activation: 'relu', kernelInitializer: weights() });
   const looks = dense(8).apply(patches) as tfjs.SymbolicTensor;
   let x = tf.layers.concatenate().apply([looks, positions]) as tfjs.SymbolicTensor;
   x = dense(48).apply(x) as tfjs.SymbolicTensor;
@@ -58,7 +67,8 @@ function makeModel(tf: Tf): tfjs.LayersModel {
   // The mean over the patches: their features weighted by the mask, which select() divides by K.
   const pooled = tf.layers.dot({ axes: [1, 1] }).apply([x, mask]) as tfjs.SymbolicTensor;
   const hidden = dense(24).apply(pooled) as tfjs.SymbolicTensor;
-  const output = tf.layers.dense({ units: DIRECTIONS.length, activation: 'softmax' }).apply(hidden);
+  const classes = { units: DIRECTIONS.length, kernelInitializer: weights() };
+  const output = tf.layers.dense({ ...classes, activation: 'softmax' }).apply(hidden);
   return tf.model({
     inputs: [patches, positions, mask],
     outputs: output as tfjs.SymbolicTensor,
@@ -99,8 +109,27 @@ async function save(model: tfjs.LayersModel, tf: Tf, folder: string): Promise<vo
   await model.save(handler);
 }
 
+/** The patches of all clips, written to a folder of shards by the command line. */
+function extract(videos: readonly Clip[], out: string): string {
+  const list = `${out}.jsonl`;
+  const rows = videos.map(({ video, label }) => JSON.stringify({ path: video, label }));
+  writeFileSync(list, rows.join('\n'));
+  const command = createRequire(join(process.cwd(), 'package.json')).resolve(
+    'codec-patch-stream-cli',
+  );
+  const flags = {
+    ...{ out, frames: FRAMES, 'input-size': SIZE, 'patch-size': P, topk: K, normalize: 'unit' },
+    ...{ layout: 'nhwc', dtype: 'float32' },
+  };
+  const given = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const args = [command, 'extract', list, '--patches', ...given];
+  execFileSync(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  return out;
+}
+
 export async function train(tf: Tf, options: TrainOptions = {}): Promise<TrainResult> {
   const { clips = 320, heldOut = 80, epochs = 12, saveTo, log = console.log } = options;
+  const { shards = false, seed = 1 } = options;
   const folder = mkdtempSync(join(tmpdir(), 'direction-clips-'));
   try {
     const start = performance.now();
@@ -108,20 +137,29 @@ export async function train(tf: Tf, options: TrainOptions = {}): Promise<TrainRe
     const unseen = writeMp4Clips(join(folder, 'test'), heldOut, 1_000_000, { size: SIZE });
     log(`${clips} clips to train on, ${heldOut} held out, backend '${tf.getBackend()}'`);
 
-    const datasetOf = (videos: readonly Clip[], shuffle: boolean) =>
+    const flow = (shuffle: boolean) => ({
+      numClasses: DIRECTIONS.length,
+      batchSize: 16,
+      prefetchDepth: 16,
+      shuffle,
+      select: (xs: ClipXs) => inputsOf(tf, xs),
+    });
+    const fromVideos = (videos: readonly Clip[], shuffle: boolean) =>
       patchDataset(tf, videos, {
         sequenceLength: FRAMES,
         inputSize: SIZE,
         patchSize: P,
         kKeep: K,
         normalize: 'unit',
-        numClasses: DIRECTIONS.length,
-        batchSize: 16,
-        prefetchDepth: 16,
-        shuffle,
-        select: (xs) => inputsOf(tf, xs),
+        ...flow(shuffle),
       });
-    const model = makeModel(tf);
+    const fromShards = (videos: readonly Clip[], shuffle: boolean) =>
+      shardDataset(tf, extract(videos, join(folder, shuffle ? 'training' : 'unseen')), {
+        kind: 'patches',
+        ...flow(shuffle),
+      });
+    const datasetOf = shards ? fromShards : fromVideos;
+    const model = makeModel(tf, seed);
     model.compile({
       optimizer: tf.train.adam(0.004),
       loss: 'categoricalCrossentropy',
@@ -168,6 +206,7 @@ async function main(): Promise<void> {
       clips: { type: 'string', default: '320' },
       epochs: { type: 'string', default: '12' },
       tf: { type: 'string', default: '@tensorflow/tfjs' },
+      shards: { type: 'boolean', default: false },
       save: { type: 'string', default: 'direction-model' },
     },
   });
@@ -176,6 +215,7 @@ async function main(): Promise<void> {
   const result = await train(tf, {
     clips: Number(values.clips),
     epochs: Number(values.epochs),
+    shards: values.shards,
     saveTo: resolve(values.save),
   });
   if (result.accuracy < 0.9) process.exitCode = 1;

@@ -54,6 +54,18 @@ test('train-tfjs learns, prints its losses and saves a model that loads', async 
   model.dispose();
 });
 
+test('train-tfjs has the same losses from shards as from videos', async () => {
+  await tf.setBackend('cpu');
+  const options = { clips: 24, heldOut: 4, epochs: 2, seed: 5, log: () => undefined };
+  const videos = await train(tf, options);
+  const shards = await train(tf, { ...options, shards: true });
+  expect(shards.losses).toEqual(videos.losses);
+  expect(shards.accuracy).toBe(videos.accuracy);
+  // Other weights would show.
+  const other = await train(tf, { ...options, epochs: 1, seed: 6, shards: true });
+  expect(other.losses[0]).not.toBe(videos.losses[0]);
+}, 300_000);
+
 test.each(['float32', 'float16', 'uint8'] as const)('infer-ort, %s', async (input) => {
   const videos = writeClips(folder, 4, 7, { size: 112, frames: 16 }).map(({ video }) => video);
   const lines: string[] = [];

@@ -54,6 +54,10 @@ beforeAll(() => {
   }
   fs.writeFileSync(path.join(place, 'model.onnx'), vitOnnx(vitWeights(1)));
   fs.writeFileSync(path.join(place, 'other-names.onnx'), otherNames());
+  const command = path.join(root, 'packages', 'cli', 'dist', 'main.js');
+  const flags = ['--patches', '--topk', '64', '--layout', 'nchw', '--dtype', 'float32'];
+  const extract = ['extract', 'a.mp4', 'b.mp4', ...flags, '--out', 'shards'];
+  execFileSync(process.execPath, [command, ...extract], { cwd: place, stdio: 'ignore' });
   const models = path.join(root, 'examples', 'models');
   fs.copyFileSync(path.join(models, 'videomae.onnx'), path.join(place, 'videomae.onnx'));
   const outputs = fs.readFileSync(path.join(models, 'outputs.json'), 'utf8');

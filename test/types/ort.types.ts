@@ -1,8 +1,20 @@
 /* eslint-disable @typescript-eslint/no-unused-vars */
 /** Types of codec-patch-stream/ort: compiled by `npm test`, never run. */
 import * as ort from 'onnxruntime-node';
-import { feeds, feedStream, patchOptions, toOrtTensor } from '../../adapters/ort/index.js';
-import type { FedBatch, Mapping } from '../../adapters/ort/index.js';
+import {
+  feeds,
+  feedStream,
+  patchOptions,
+  shardFeeds,
+  toOrtTensor,
+} from '../../adapters/ort/index.js';
+import type {
+  FedBatch,
+  Mapping,
+  ShardBatch,
+  ShardEntry,
+  ShardPatches,
+} from '../../adapters/ort/index.js';
 import { patchStream } from '../../src/index.js';
 
 type Equal<A, B> =
@@ -42,5 +54,17 @@ export async function use(session: ort.InferenceSession): Promise<void> {
   feedStream(session, [], { videoPath: 'a.mp4' });
   // @ts-expect-error -- no such type
   await toOrtTensor(ort, stream.patches, { dtype: 'float64' });
+  for await (const batch of shardFeeds(session, 'out', {
+    kind: 'patches',
+    mapping: {
+      x: 'patches',
+      n: (samples) => (same<typeof samples, readonly ShardPatches[]>(), tensor),
+    },
+  })) {
+    same<typeof batch, ShardBatch>();
+    same<(typeof batch.videos)[number]['entry'], ShardEntry>();
+  }
+  // @ts-expect-error -- inputs of kind 'input' are named by their tensors
+  shardFeeds(session, 'out', { mapping: { x: 5 } });
   void results;
 }

@@ -1,8 +1,14 @@
 /* eslint-disable @typescript-eslint/no-unused-vars, @typescript-eslint/no-unsafe-return */
 /** Types of codec-patch-stream/tfjs: compiled by `npm test`, never run. */
 import * as tf from '@tensorflow/tfjs';
-import { frameDataset, patchDataset, toTensor } from '../../adapters/tfjs/index.js';
-import type { ClipXs, InputShapes, PatchXs, VideoError } from '../../adapters/tfjs/index.js';
+import { frameDataset, patchDataset, shardDataset, toTensor } from '../../adapters/tfjs/index.js';
+import type {
+  ClipXs,
+  InputElement,
+  InputShapes,
+  PatchXs,
+  VideoError,
+} from '../../adapters/tfjs/index.js';
 import type { PatchStream, PatchStreamConfig } from '../../src/index.js';
 
 type Equal<A, B> =
@@ -98,3 +104,18 @@ patchDataset(tf, paths, { label: (path) => path });
 frameDataset(tf, paths, { kKeep: 3 });
 // @ts-expect-error -- no such layout
 void toTensor(tf, {} as PatchStream, { layout: 'hwc' });
+
+const shardInputs = shardDataset(tf, 'out', { label: ({ video }) => video.length });
+same<ElementOf<typeof shardInputs>, InputElement>();
+const shardClips = shardDataset(tf, ['a.tar'], { kind: 'patches', worker: { index: 0, count: 2 } });
+same<ElementOf<typeof shardClips>, { xs: ClipXs; ys?: tf.Tensor2D }>();
+const shardPatches = shardDataset(tf, 'out', {
+  kind: 'patches',
+  unit: 'patch',
+  from: { epoch: 3 },
+});
+same<ElementOf<typeof shardPatches>, { xs: tf.Tensor4D; ys?: tf.Tensor2D }>();
+// @ts-expect-error -- inputs are not selected among
+shardDataset(tf, 'out', { select: ({ patches: p }) => p });
+// @ts-expect-error -- nothing is decoded
+shardDataset(tf, 'out', { kind: 'patches', sequenceLength: 8 });

@@ -13,7 +13,7 @@ import { onInterrupt } from '../interrupt.js';
 import { addressOf, connectTo } from '../queue/connection.js';
 import type { Connected } from '../queue/connection.js';
 import { enqueue } from '../queue/enqueue.js';
-import { digestOf, forget, openQueue, readRun } from '../queue/run.js';
+import { digestOf, forget, jobCounts, openQueue, readRun } from '../queue/run.js';
 import { statusOf } from '../queue/status.js';
 import type { QueueStatus } from '../queue/status.js';
 import { runWorker } from '../queue/worker.js';
@@ -266,12 +266,11 @@ function addDrain(program: Command): void {
     const flags = command.opts<{ queue: string; forget: boolean; json: boolean }>();
     const taken = await connected(flags.queue, async (connection) => {
       const queue = openQueue(connection);
-      const { active, completed, failed, ...open } = await queue.getJobCounts();
-      const waiting = Object.values(open).reduce((sum, count) => sum + count, 0);
+      const { active, waiting } = await jobCounts(queue);
       if (flags.forget) await forget(connection, queue);
       else await queue.drain(true);
       await queue.close();
-      return { taken: waiting, active: active ?? 0 };
+      return { taken: waiting, active };
     });
     if (flags.json) return print(`${JSON.stringify(taken)}\n`);
     await print(

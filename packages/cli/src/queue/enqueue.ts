@@ -3,7 +3,7 @@ import { jobsOf } from '../extract/plan.js';
 import type { VideoList } from '../extract/list.js';
 import { PREFIX } from './connection.js';
 import type { Connected } from './connection.js';
-import { beginRun, jobId, openQueue, packRows } from './run.js';
+import { beginRun, jobCounts, jobId, openQueue, packRows } from './run.js';
 import type { JobData, QueuedRun } from './run.js';
 
 /** Jobs that go to Redis together. */
@@ -34,8 +34,8 @@ export async function enqueue(
   await beginRun(connected, run);
   const queue = openQueue(connected);
   try {
-    const { failed: retried = 0, ...counts } = await queue.getJobCounts();
-    const before = Object.values(counts).reduce((sum, count) => sum + count, retried);
+    const { failed: retried, ...counts } = await jobCounts(queue);
+    const before = counts.active + counts.completed + counts.waiting + retried;
     if (retried > 0) await queue.retryJobs({ state: 'failed' });
     let batch: { name: string; data: JobData; opts: object }[] = [];
     const flush = async (): Promise<void> => {
@@ -54,7 +54,8 @@ export async function enqueue(
       onJob();
     }
     await flush();
-    const after = Object.values(await queue.getJobCounts()).reduce((sum, count) => sum + count, 0);
+    const now = await jobCounts(queue);
+    const after = now.active + now.completed + now.waiting + now.failed;
     const { videos, shards } = run;
     return { videos, shards, added: Math.max(0, after - before), retried };
   } finally {

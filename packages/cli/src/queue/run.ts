@@ -67,6 +67,21 @@ export function openQueue({ bullmq, client, name }: Connected): Queue<JobData> {
   return new bullmq.Queue<JobData>(name, { connection: client, prefix: PREFIX });
 }
 
+/** Jobs by what they are doing; waiting: all that are still to be begun, also those of a second attempt. */
+export interface JobCounts {
+  readonly active: number;
+  readonly completed: number;
+  readonly failed: number;
+  readonly waiting: number;
+}
+
+export async function jobCounts(queue: Queue<JobData>): Promise<JobCounts> {
+  const counts = await queue.getJobCounts();
+  const { active = 0, completed = 0, failed = 0 } = counts;
+  const all = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  return { active, completed, failed, waiting: all - active - completed - failed };
+}
+
 export const digestOf = ({ settings, versions, shards }: Plan, out: string, root: string): string =>
   createHash('sha256')
     .update(JSON.stringify([settings, versions, shards, out, root]))

@@ -1,7 +1,7 @@
 /** How far a queue is. */
 import type { Failure } from '../extract/shards.js';
 import type { Connected } from './connection.js';
-import { openQueue, readDone, readRun, shardOf } from './run.js';
+import { jobCounts, openQueue, readDone, readRun, shardOf } from './run.js';
 import type { DoneShard } from './run.js';
 
 export interface QueueStatus {
@@ -43,13 +43,11 @@ export async function statusOf(connected: Connected): Promise<QueueStatus> {
   const run = await readRun(connected);
   const queue = openQueue(connected);
   try {
-    const counts = await queue.getJobCounts();
+    const { active, completed, failed, waiting } = await jobCounts(queue);
     const failedJobs = await queue.getJobs(['failed'], 0, MOST_SHOWN - 1);
     const done = [...(await readDone(connected)).values()];
     const videos = done.reduce((sum, one) => sum + one.videos, 0);
     const failures = done.flatMap((one) => one.failures).sort((a, b) => a.index - b.index);
-    const { active = 0, completed = 0, failed = 0, ...open } = counts;
-    const waiting = Object.values(open).reduce((sum, count) => sum + count, 0);
     const rate = rateOf(done, Date.now());
     const left = run.videos - videos;
     const missing = Math.max(0, run.shards - completed - failed - active - waiting);

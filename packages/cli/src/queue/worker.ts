@@ -7,7 +7,7 @@ import { extractShard } from '../extract/shard.js';
 import type { ExtractEvent, Failure, ShardIo, VideoRow } from '../extract/shards.js';
 import { PREFIX } from './connection.js';
 import type { Connected } from './connection.js';
-import { Hands, markDone, openQueue, shardJob, shardOf, unpackRows } from './run.js';
+import { Hands, jobCounts, markDone, openQueue, shardJob, shardOf, unpackRows } from './run.js';
 import type { JobData, QueuedRun } from './run.js';
 import { Turns } from './turns.js';
 
@@ -140,9 +140,8 @@ async function over(connected: Connected, { keep, drain }: WorkerOptions): Promi
   queue.on('error', () => undefined);
   try {
     while (!drain.aborted) {
-      const { active, completed, failed, ...open } = await queue.getJobCounts();
-      const left = Object.values(open).reduce((sum, count) => sum + count, active ?? 0);
-      if (left === 0 && !keep) return;
+      const { active, waiting } = await jobCounts(queue);
+      if (active + waiting === 0 && !keep) return;
       await setTimeout(POLL_MS, undefined, { signal: drain }).catch(() => undefined);
     }
   } finally {

@@ -78,7 +78,13 @@ export const buildNeeds = [
   ...['avcodec', 'avformat', 'avutil', 'swscale', 'swresample'],
 ];
 /** With nvcc the GPU path is compiled and tested (on the host); that needs NVDEC's headers. */
-export const testNeeds = [...buildNeeds, 'ffmpeg', 'gtest', 'redis', ...(nvcc() ? ['nvcodec'] : [])];
+export const testNeeds = [
+  ...buildNeeds,
+  'ffmpeg',
+  'gtest',
+  'redis',
+  ...(nvcc() ? ['nvcodec'] : []),
+];
 /** Of the platform packages (scripts/prebuild.mjs): zig and FFmpeg's sources are fetched. */
 export const prebuildNeeds = [
   'cmake',

@@ -41,6 +41,17 @@ const edits = {
       const without = `${bits.slice(0, found.index)}01`.padEnd(bits.length, '0');
       body.set(without.match(/.{8}/g).map((byte) => Number.parseInt(byte, 2)));
     }
+    // Nor does the container where a picture has no time: the fifth from the end.
+    const starts = [];
+    for (
+      let at = out.indexOf('000001e0', 0, 'hex');
+      at >= 0;
+      at = out.indexOf('000001e0', at + 1, 'hex')
+    )
+      starts.push(at);
+    const head = starts.at(-5);
+    out[head + 7] &= 0x3f; // PTS_DTS_flags; what they announced is stuffing now
+    out.fill(0xff, head + 9, head + 9 + out[head + 8]);
     return out.subarray(188 * Math.floor((out.length * 0.15) / 188));
   },
   // Two captures in one file: the second begins with its own headers and clock.

@@ -173,6 +173,7 @@ Bytes withPackets(const std::string& name, const char* format, ChangePacket chan
   cps::Demuxer demuxer(cps::openFileSource(fixturePath(name)), nullptr);
   AVFormatContext* context = nullptr;
   avformat_alloc_output_context2(&context, nullptr, format, nullptr);
+  context->flags |= AVFMT_FLAG_BITEXACT;  // no random numbers in Matroska
   AVStream* stream = avformat_new_stream(context, nullptr);
   avcodec_parameters_copy(stream->codecpar, &demuxer.parameters());
   stream->codecpar->codec_tag = 0;

@@ -21,10 +21,18 @@ export function notThisSystem(name: string): string | undefined {
   );
 }
 
-/** Platform packages are for glibc; Alpine, say, has musl. */
+/** Platform packages are for glibc; Alpine, say, has musl. True where a runtime cannot tell (Bun, Deno). */
 function isGlibc(): boolean {
-  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
-  return header.glibcVersionRuntime !== undefined;
+  const { report } = process as {
+    report?: { getReport(): object | string; excludeNetwork?: boolean };
+  };
+  if (report === undefined) return true;
+  // Else it may ask name servers, for seconds.
+  const before = report.excludeNetwork ?? false;
+  report.excludeNetwork = true;
+  const { header } = report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  report.excludeNetwork = before;
+  return header === undefined || header.glibcVersionRuntime !== undefined;
 }
 
 /** Why there is neither a platform package nor a build of one's own, and what helps. */

@@ -71,7 +71,7 @@ afterAll(async () => {
 /** Collects what a child says; `started` settles when it has begun so many videos, or has ended. */
 function watch(child: ChildProcess): {
   ended: Promise<Ran>;
-  started(count: number): Promise<void>;
+  started: (count: number) => Promise<void>;
 } {
   let [stdout, stderr, seen] = ['', '', 0];
   const waiting: { count: number; settle: () => void }[] = [];

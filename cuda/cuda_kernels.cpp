@@ -9,12 +9,12 @@
 #include "cuda/ops/cell_maps_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/global_motion_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/refine_match_cuda.h"
 #include "cuda/ops/resample_cuda.h"
 #include "cuda/ops/values_cuda.h"
-#include "ops/energy/global_motion.h"
 
 namespace cps {
 namespace {
@@ -40,6 +40,7 @@ class CudaKernels final : public Kernels {
 
   void lumaCells(const FrameView& frame, const CellGrid& grid, uint8_t* out) override {
     const Call call(*this);
+    reads(frame);
     enqueue(LumaCells{frame, makeColorCoeffs(frame), grid, out});
   }
 
@@ -85,19 +86,12 @@ class CudaKernels final : public Kernels {
     enqueue(CellTexture{cells, grid, residualBytes, out});
   }
 
-  // Some thousand blocks, and not by default: the host does it.
   void subtractGlobalMotion(const CellMaps& maps, Move* moves) override {
     const Call call(*this);
-    std::vector<uint8_t> residual(static_cast<size_t>(maps.cells.cells() * maps.residualBytes));
-    std::vector<Move> hostMoves(static_cast<size_t>(maps.cells.blocks()));
-    const size_t bytes = hostMoves.size() * sizeof(Move);
-    downloadThrough(gpu_->pinned, *stream_, residual.data(), maps.residual, residual.size());
-    downloadThrough(gpu_->pinned, *stream_, hostMoves.data(), moves, bytes);
-    CellMaps host = maps;
-    host.moves = hostMoves.data();
-    host.residual = residual.data();
-    subtractGlobalMotionCpu(host, hostMoves.data());
-    copyIn(moves, hostMoves.data(), bytes);
+    const int64_t blocks = maps.cells.blocks();
+    const Buffer levels = Buffer::allocate(memory_, static_cast<size_t>(blocks) * sizeof(uint32_t));
+    enqueue(BlockLevels{maps, levels.as<uint32_t>()});
+    enqueue(SubtractGlobalMotion{levels.as<uint32_t>(), blocks, moves});
   }
 
   void countCells(const CellMaps& maps, CellCounts& total) override {
@@ -135,6 +129,7 @@ class CudaKernels final : public Kernels {
 
   void referenceLuma(const FrameView& frame, const ReferenceGrid& grid, float* luma) override {
     const Call call(*this);
+    reads(frame);
     enqueue(ReferenceLuma{frame, makeColorCoeffs(frame), grid, luma});
   }
 
@@ -165,6 +160,7 @@ class CudaKernels final : public Kernels {
     for (const FrameView& frame : frames) {
       // A frame no patch comes from may have been left out.
       const bool present = frame.plane[0].data != nullptr;
+      if (present) reads(frame);
       table.push_back({frame, present ? makeColorCoeffs(frame) : ColorCoeffs{}});
     }
     const Buffer views = upload(table.data(), table.size() * sizeof(GatherFrame));
@@ -193,6 +189,7 @@ class CudaKernels final : public Kernels {
   void resizeRgb(const FrameView& frame, const ResampleAxis& y, const ResampleAxis& x, uint8_t* out,
                  int64_t outStride) override {
     const Call call(*this);
+    reads(frame);
     enqueue(ToRgb{frame, makeColorCoeffs(frame), y, x, out, outStride});
   }
 
@@ -208,6 +205,7 @@ class CudaKernels final : public Kernels {
     const int32_t rowBytes = plan->x.count * 3;
     const Buffer narrow =
         Buffer::allocate(memory_, static_cast<size_t>(rows) * static_cast<size_t>(rowBytes));
+    reads(frame);
     enqueue(ResampleAcross{frame, makeColorCoeffs(frame), plan->orientation.swapXY, resampleX_.view,
                            first, rows, narrow.as<uint8_t>()});
     enqueue(ResampleDown{narrow.as<uint8_t>(), first, rowBytes, resampleY_.view, out, outStride});
@@ -269,6 +267,9 @@ class CudaKernels final : public Kernels {
     DeviceContext::Current current_;
   };
 
+  // Before something is enqueued that reads a decoded frame, which may go before it has run.
+  void reads(const FrameView& frame) { gpu_->context->readsFrame(frame.plane[0].data, *stream_); }
+
   template <class Program>
   void enqueue(const Program& program) {
     try {
@@ -314,6 +315,7 @@ class CudaKernels final : public Kernels {
     gpu_->context->check(gpu_->context->api().memcpyHtoDAsync(devicePointer(device), staged.data(),
                                                               bytes, stream_->get()),
                          "cuMemcpyHtoDAsync", Stage::Transfer);
+    gpu_->context->traffic().toDevice += static_cast<int64_t>(bytes);
   }
 
   struct UploadedTaps {

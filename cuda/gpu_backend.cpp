@@ -1,6 +1,7 @@
 #include "cuda/gpu_backend.h"
 
 #include <memory>
+#include <vector>
 
 #include "cuda/cuda_kernels.h"
 #include "cuda/driver/registry.h"
@@ -46,6 +47,23 @@ Buffer downloadBuffer(GpuRegistry& registry, const Buffer& buffer) {
   return host;
 }
 
+// Memory of the pool and pinned memory as a call needs them, and one kernel: its launch loads what
+// the build has for this device.
+void warmUp(const std::shared_ptr<GpuDevice>& device) {
+  constexpr int32_t kSide = 16;
+  constexpr size_t kBytes = size_t{1} << 20;
+  const auto kernels = makeCudaKernels(device, nullptr);
+  const Buffer memory = Buffer::allocate(kernels->memory(), kBytes);
+  kernels->fillZero(memory.data(), kBytes);
+  FrameView view;
+  view.width = view.height = kSide;
+  view.planes = 1;
+  view.plane[0] = {memory.as<uint8_t>(), kSide, 1, 0};
+  kernels->toRgb(view, kSide, kSide, memory.as<uint8_t>() + kBytes / 2);
+  std::vector<uint8_t> host(kBytes);
+  kernels->download(host.data(), memory.data(), kBytes);
+}
+
 Buffer stackOnDevice(GpuRegistry& registry, int id, const std::vector<StackPart>& parts,
                      size_t bytes) {
   const auto device = registry.device(id);
@@ -83,6 +101,7 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   GpuBackend backend;
   backend.whyNotProcess = [registry](int id) { return registry->whyNotProcess(id); };
   backend.whyNotDecode = [registry](int id) { return registry->whyNotDecode(id); };
+  backend.warmUp = [registry](int id) { warmUp(registry->device(id)); };
   backend.openSource = [registry](const VideoInput& input, const CallContext& call,
                                   const MediaServices& services, const DevicesOptions& devices) {
     const auto device = registry->device(devices.decodeDeviceId);

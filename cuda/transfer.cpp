@@ -1,6 +1,7 @@
 #include "cuda/transfer.h"
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -69,6 +70,8 @@ SourceFrame copyPlanes(const SourceFrame& frame, const std::shared_ptr<GpuDevice
       bytes));
   DeviceContext& context = *gpu->context;
   const DeviceContext::Current current(context);
+  // A copy from pageable memory keeps this thread and a processor busy until it is done.
+  const Buffer staged = toDevice ? Buffer::allocate(gpu->pinned, bytes) : Buffer();
   SourceFrame result = frame;
   result.device = toDevice ? context.device() : Device::cpu();
   result.owner = buffer;
@@ -78,19 +81,26 @@ SourceFrame copyPlanes(const SourceFrame& frame, const std::shared_ptr<GpuDevice
       CUDA_MEMCPY2D copy{};
       copy.srcMemoryType = toDevice ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
       copy.dstMemoryType = toDevice ? CU_MEMORYTYPE_DEVICE : CU_MEMORYTYPE_HOST;
+      copy.srcPitch = group.pitch;
       if (toDevice) {
-        copy.srcHost = group.begin;
+        uint8_t* rows = staged.as<uint8_t>() + group.offset;
+        for (size_t y = 0; y < group.rows; y++) {
+          std::memcpy(rows + y * group.newPitch, group.begin + y * group.pitch, group.rowBytes);
+        }
+        copy.srcHost = rows;
+        copy.srcPitch = group.newPitch;
         copy.dstDevice = devicePointer(target);
       } else {
         copy.srcDevice = devicePointer(group.begin);
         copy.dstHost = target;
       }
-      copy.srcPitch = group.pitch;
       copy.dstPitch = group.newPitch;
       copy.WidthInBytes = group.rowBytes;
       copy.Height = group.rows;
       context.check(context.api().memcpy2DAsync(&copy, stream->get()), "cuMemcpy2DAsync",
                     Stage::Transfer);
+      (toDevice ? context.traffic().toDevice : context.traffic().fromDevice) +=
+          static_cast<int64_t>(group.rowBytes * group.rows);
       const int64_t lastRow = static_cast<int64_t>(group.newPitch * (group.rows - 1));
       for (int i : group.planes) {
         const PlaneView& from = frame.view.plane[i];

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import * as ort from 'onnxruntime-node';
-import { backendInfo } from 'codec-patch-stream';
+import { buildInfo } from 'codec-patch-stream';
 import { feedStream } from 'codec-patch-stream/ort';
 import { writeClips } from './lib/clips.ts';
 import { vitOnnx, vitWeights } from './lib/vit.ts';
@@ -48,7 +48,7 @@ export async function infer(
   const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1 });
   const embeddings = new Map<string, Float32Array>();
   let [decodeMs, inferMs] = [0, 0];
-  backendInfo(); // Loads the addon, which would count as the first video's decoding.
+  buildInfo(); // Loads the addon, which would count as the first video's decoding.
   const start = performance.now();
   const feeds = feedStream(session, videos, {
     ort,

@@ -261,7 +261,15 @@ async function make(recipe, hash) {
     if (recipe.args) {
       const args = recipe.args.map((a) => (/^\$\d$/.test(a) ? inputs[Number(a[1])] : a));
       const exact = ['-map_metadata', '-1', '-fflags', '+bitexact', '-threads', '1'];
-      await execute('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, ...exact, partial]);
+      const encode = (...more) =>
+        execute('ffmpeg', ['-v', 'error', '-nostdin', '-y', ...args, ...exact, ...more]);
+      if (recipe.twoPass) {
+        const log = ['-passlogfile', partial];
+        await encode('-pass', '1', ...log, '-f', 'null', '-');
+        await encode('-pass', '2', ...log, partial);
+      } else {
+        await encode(partial);
+      }
     }
     if (recipe.edit) {
       const from = (recipe.args ? [partial] : inputs).map((file) => fs.readFileSync(file));
@@ -281,6 +289,7 @@ async function make(recipe, hash) {
     return entry;
   } finally {
     fs.rmSync(partial, { force: true });
+    fs.rmSync(`${partial}-0.log`, { force: true }); // of two passes
   }
 }
 

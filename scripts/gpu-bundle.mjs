@@ -33,8 +33,10 @@ const { values } = parseArgs({
     },
   },
 });
+// All that NVDEC may decode, and of the others (raw and lossless) what is small.
 const largestFixture = 2 ** 20;
-const alwaysKept = ['prores.mov', 'mpeg2.mpg', 'mjpeg.avi'];
+const ofNvdec = /\t(.*,)?(h264|hevc|vp8|vp9|av1|mpeg2|mpeg4|mjpeg)\b/;
+const alwaysKept = ['prores.mov'];
 const limitBytes = 60 * 2 ** 20;
 const out = path.resolve(values.out);
 const name = 'codec-patch-stream-gpu';
@@ -114,12 +116,12 @@ for (const test of tests)
     need(path.join(native, 'test', 'native', test), 'build it'),
     path.join(stage, 'tests', test),
   );
-// The clips of the manifest but the few large ones (raw and lossless, nothing for NVDEC).
 const manifest = fs.readFileSync(path.join(values.fixtures, 'manifest.tsv'), 'utf8');
 const kept = manifest.split('\n').filter((line) => {
   const file = path.join(values.fixtures, line.split('\t')[0]);
   if (!line || !fs.existsSync(file)) return false;
-  return fs.statSync(file).size <= largestFixture || alwaysKept.includes(path.basename(file));
+  const small = fs.statSync(file).size <= largestFixture;
+  return small || ofNvdec.test(line) || alwaysKept.includes(path.basename(file));
 });
 for (const line of kept) {
   const file = line.split('\t')[0];
@@ -182,7 +184,7 @@ step(text.trim());
 step('packing');
 const archive = path.join(out, `${name}.tar.xz`);
 run('tar', ['-C', out, '--owner=0', '--group=0', '-cJf', archive, name], {
-  env: { ...process.env, XZ_OPT: '-6 -T0' },
+  env: { ...process.env, XZ_OPT: '-9 -T1' },
 });
 const { size } = fs.statSync(archive);
 console.log(`${archive}: ${(size / 2 ** 20).toFixed(1)} MiB`);

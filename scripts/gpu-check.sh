@@ -65,8 +65,12 @@ step() {
     return
   fi
   [ "$left" -lt "$most" ] && most=$left
-  timeout -k 5 "$most" "$@" >"$details/$name.log" 2>&1
-  status=$?
+  # What it prints (a line per clip) is seen as it goes.
+  {
+    timeout -k 5 "$most" "$@"
+    echo $? >"$details/$name.status"
+  } 2>&1 | tee "$details/$name.log" | grep --line-buffered '^  ' >&2
+  status=$(cat "$details/$name.status")
   took=$(($(date +%s) - from))
   {
     echo "=== $name: $*"
@@ -92,6 +96,39 @@ json() {
   shift 2
   step "$name" "$most" sh -c 'file=$1; shift; exec "$@" >"$file"' sh "$details/$name.json" "$@"
 }
+
+# The driver's libraries may lie where the loader does not look (mounted into a container, beside other
+# versions): those of the running driver's version get links of their own.
+driver=$(sed -n 's/.*Kernel Module[^0-9]*\([0-9][0-9.]*\).*/\1/p' /proc/driver/nvidia/version 2>/dev/null)
+find_library() {
+  loaded=$(ldconfig -p 2>/dev/null | sed -n "s|.*$1 (.*x86-64.*=> ||p" | head -n 1)
+  [ -n "$loaded" ] && { echo "  $1: $loaded" >&2; return; }
+  found=
+  for folder in $(echo "$LD_LIBRARY_PATH" | tr : ' ') \
+    /usr/lib/x86_64-linux-gnu /usr/lib64 /usr/lib/wsl/lib /usr/local/nvidia/lib64 \
+    /run/opengl-driver/lib /usr/lib/x86_64-linux-gnu/nvidia/current /usr/local/cuda/compat; do
+    [ -e "$folder/$1" ] || continue
+    found=$folder/$1
+    break
+  done
+  [ -n "$found" ] ||
+    found=$(timeout 20 find / -xdev -name "${1%.1}.${driver:-[0-9]*}" 2>/dev/null | head -n 1)
+  [ -n "$found" ] ||
+    found=$(timeout 20 find / -name "$1" -not -path '/proc/*' 2>/dev/null | head -n 1)
+  if [ -n "$found" ]; then
+    mkdir -p "$work/driver"
+    ln -sf "$found" "$work/driver/$1"
+    case :$LD_LIBRARY_PATH: in
+    *":$work/driver:"*) ;;
+    *) LD_LIBRARY_PATH=$LD_LIBRARY_PATH:$work/driver ;;
+    esac
+    echo "  $1: $found, where the loader does not look" >&2
+  else
+    echo "  $1: not on this machine" >&2
+  fi
+}
+for library in libcuda.so.1 libnvcuvid.so.1 libnvidia-ml.so.1; do find_library $library; done
+export LD_LIBRARY_PATH
 
 # What the machine is. `facts` exits with 3 where there is no GPU; that is no failure.
 # shellcheck disable=SC2016

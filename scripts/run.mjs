@@ -40,6 +40,17 @@ async function withTfjsNode() {
   }
 }
 
+/** For cuda_real_parser_test, which says when it is left out: NVIDIA's library is not ours to ship. */
+async function withNvcuvid() {
+  const { ensureNvcuvid } = await import('./nvcuvid.mjs');
+  try {
+    process.env.CPS_NVCUVID = ensureNvcuvid();
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    process.stderr.write(`NVIDIA's parser is left out: ${error.message}\n`);
+  }
+}
+
 const commands = {
   build,
   async demo(args) {
@@ -81,6 +92,7 @@ const commands = {
       await ensureSystem([...testNeeds, ...sanitizeNeeds, ...lintNeeds]);
       await ensurePackages();
       await withTfjsNode();
+      await withNvcuvid();
       // Ten minutes of two processors the first time, so only when it is asked for.
       if (process.env.CPS_PREBUILT) {
         const { prebuild } = await import('./lib/prebuild.mjs');

@@ -49,7 +49,7 @@ export { AbortError, CodecPatchStreamError, ERROR_CODES } from './support/errors
 export type { ErrorCode, Stage } from './support/errors.js';
 export { NOTE_CODES } from './api/notes.js';
 export type { NoteCode, ReplacedFrame, ResultNote } from './api/notes.js';
-export { backendInfo, nativeStats, setThreads, threads } from './api/info.js';
-export type { BackendInfo, NativeStats } from './api/info.js';
+export { backendInfo, buildInfo, nativeStats, setThreads, threads, warmUp } from './api/info.js';
+export type { BackendInfo, BuildInfo, NativeStats, WarmUpOptions } from './api/info.js';
 export { CHANNEL_NAME } from './api/profile.js';
 export type { CallReport, Timings } from './api/profile.js';

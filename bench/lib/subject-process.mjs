@@ -107,7 +107,7 @@ const handlers = {
     fs.writeFileSync('/proc/self/clear_refs', '5');
     return memory();
   },
-  info: () => ({ ...api.backendInfo() }),
+  info: () => ({ ...api.buildInfo() }),
 };
 
 answer({ ready: true });

@@ -29,9 +29,9 @@ class BareLoop final : public ParserEvents {
   int64_t run() {
     pictures_ = 0;
     NvdecParser parser(nvdec_.deviceRef(), format_.codec, 4, *this);
-    if (!filter_.headers().empty()) parser.parse(filter_.headers(), std::nullopt);
+    if (!filter_.headers().empty()) parser.parseHeaders(filter_.headers());
     for (size_t i = 0; i < packets_.size(); i++) {
-      parser.parse(packets_[i], static_cast<int64_t>(i + 1));
+      parser.parsePicture(packets_[i], static_cast<int64_t>(i + 1));
     }
     parser.finish();
     return pictures_;
@@ -141,6 +141,8 @@ void benchDecoding(Json& json, GpuRegistry& registry, const std::string& clip, d
     json.number("utilisationSamples", used.samples);
     json.number("utilisationPercent", used.meanPercent);
     json.number("bareUtilisationPercent", bareUsed.meanPercent);
+    json.number("pcieToDeviceMBps", used.toDeviceMBps);
+    json.number("pcieFromDeviceMBps", used.fromDeviceMBps);
     json.close('}');
     std::fprintf(
         stderr,

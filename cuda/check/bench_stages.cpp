@@ -109,6 +109,13 @@ void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t heigh
   json.number("height", height);
   json.number("frames", frames);
   everything();
+  kernels->synchronize();
+  auto& traffic = gpu->context->traffic();
+  const int64_t to = traffic.toDevice, from = traffic.fromDevice;
+  everything();
+  kernels->synchronize();
+  json.number("bytesToDevice", static_cast<double>(traffic.toDevice - to));
+  json.number("bytesFromDevice", static_cast<double>(traffic.fromDevice - from));
   json.number("cellsMs", timed(*kernels, luma));
   json.number("matchMs", timed(*kernels, each(match)));
   json.number("scoresMs", timed(*kernels, each(score)));

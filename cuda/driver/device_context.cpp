@@ -7,8 +7,9 @@
 namespace cps {
 namespace {
 
-// Freed memory the pool keeps for the next call instead of giving it back to the driver.
-constexpr uint64_t kPoolKeepBytes = uint64_t{512} << 20;
+// Freed memory that the pool keeps for the next call instead of giving it back to the driver: this
+// part of the device's.
+constexpr uint64_t kPoolKeepsOneOf = 32;
 
 // cuda.h's codes after which the context answers nothing else (Note [Poisoned devices]).
 bool isSticky(int code) {
@@ -59,26 +60,36 @@ void DeviceContext::open() {
     check(api_->primaryCtxRetain(&context_, device_), "cuDevicePrimaryCtxRetain", Stage::Open);
     const Current current(*this);
     check(api_->streamCreate(&freeStream_, kCuStreamNonBlocking), "cuStreamCreate", Stage::Open);
-    check(api_->eventCreate(&event_, kCuEventDisableTiming), "cuEventCreate", Stage::Open);
-    int pools = 0;
-    check(api_->deviceGetAttribute(&pools, kCuAttributeMemoryPools, device_),
-          "cuDeviceGetAttribute", Stage::Open);
-    if (pools != 0 && api_->hasPools()) {
-      CuMemPoolProps props{};
-      props.allocType = 1;
-      props.locationType = 1;
-      props.locationId = id_;
-      check(api_->memPoolCreate(&pool_, &props), "cuMemPoolCreate", Stage::Open);
-      uint64_t keep = kPoolKeepBytes;
-      check(api_->memPoolSetAttribute(pool_, kCuMemPoolReleaseThreshold, &keep),
-            "cuMemPoolSetAttribute", Stage::Open);
-    }
+    check(api_->eventCreate(&event_, kCuEventWaiting), "cuEventCreate", Stage::Open);
+    openPool();
     // Tells whether the context is any good.
     check(api_->streamSynchronize(freeStream_), "cuStreamSynchronize", Stage::Open);
   } catch (const Error& error) {
     throw Error(ErrorCode::BackendUnavailable, Stage::Open,
                 Device::cuda(id_).name() + " cannot be used: " + error.what());
   }
+}
+
+void DeviceContext::openPool() {
+  int pools = 0;
+  check(api_->deviceGetAttribute(&pools, kCuAttributeMemoryPools, device_), "cuDeviceGetAttribute",
+        Stage::Open);
+  if (pools == 0 || !api_->hasPools()) return;
+  CuMemPoolProps props{};
+  props.allocType = 1;
+  props.locationType = 1;
+  props.locationId = id_;
+  check(api_->memPoolCreate(&pool_, &props), "cuMemPoolCreate", Stage::Open);
+  size_t available = 0, total = 0;
+  check(api_->memGetInfo(&available, &total), "cuMemGetInfo", Stage::Open);
+  uint64_t keep = total / kPoolKeepsOneOf;
+  check(api_->memPoolSetAttribute(pool_, kCuMemPoolReleaseThreshold, &keep),
+        "cuMemPoolSetAttribute", Stage::Open);
+  // Else the pool would make one call's stream wait for another's, to give it the memory that the
+  // other one is about to free.
+  int dependencies = 0;
+  check(api_->memPoolSetAttribute(pool_, kCuMemPoolReuseInternalDependencies, &dependencies),
+        "cuMemPoolSetAttribute", Stage::Open);
 }
 
 DeviceContext::~DeviceContext() {
@@ -206,15 +217,15 @@ CUresult DeviceContext::tryAllocate(CUdeviceptr* data, size_t bytes, CUstream st
                : api_->memAlloc(data, bytes);
 }
 
-CUdeviceptr DeviceContext::allocate(size_t bytes, CUstream stream) {
+CUdeviceptr DeviceContext::allocate(size_t bytes, const Stream& stream) {
   const Current current(*this);
   CUdeviceptr data = 0;
-  CUresult result = tryAllocate(&data, std::max<size_t>(bytes, 1), stream);
+  CUresult result = tryAllocate(&data, std::max<size_t>(bytes, 1), stream.get());
   if (result == kCuErrorOutOfMemory) {
     // Memory may only be waiting for its stream, or lie idle in the pool.
     check(api_->ctxSynchronize(), "cuCtxSynchronize");
     if (pool_) api_->memPoolTrimTo(pool_, 0);
-    result = tryAllocate(&data, std::max<size_t>(bytes, 1), stream);
+    result = tryAllocate(&data, std::max<size_t>(bytes, 1), stream.get());
   }
   if (result == kCuErrorOutOfMemory) {
     size_t available = 0, total = 0;
@@ -230,21 +241,70 @@ CUdeviceptr DeviceContext::allocate(size_t bytes, CUstream stream) {
   return data;
 }
 
-// Errors while freeing cannot be reported; a broken context gives everything back when it ends.
-void DeviceContext::free(CUdeviceptr data, CUstream stream) noexcept {
+void DeviceContext::trim() noexcept {
   const Cleanup cleanup(*this);
-  if (!cleanup) return;
-  // cuMemFree waits by itself.
-  cleanup(pool_ ? api_->memFreeAsync(data, stream) : api_->memFree(data), "cuMemFree");
+  if (cleanup && pool_) cleanup(api_->memPoolTrimTo(pool_, 0), "cuMemPoolTrimTo");
 }
 
-void DeviceContext::freeAfterAll(CUdeviceptr data) noexcept {
+// Errors while freeing cannot be reported; a broken context gives everything back when it ends.
+void DeviceContext::free(CUdeviceptr data, uint64_t streamId) noexcept {
   const Cleanup cleanup(*this);
   if (!cleanup) return;
-  if (!pool_) return cleanup(api_->memFree(data), "cuMemFree");
+  if (!pool_) return cleanup(api_->memFree(data), "cuMemFree");  // waits by itself
   const std::lock_guard lock(streamsMutex_);
-  for (CUstream stream : streams_) letFreesWaitFor(stream);
-  cleanup(api_->memFreeAsync(data, freeStream_), "cuMemFreeAsync");
+  const auto it = streams_.find(streamId);
+  const CUstream stream = it == streams_.end() ? freeStream_ : it->second->get();
+  cleanup(api_->memFreeAsync(data, stream), "cuMemFreeAsync");
+}
+
+CUdeviceptr DeviceContext::allocateFrame(size_t bytes, Stream& stream) {
+  const CUdeviceptr data = allocate(bytes, stream);
+  const std::lock_guard lock(streamsMutex_);
+  frames_.insert_or_assign(data, Frame{bytes, {{stream.id(), stream.nextTicket()}}});
+  return data;
+}
+
+void DeviceContext::readsFrame(const void* data, Stream& stream) {
+  const auto address = reinterpret_cast<CUdeviceptr>(data);
+  const std::lock_guard lock(streamsMutex_);
+  auto it = frames_.upper_bound(address);
+  if (it == frames_.begin()) return;
+  --it;
+  if (address >= it->first + it->second.bytes) return;
+  const uint64_t ticket = stream.nextTicket();
+  for (Use& use : it->second.uses) {
+    if (use.stream != stream.id()) continue;
+    use.ticket = ticket;
+    return;
+  }
+  it->second.uses.push_back({stream.id(), ticket});
+}
+
+void DeviceContext::freeFrame(CUdeviceptr data) noexcept {
+  const Cleanup cleanup(*this);
+  const std::lock_guard lock(streamsMutex_);
+  const auto frame = frames_.extract(data);
+  if (!cleanup) return;
+  if (!pool_) return cleanup(api_->memFree(data), "cuMemFree");
+  // Where a single stream has to be waited for, the order on that stream is enough. What streams
+  // had to do that are gone, all frees wait for (removeStream).
+  const Stream* only = nullptr;
+  bool several = false;
+  const auto forUnsettled = [&](const auto& visit) {
+    for (const Use& use : frame.mapped().uses) {
+      const auto it = streams_.find(use.stream);
+      if (it != streams_.end() && !it->second->isSettled(use.ticket)) visit(*it->second);
+    }
+  };
+  if (!frame.empty()) {
+    forUnsettled([&](const Stream& stream) {
+      several = only != nullptr;
+      only = &stream;
+    });
+    if (several) forUnsettled([&](const Stream& stream) { letFreesWaitFor(stream.get()); });
+  }
+  const CUstream stream = only != nullptr && !several ? only->get() : freeStream_;
+  cleanup(api_->memFreeAsync(data, stream), "cuMemFreeAsync");
 }
 
 // Where the order cannot be enqueued it is waited for: freed too early is worse than late.
@@ -256,34 +316,53 @@ void DeviceContext::letFreesWaitFor(CUstream stream) noexcept {
   note(api_->streamSynchronize(stream), "cuStreamSynchronize");
 }
 
-void DeviceContext::addStream(CUstream stream) {
+uint64_t DeviceContext::addStream(Stream& stream) {
   const std::lock_guard lock(streamsMutex_);
-  streams_.push_back(stream);
+  streams_.emplace(++lastStream_, &stream);
+  return lastStream_;
 }
 
-void DeviceContext::removeStream(CUstream stream) noexcept {
+void DeviceContext::removeStream(const Stream& stream, bool usable) noexcept {
   const std::lock_guard lock(streamsMutex_);
   // Later frees must still wait for what is enqueued there.
-  letFreesWaitFor(stream);
-  streams_.erase(std::remove(streams_.begin(), streams_.end(), stream), streams_.end());
+  if (usable) letFreesWaitFor(stream.get());
+  streams_.erase(stream.id());
 }
 
 Stream::Stream(std::shared_ptr<DeviceContext> device) : device_(std::move(device)) {
   const DeviceContext::Current current(*device_);
   device_->check(device_->api().streamCreate(&stream_, kCuStreamNonBlocking), "cuStreamCreate");
-  device_->addStream(stream_);
+  try {
+    device_->check(device_->api().eventCreate(&done_, kCuEventWaiting), "cuEventCreate");
+    id_ = device_->addStream(*this);
+  } catch (...) {
+    if (done_) device_->api().eventDestroy(done_);
+    device_->api().streamDestroy(stream_);
+    throw;
+  }
 }
 
 Stream::~Stream() {
   const DeviceContext::Cleanup cleanup(*device_);
+  device_->removeStream(*this, static_cast<bool>(cleanup));
   if (!cleanup) return;
-  device_->removeStream(stream_);
+  cleanup(device_->api().eventDestroy(done_), "cuEventDestroy");
   cleanup(device_->api().streamDestroy(stream_), "cuStreamDestroy");
 }
 
+// By an event, since waiting for a stream keeps a processor busy in contexts that are not made for
+// it, and ours is the whole process's.
 void Stream::synchronize(Stage stage) const {
   const DeviceContext::Current current(*device_);
-  device_->check(device_->api().streamSynchronize(stream_), "cuStreamSynchronize", stage);
+  const uint64_t enqueued = tickets_;
+  device_->check(device_->api().eventRecord(done_, stream_), "cuEventRecord", stage);
+  device_->check(device_->api().eventSynchronize(done_), "cuEventSynchronize", stage);
+  settled(enqueued);
+}
+
+void Stream::settled(uint64_t ticket) const {
+  for (uint64_t now = settled_; now < ticket && !settled_.compare_exchange_weak(now, ticket);) {
+  }
 }
 
 }  // namespace cps

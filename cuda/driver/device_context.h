@@ -1,5 +1,7 @@
 #pragma once
 
+#include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
@@ -98,19 +100,38 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
   };
 
   // Stream-ordered allocation: usable at once by work enqueued on `stream` afterwards.
-  CUdeviceptr allocate(size_t bytes, CUstream stream);
-  // Frees after what is already enqueued on `stream`.
-  void free(CUdeviceptr data, CUstream stream) noexcept;
-  // Frees after what is already enqueued on any of this device's streams (Note [Shared frames]).
-  void freeAfterAll(CUdeviceptr data) noexcept;
+  CUdeviceptr allocate(size_t bytes, const Stream& stream);
+  // Bytes that were sent over the bus, for whoever measures.
+  struct Traffic {
+    std::atomic<int64_t> toDevice{0}, fromDevice{0};
+  };
+  Traffic& traffic() { return traffic_; }
+
+  // Gives memory that lies idle here back to the device.
+  void trim() noexcept;
+  // Frees after what is already enqueued on the stream with this id, if it still is one.
+  void free(CUdeviceptr data, uint64_t streamId) noexcept;
+
+  // Note [Shared frames]
+  // A decoded frame is read by kernels on the streams of the calls, and its last owner may let go
+  // (also while an exception unwinds) before those kernels have run. So the context keeps, for each
+  // frame, on which streams something was enqueued that fills or reads it, and frees it after what
+  // of that nobody has waited for yet. Streams that have nothing to do with the frame are not
+  // asked, and once a call has synchronised, nothing is waited for at all.
+  CUdeviceptr allocateFrame(size_t bytes, Stream& stream);
+  // `data` points into a frame, or to other memory, of which nothing is kept. Of work that is about
+  // to be enqueued.
+  void readsFrame(const void* data, Stream& stream);
+  void freeFrame(CUdeviceptr data) noexcept;
 
  private:
   friend class Stream;
   DeviceContext(std::shared_ptr<const DriverApi> api, int id);
   void open();
-  void addStream(CUstream stream);
-  void removeStream(CUstream stream) noexcept;
+  uint64_t addStream(Stream& stream);
+  void removeStream(const Stream& stream, bool usable) noexcept;
   void letFreesWaitFor(CUstream stream) noexcept;
+  void openPool();
   std::string failedText(int result, const char* call) const;
   CUresult tryAllocate(CUdeviceptr* data, size_t bytes, CUstream stream);
 
@@ -121,19 +142,26 @@ class DeviceContext : public std::enable_shared_from_this<DeviceContext> {
   std::string name_;
   CuMemPool pool_ = nullptr;
 
-  // Note [Shared frames]
-  // A decoded frame is read by kernels on the streams of the calls, and its last owner may let go
-  // (also while an exception unwinds) before those kernels have run. So a frame is freed on a
-  // stream of its own which first waits for everything enqueued so far on all live streams.
+  struct Use {
+    uint64_t stream;
+    uint64_t ticket;
+  };
+  struct Frame {
+    size_t bytes;
+    std::vector<Use> uses;  // one for each stream
+  };
   std::mutex streamsMutex_;
-  std::vector<CUstream> streams_;
-  CUstream freeStream_ = nullptr;
+  uint64_t lastStream_ = 0;
+  std::map<uint64_t, Stream*> streams_;  // the live ones, by id
+  std::map<CUdeviceptr, Frame> frames_;
+  CUstream freeStream_ = nullptr;  // for what no live stream has to do with
   CUevent event_ = nullptr;
 
   mutable std::mutex poisonMutex_;
   mutable std::string poison_;
   mutable bool suspect_ = false;  // an error that was not sticky, not looked into yet
 
+  Traffic traffic_;
   bool foreign_ = false;  // the primary context was active before we came
   // Held shared while something of the context is destroyed, alone while the context is.
   mutable std::shared_mutex lifeMutex_;
@@ -152,13 +180,26 @@ class Stream {
   Stream& operator=(const Stream&) = delete;
 
   CUstream get() const { return stream_; }
+  uint64_t id() const { return id_; }
   DeviceContext& device() const { return *device_; }
   const std::shared_ptr<DeviceContext>& deviceRef() const { return device_; }
+  // Waits without keeping a processor busy.
   void synchronize(Stage stage) const;
+
+  // Tickets number what was enqueued that Note [Shared frames] is about. `settled`: everything up
+  // to that one has run.
+  uint64_t nextTicket() { return ++tickets_; }
+  uint64_t ticket() const { return tickets_; }
+  void settled(uint64_t ticket) const;
+  bool isSettled(uint64_t ticket) const { return ticket <= settled_; }
 
  private:
   std::shared_ptr<DeviceContext> device_;
   CUstream stream_ = nullptr;
+  CUevent done_ = nullptr;
+  uint64_t id_ = 0;
+  std::atomic<uint64_t> tickets_{0};
+  mutable std::atomic<uint64_t> settled_{0};
 };
 
 }  // namespace cps

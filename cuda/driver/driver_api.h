@@ -26,10 +26,13 @@ struct CuMemPoolProps {
   unsigned short usage;
   unsigned char reserved[54];
 };
+inline constexpr int kCuMemPoolReuseInternalDependencies = 3;
 inline constexpr int kCuMemPoolReleaseThreshold = 4;
 inline constexpr int kCuAttributeMemoryPools = 115;
 inline constexpr unsigned kCuStreamNonBlocking = 1;
-inline constexpr unsigned kCuEventDisableTiming = 2;
+// Without timing; whoever waits for one sleeps (CU_EVENT_BLOCKING_SYNC) and keeps no processor
+// busy.
+inline constexpr unsigned kCuEventWaiting = 1 | 2;
 inline constexpr int kCuErrorInvalidValue = 1;
 inline constexpr int kCuErrorOutOfMemory = 2;
 inline constexpr int kCuErrorNotSupported = 801;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <stdexcept>
 
 namespace cps {
 namespace {
@@ -15,39 +16,44 @@ size_t pinnedSize(size_t bytes) { return std::bit_ceil(std::max(bytes, kSmallest
 
 class StreamMemory final : public MemoryResource {
  public:
-  StreamMemory(std::shared_ptr<Stream> stream, bool shared)
-      : stream_(std::move(stream)), shared_(shared) {}
-  Device device() const override { return stream_->device().device(); }
-  const std::shared_ptr<Stream>& stream() const { return stream_; }
+  StreamMemory(const std::shared_ptr<Stream>& stream, bool shared)
+      : context_(stream->deviceRef()), stream_(stream), streamId_(stream->id()), shared_(shared) {}
+  Device device() const override { return context_->device(); }
+  const DeviceContext& context() const { return *context_; }
   void* allocate(size_t bytes) override {
-    return reinterpret_cast<void*>(stream_->device().allocate(bytes, stream_->get()));
+    const auto stream = stream_.lock();
+    if (!stream) throw std::logic_error("memory of a stream that has ended");
+    return reinterpret_cast<void*>(shared_ ? context_->allocateFrame(bytes, *stream)
+                                           : context_->allocate(bytes, *stream));
   }
   void deallocate(void* data, size_t) noexcept override {
     if (shared_) {
-      stream_->device().freeAfterAll(devicePointer(data));
+      context_->freeFrame(devicePointer(data));
     } else {
-      stream_->device().free(devicePointer(data), stream_->get());
+      context_->free(devicePointer(data), streamId_);
     }
   }
 
  private:
-  std::shared_ptr<Stream> stream_;
+  std::shared_ptr<DeviceContext> context_;
+  std::weak_ptr<Stream> stream_;
+  uint64_t streamId_;
   bool shared_;
 };
 
 }  // namespace
 
-std::shared_ptr<MemoryResource> streamMemory(std::shared_ptr<Stream> stream) {
-  return std::make_shared<StreamMemory>(std::move(stream), false);
+std::shared_ptr<MemoryResource> streamMemory(const std::shared_ptr<Stream>& stream) {
+  return std::make_shared<StreamMemory>(stream, false);
 }
 
-std::shared_ptr<MemoryResource> frameMemory(std::shared_ptr<Stream> stream) {
-  return std::make_shared<StreamMemory>(std::move(stream), true);
+std::shared_ptr<MemoryResource> frameMemory(const std::shared_ptr<Stream>& stream) {
+  return std::make_shared<StreamMemory>(stream, true);
 }
 
 const DeviceContext* contextOf(const MemoryResource* memory) {
   const auto* streamed = dynamic_cast<const StreamMemory*>(memory);
-  return streamed ? &streamed->stream()->device() : nullptr;
+  return streamed ? &streamed->context() : nullptr;
 }
 
 PinnedMemory::~PinnedMemory() {
@@ -98,8 +104,8 @@ void downloadThrough(const std::shared_ptr<PinnedMemory>& pinned, const Stream& 
     context.check(context.api().memcpyDtoHAsync(staging.data(), devicePointer(device) + done, part,
                                                 stream.get()),
                   "cuMemcpyDtoHAsync", Stage::Transfer);
-    context.check(context.api().streamSynchronize(stream.get()), "cuStreamSynchronize",
-                  Stage::Transfer);
+    context.traffic().fromDevice += static_cast<int64_t>(part);
+    stream.synchronize(Stage::Transfer);
     std::memcpy(static_cast<char*>(host) + done, staging.data(), part);
   }
 }

@@ -10,13 +10,12 @@
 
 namespace cps {
 
-// Device memory of one call: allocated and freed in the order of its stream. Only work on that
-// stream may use it, until the stream was synchronised.
-std::shared_ptr<MemoryResource> streamMemory(std::shared_ptr<Stream> stream);
+// Device memory of one call: allocated and freed in the order of its stream, which it does not keep
+// alive. Only work on that stream may use it, until the stream was synchronised.
+std::shared_ptr<MemoryResource> streamMemory(const std::shared_ptr<Stream>& stream);
 
-// Device memory that other streams read (decoded frames): freed after everything enqueued on the
-// device at that moment (Note [Shared frames]).
-std::shared_ptr<MemoryResource> frameMemory(std::shared_ptr<Stream> stream);
+// Device memory that other streams read: decoded frames (Note [Shared frames]).
+std::shared_ptr<MemoryResource> frameMemory(const std::shared_ptr<Stream>& stream);
 
 // The context that device memory lives in; null for other memory.
 const DeviceContext* contextOf(const MemoryResource* memory);

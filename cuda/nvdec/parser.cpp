@@ -64,14 +64,19 @@ bool NvdecParser::send(CUVIDSOURCEDATAPACKET& packet) {
   return true;
 }
 
-bool NvdecParser::parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp) {
+bool NvdecParser::parseHeaders(std::span<const uint8_t> data) {
   CUVIDSOURCEDATAPACKET packet{};
   packet.payload = data.data();
   packet.payload_size = static_cast<tcu_ulong>(data.size());
-  if (timestamp) {
-    packet.flags = CUVID_PKT_TIMESTAMP;
-    packet.timestamp = *timestamp;
-  }
+  return send(packet);
+}
+
+bool NvdecParser::parsePicture(std::span<const uint8_t> data, int64_t timestamp) {
+  CUVIDSOURCEDATAPACKET packet{};
+  packet.flags = CUVID_PKT_TIMESTAMP | CUVID_PKT_ENDOFPICTURE;
+  packet.timestamp = timestamp;
+  packet.payload = data.data();
+  packet.payload_size = static_cast<tcu_ulong>(data.size());
   return send(packet);
 }
 

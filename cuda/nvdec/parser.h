@@ -1,7 +1,6 @@
 #pragma once
 
 #include <exception>
-#include <optional>
 #include <span>
 
 #include "cuda/driver/device_context.h"
@@ -16,7 +15,7 @@ class ParserEvents {
   // A sequence header; returns the number of decode surfaces there are.
   virtual int onSequence(const CUVIDEOFORMAT& format) = 0;
   virtual bool onDecode(CUVIDPICPARAMS& picture) = 0;
-  // In display order, with the timestamp of the picture's packet.
+  // In display order. For the timestamp see Note [Pictures by surface].
   virtual bool onDisplay(const CUVIDPARSERDISPINFO& info) = 0;
 };
 
@@ -30,7 +29,9 @@ class NvdecParser {
   NvdecParser& operator=(const NvdecParser&) = delete;
 
   // False where the events have had enough.
-  bool parse(std::span<const uint8_t> data, std::optional<int64_t> timestamp);
+  bool parseHeaders(std::span<const uint8_t> data);
+  // What ends with a picture; all of it is decoded when this returns.
+  bool parsePicture(std::span<const uint8_t> data, int64_t timestamp);
   // Gives out everything the parser holds back.
   bool finish();
 

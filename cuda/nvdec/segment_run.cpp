@@ -1,6 +1,7 @@
 #include "cuda/nvdec/segment_run.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "cuda/driver/memory.h"
 #include "media/codec/bitstream.h"
@@ -20,31 +21,6 @@ size_t alignPitch(size_t bytes) {
 
 }  // namespace
 
-PictureClock::PictureClock(const FrameIndex& index) : ranks_(index.packets.size(), -1) {
-  for (size_t i = 0; i < index.packets.size(); i++) {
-    if (index.packets[i].order != kNoOrder) ordinals_.push_back(static_cast<int32_t>(i));
-  }
-  std::stable_sort(ordinals_.begin(), ordinals_.end(), [&](int32_t a, int32_t b) {
-    return index.packets[static_cast<size_t>(a)].order <
-           index.packets[static_cast<size_t>(b)].order;
-  });
-  for (size_t r = 0; r < ordinals_.size(); r++) {
-    ranks_[static_cast<size_t>(ordinals_[r])] = static_cast<int32_t>(r);
-  }
-}
-
-std::optional<int64_t> PictureClock::timestampOf(int32_t ordinal) const {
-  const int32_t rank = ranks_[static_cast<size_t>(ordinal)];
-  if (rank < 0) return std::nullopt;
-  return (int64_t{rank} + 1) * kStep;
-}
-
-int32_t PictureClock::ordinalOf(int64_t timestamp) const {
-  if (timestamp <= 0 || timestamp % kStep != 0) return -1;
-  const int64_t rank = timestamp / kStep - 1;
-  return rank < static_cast<int64_t>(ordinals_.size()) ? ordinals_[static_cast<size_t>(rank)] : -1;
-}
-
 NvdecRun::NvdecRun(const NvdecJob& job, Give give)
     : job_(job),
       index_(job.video.index()),
@@ -58,15 +34,13 @@ NvdecRun::~NvdecRun() {
   for (Mapped& mapped : mapped_) release(mapped);
 }
 
-// Note [Pictures the parser hides]
-// NVDEC's parser decodes the RASL pictures after an HEVC entry point that it began with and does
-// not show them, but remembers their timestamps. When it shows a picture while an earlier timestamp
-// is still with it, it takes timestamps for decoding times and swaps them from then on, so that
-// every later picture gets another one's. Such pictures are of no use and are not given to it.
+// The RASL pictures after an HEVC entry point that decoding began with are of no use either: the
+// parser decodes and never shows them.
 bool NvdecRun::mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) const {
   if (std::binary_search(targets_.begin(), targets_.end(), ordinal)) return false;
   const std::span<const uint8_t> data(packet.data, static_cast<size_t>(packet.size));
-  if (isDroppable(data, bitstream_)) return true;
+  // Where pictures were counted, a packet without references may be half of a picture.
+  if (index_.trust == IndexTrust::Timestamps && isDroppable(data, bitstream_)) return true;
   const auto orderOf = [&](int32_t o) { return index_.packets[static_cast<size_t>(o)].order; };
   return orderOf(ordinal) < orderOf(first) && isSkippedLeading(data, bitstream_);
 }
@@ -79,7 +53,8 @@ SegmentOutcome NvdecRun::decode(const DecodeSegment& segment, PacketReader& read
   damage_.clear();
   h264Numbers_ = {};
   refreshes_ = {};
-  std::fill(shownOrdinals_.begin(), shownOrdinals_.end(), -1);
+  std::fill(surfaces_.begin(), surfaces_.end(), Surface());
+  neverShown_ = false;
   filter_.reset();
   {
     NvdecParser parser(job_.nvdec.deviceRef(), job_.format.codec, job_.displayDelay, *this);
@@ -94,7 +69,8 @@ SegmentOutcome NvdecRun::decode(const DecodeSegment& segment, PacketReader& read
     if (!giveOldest()) return std::move(outcome_);
   }
   if (given_ < targetCount_) {
-    stop(SegmentOutcome::Kind::Damaged, targets_.front(), "NVDEC never gave it out");
+    neverShown_ = !damage_.spoils(targets_.front());
+    stop(SegmentOutcome::Kind::Damaged, targets_.front(), "NVDEC's parser never shows it");
   }
   return std::move(outcome_);
 }
@@ -106,7 +82,7 @@ bool NvdecRun::stop(SegmentOutcome::Kind kind, int32_t ordinal, std::string reas
 
 bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser) {
   const auto headers = filter_.headers();
-  if (!headers.empty() && !parser.parse(headers, std::nullopt)) return false;
+  if (!headers.empty() && !parser.parseHeaders(headers)) return false;
   const UniqueAVPacket packet = makePacket(Stage::Decode);
   if (!reader.moveTo(segment.first)) return stop(SegmentOutcome::Kind::Lost, segment.first);
   while (!targets_.empty() && reader.next() <= segment.last) {
@@ -132,10 +108,11 @@ bool NvdecRun::feed(const DecodeSegment& segment, PacketReader& reader, NvdecPar
     }
     if (isBroken(index_, data, packet->flags)) damage_.add(ordinal);
     counters_.packetsDecoded++;
-    const auto timestamp = job_.clock.timestampOf(ordinal);
+    current_ = ordinal;
     bool goOn = true;
     filter_.convert(*packet, [&](std::span<const uint8_t> part) {
-      goOn = goOn && parser.parse(part, timestamp);
+      currentBytes_ = part;
+      goOn = goOn && parser.parsePicture(part, PacketClock::timestampOf(ordinal));
     });
     if (!goOn) return false;
   }
@@ -203,7 +180,7 @@ int NvdecRun::onSequence(const CUVIDEOFORMAT& format) {
     session_ = job_.nvdec.take({seen, format.coded_width, format.coded_height,
                                 format.min_num_decode_surfaces + kSpareSurfaces},
                                job_.reuse);
-    shownOrdinals_.assign(session_->surfaces(), -1);
+    surfaces_.assign(session_->surfaces(), {});
   }
   return static_cast<int>(session_->surfaces());
 }
@@ -215,27 +192,62 @@ bool NvdecRun::onDecode(CUVIDPICPARAMS& picture) {
                 "NVDEC's parser asked for decode surface " + std::to_string(index) +
                     ", which there is not");
   }
-  // The surface is about to be overwritten: finish what still reads it.
-  while (std::any_of(mapped_.begin(), mapped_.end(),
-                     [&](const Mapped& m) { return m.pictureIndex == index; })) {
-    if (!giveOldest()) return false;
+  checkOrigin(picture);
+  Surface& surface = surfaces_[static_cast<size_t>(index)];
+  if (picture.second_field == 0) {
+    // The surface is about to be overwritten: finish what still reads it.
+    while (std::any_of(mapped_.begin(), mapped_.end(),
+                       [&](const Mapped& m) { return m.pictureIndex == index; })) {
+      if (!giveOldest()) return false;
+    }
+    settleStatus(index);
+    surface.ordinal = current_;
   }
-  readStatus(index);
-  shownOrdinals_[static_cast<size_t>(index)] = -1;
   device_.check(device_.api().decodePicture(session_->get(), &picture), "cuvidDecodePicture",
                 Stage::Decode);
+  surface.statusDue = true;
   return true;
 }
 
+// Note [Pictures by surface]: some bytes of the picture's middle, since beginnings are alike.
+void NvdecRun::checkOrigin(const CUVIDPICPARAMS& picture) const {
+  constexpr size_t kProbe = 32;
+  const std::span<const uint8_t> all(picture.pBitstreamData, picture.nBitstreamDataLen);
+  if (job_.format.codec == cudaVideoCodec_AV1 || all.data() == nullptr || all.size() < kProbe)
+    return;
+  const uint8_t* probe = all.data() + (all.size() - kProbe) / 2;
+  if (memmem(currentBytes_.data(), currentBytes_.size(), probe, kProbe) != nullptr) return;
+  throw Error(ErrorCode::BackendUnavailable, Stage::Decode,
+              "NVDEC's parser takes the packets of '" + job_.video.bytes()->describe() +
+                  "' apart in another way than its container");
+}
+
+// The packet whose picture is shown; -1: none.
+int32_t NvdecRun::ordinalOf(const CUVIDPARSERDISPINFO& info) const {
+  if (job_.format.codec != cudaVideoCodec_AV1) {
+    return surfaces_[static_cast<size_t>(info.picture_index)].ordinal;
+  }
+  return PacketClock::ordinalOf(info.timestamp, index_.packets.size());
+}
+
 bool NvdecRun::onDisplay(const CUVIDPARSERDISPINFO& info) {
-  const int32_t ordinal = job_.clock.ordinalOf(info.timestamp);
-  if (ordinal < 0 || !session_) return true;
-  shownOrdinals_[static_cast<size_t>(info.picture_index)] = ordinal;
+  const int index = info.picture_index;
+  if (!session_ || index < 0 || index >= static_cast<int>(surfaces_.size())) return true;
+  const int32_t ordinal = ordinalOf(info);
   const auto it = std::lower_bound(targets_.begin(), targets_.end(), ordinal);
   if (it == targets_.end() || *it != ordinal) return true;
   if (!map(info, ordinal)) return false;
   targets_.erase(it);
   return true;
+}
+
+CUdeviceptr NvdecRun::mapSurface(int pictureIndex, CUVIDPROCPARAMS& params, unsigned& pitch) {
+  params.output_stream = session_->stream()->get();
+  unsigned long long surface = 0;
+  device_.check(
+      device_.api().mapVideoFrame(session_->get(), pictureIndex, &surface, &pitch, &params),
+      "cuvidMapVideoFrame", Stage::Decode);
+  return surface;
 }
 
 bool NvdecRun::map(const CUVIDPARSERDISPINFO& info, int32_t ordinal) {
@@ -245,18 +257,15 @@ bool NvdecRun::map(const CUVIDPARSERDISPINFO& info, int32_t ordinal) {
   params.second_field = info.repeat_first_field + 1;
   params.top_field_first = info.top_field_first;
   params.unpaired_field = info.repeat_first_field < 0 ? 1 : 0;
-  params.output_stream = session_->stream()->get();
-  unsigned long long surface = 0;
   unsigned pitch = 0;
-  device_.check(
-      device_.api().mapVideoFrame(session_->get(), info.picture_index, &surface, &pitch, &params),
-      "cuvidMapVideoFrame", Stage::Decode);
+  const CUdeviceptr surface = mapSurface(info.picture_index, params, pitch);
   counters_.mapped++;
-  mapped_.push_back({surface, nullptr, ordinal, info.picture_index, {}});
+  mapped_.push_back({surface, nullptr, 0, ordinal, info.picture_index, {}});
   Mapped& mapped = mapped_.back();
-  device_.check(device_.api().eventCreate(&mapped.copied, kCuEventDisableTiming), "cuEventCreate",
+  device_.check(device_.api().eventCreate(&mapped.copied, kCuEventWaiting), "cuEventCreate",
                 Stage::Decode);
   mapped.picture = copyOut(surface, pitch);
+  mapped.ticket = session_->stream()->ticket();
   device_.check(device_.api().eventRecord(mapped.copied, session_->stream()->get()),
                 "cuEventRecord", Stage::Decode);
   return true;
@@ -346,11 +355,12 @@ bool NvdecRun::giveOldest() {
   device_.check(device_.api().unmapVideoFrame(session_->get(), oldest.surface),
                 "cuvidUnmapVideoFrame", Stage::Decode);
   oldest.surface = 0;
+  session_->stream()->settled(oldest.ticket);
   Mapped done = std::move(oldest);
   release(done);
   mapped_.pop_front();
   // Its copy is done, so everything decoded before it is too.
-  for (size_t i = 0; i < shownOrdinals_.size(); i++) readStatus(static_cast<int>(i));
+  for (size_t i = 0; i < surfaces_.size(); i++) readStatus(static_cast<int>(i));
   if (damage_.spoils(done.ordinal)) {
     return stop(SegmentOutcome::Kind::Damaged, done.ordinal,
                 "NVDEC reports errors in it or in a picture that it refers to");
@@ -360,19 +370,40 @@ bool NvdecRun::giveOldest() {
   return true;
 }
 
-// Notes damage of the picture that was last shown from a surface, once.
+// Notes damage of the picture in a surface, once it is known.
 void NvdecRun::readStatus(int pictureIndex) {
-  int32_t& ordinal = shownOrdinals_[static_cast<size_t>(pictureIndex)];
-  if (ordinal < 0) return;
+  Surface& surface = surfaces_[static_cast<size_t>(pictureIndex)];
+  if (!surface.statusDue) return;
   CUVIDGETDECODESTATUS status{};
   // Some codecs report no status; then the driver refuses and nothing is known.
   if (device_.api().getDecodeStatus(session_->get(), pictureIndex, &status) != CUDA_SUCCESS) return;
   if (status.decodeStatus == cuvidDecodeStatus_InProgress) return;
   if (status.decodeStatus == cuvidDecodeStatus_Error ||
       status.decodeStatus == cuvidDecodeStatus_Error_Concealed) {
-    damage_.add(ordinal);
+    damage_.add(surface.ordinal);
   }
-  ordinal = -1;
+  surface.statusDue = false;
+}
+
+// The same before the surface gets another picture: what is not known then never will be. Mapping
+// waits for a picture that is still being decoded.
+void NvdecRun::settleStatus(int pictureIndex) {
+  readStatus(pictureIndex);
+  Surface& surface = surfaces_[static_cast<size_t>(pictureIndex)];
+  CUVIDGETDECODESTATUS status{};
+  if (surface.statusDue &&
+      device_.api().getDecodeStatus(session_->get(), pictureIndex, &status) == CUDA_SUCCESS) {
+    CUVIDPROCPARAMS params{};
+    params.progressive_frame = 1;
+    unsigned pitch = 0;
+    const CUdeviceptr mapped = mapSurface(pictureIndex, params, pitch);
+    const CUresult waited = device_.api().streamSynchronize(session_->stream()->get());
+    const CUresult unmapped = device_.api().unmapVideoFrame(session_->get(), mapped);
+    device_.check(waited, "cuStreamSynchronize", Stage::Decode);
+    device_.check(unmapped, "cuvidUnmapVideoFrame", Stage::Decode);
+    readStatus(pictureIndex);
+  }
+  surface = {};
 }
 
 }  // namespace cps

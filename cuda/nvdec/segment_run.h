@@ -13,22 +13,31 @@
 
 namespace cps {
 
-// Note [Timestamps through the parser]
-// A packet goes into the parser with the rank of its picture in display order, times a step, as its
-// timestamp: distinct, ascending like presentation times, and what comes out with a picture says
-// which packet it was. Where a picture has no timestamp the parser makes one up: that of the one
-// before and multiples of half the duration of a picture in ticks of 10 MHz (400000 at 25/s). The
-// step is a prime beyond any such duration (32 bits), so none of these is another picture's.
-class PictureClock {
- public:
-  explicit PictureClock(const FrameIndex& index);
-  std::optional<int64_t> timestampOf(int32_t ordinal) const;
-  int32_t ordinalOf(int64_t timestamp) const;  // -1: of no packet
+// Note [Pictures by surface]
+// Which packet a picture is of is not what NVDEC's parser says when it shows the picture: it moves
+// timestamps on by one after each hidden picture of VP8 and VP9, swaps those of HEVC after pictures
+// that it leaves out (RASL), and makes some up where a stream has none. What is certain is which
+// packet is being parsed when a picture is decoded into a surface: each packet is a whole picture
+// (or field, or one with hidden ones), the parser is told that it ends there
+// (CUVID_PKT_ENDOFPICTURE) and keeps nothing back for the next one. That the bytes are that
+// packet's is looked at, too. The surface then goes by its packet until another picture is decoded
+// into it. AV1 alone goes by timestamps: a packet may show a surface that another packet decoded,
+// and film grain is added in yet another one, but the timestamp is always that of the packet that
+// shows it.
 
- private:
+// Timestamps that say which packet they were given with. Where a picture has none the parser makes
+// one up: that of the one before and multiples of half the duration of a picture in ticks of 10 MHz
+// (400000 at 25/s). The step is a prime beyond any such duration (32 bits), so none of these is
+// another packet's.
+struct PacketClock {
   static constexpr int64_t kStep = 8589934609;  // the first prime above 2^33
-  std::vector<int32_t> ranks_;                  // per ordinal; -1: its picture is never shown
-  std::vector<int32_t> ordinals_;               // per rank
+  static int64_t timestampOf(int32_t ordinal) { return (int64_t{ordinal} + 1) * kStep; }
+  // -1: of no packet.
+  static int32_t ordinalOf(int64_t timestamp, size_t packets) {
+    if (timestamp <= 0 || timestamp % kStep != 0) return -1;
+    const int64_t ordinal = timestamp / kStep - 1;
+    return ordinal < static_cast<int64_t>(packets) ? static_cast<int32_t>(ordinal) : -1;
+  }
 };
 
 // A picture copied out of a decoder.
@@ -50,7 +59,6 @@ struct NvdecCounters {
 // What a run needs of its source.
 struct NvdecJob {
   const IndexedVideo& video;
-  const PictureClock& clock;
   NvdecFormat format;
   NvdecDevice& nvdec;
   bool reuse;             // take idle decoders
@@ -71,14 +79,21 @@ class NvdecRun final : public ParserEvents {
 
   // Damaged: the first picture that does not arrive undamaged.
   SegmentOutcome decode(const DecodeSegment& segment, PacketReader& reader);
+  // Of a run that ended so for a picture that NVDEC decoded without a complaint and never showed.
+  bool neverShown() const { return neverShown_; }
   const NvdecCounters& counters() const { return counters_; }
   // After all segments went well: the decoder, good for others.
   std::unique_ptr<NvdecSession> takeSession() { return std::move(session_); }
 
  private:
+  struct Surface {
+    int32_t ordinal = -1;    // the packet of the picture in it
+    bool statusDue = false;  // what became of it is not known yet
+  };
   struct Mapped {
     CUdeviceptr surface = 0;
     CUevent copied = nullptr;
+    uint64_t ticket = 0;  // of the copy, in the session's stream
     int32_t ordinal = -1;
     int pictureIndex = -1;
     NvdecPicture picture;
@@ -91,14 +106,18 @@ class NvdecRun final : public ParserEvents {
   // Like the events, these are false where the run ends early, with outcome_.
   bool stop(SegmentOutcome::Kind kind, int32_t ordinal, std::string reason = {});
   bool feed(const DecodeSegment& segment, PacketReader& reader, NvdecParser& parser);
+  void checkOrigin(const CUVIDPICPARAMS& picture) const;
+  int32_t ordinalOf(const CUVIDPARSERDISPINFO& info) const;
   bool mayDrop(const AVPacket& packet, int32_t ordinal, int32_t first) const;
   bool map(const CUVIDPARSERDISPINFO& info, int32_t ordinal);
+  CUdeviceptr mapSurface(int pictureIndex, CUVIDPROCPARAMS& params, unsigned& pitch);
   bool decodesTo(const NvdecFormat& seen) const;
   Error misfit(const NvdecFormat& seen, int32_t width, int32_t height) const;
   NvdecPicture copyOut(CUdeviceptr surface, size_t pitch);
   bool giveOldest();
   void release(Mapped& mapped) noexcept;
   void readStatus(int pictureIndex);
+  void settleStatus(int pictureIndex);
 
   const NvdecJob& job_;
   const FrameIndex& index_;
@@ -110,12 +129,14 @@ class NvdecRun final : public ParserEvents {
   NvdecCounters counters_;
   SegmentOutcome outcome_;
 
+  int32_t current_ = -1;  // the packet that is being parsed
+  std::span<const uint8_t> currentBytes_;
+  bool neverShown_ = false;
   int32_t cropLeft_ = 0, cropTop_ = 0;
   std::vector<int32_t> targets_;  // ascending, not mapped yet
   size_t targetCount_ = 0, given_ = 0;
   std::deque<Mapped> mapped_;  // the oldest first
-  std::vector<int32_t>
-      shownOrdinals_;  // per decode surface: its picture, until its status is known
+  std::vector<Surface> surfaces_;
   SegmentDamage damage_;
   H264PictureNumbers h264Numbers_;
   H264Refreshes refreshes_;

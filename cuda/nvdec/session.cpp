@@ -5,9 +5,17 @@
 namespace cps {
 namespace {
 
-// Pooled decoders are made for pictures up to this size and for this many reference pictures, so
-// that ordinary streams of other sizes can take them over.
+// Pooled decoders of pictures up to this size are made for all of it and for this many reference
+// pictures, so that ordinary streams of other sizes can take them over. Larger ones are made as
+// they are asked for: their surfaces take too much memory to be spared for others.
 constexpr unsigned kRoomyWidth = 1920, kRoomyHeight = 1088, kRoomySurfaces = 20;
+
+bool maySpare(const SessionRequest& request) {
+  return request.width <= kRoomyWidth && request.height <= kRoomyHeight;
+}
+
+// Surfaces hold whole pairs of samples; an odd target would be scaled to.
+unsigned even(unsigned size) { return (size + 1) & ~1u; }
 
 }  // namespace
 
@@ -16,12 +24,13 @@ NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionR
     : device_(std::move(device)),
       stream_(std::make_shared<Stream>(device_)),
       current_(request),
-      maxWidth_(roomy ? std::max(request.width, kRoomyWidth) : request.width),
-      maxHeight_(roomy ? std::max(request.height, kRoomyHeight) : request.height),
-      surfaces_(roomy ? std::max(request.surfaces, kRoomySurfaces) : request.surfaces) {
+      roomy_(roomy && maySpare(request)),
+      maxWidth_(roomy_ ? kRoomyWidth : even(request.width)),
+      maxHeight_(roomy_ ? kRoomyHeight : even(request.height)),
+      surfaces_(roomy_ ? std::max(request.surfaces, kRoomySurfaces) : request.surfaces) {
   CUVIDDECODECREATEINFO info{};
-  info.ulWidth = request.width;
-  info.ulHeight = request.height;
+  info.ulWidth = even(request.width);
+  info.ulHeight = even(request.height);
   info.ulNumDecodeSurfaces = surfaces_;
   info.CodecType = request.format.codec;
   info.ChromaFormat = request.format.chroma;
@@ -31,8 +40,8 @@ NvdecSession::NvdecSession(std::shared_ptr<DeviceContext> device, const SessionR
   info.ulMaxHeight = maxHeight_;
   info.OutputFormat = request.format.surface();
   info.DeinterlaceMode = cudaVideoDeinterlaceMode_Weave;
-  info.ulTargetWidth = request.width;
-  info.ulTargetHeight = request.height;
+  info.ulTargetWidth = info.ulWidth;
+  info.ulTargetHeight = info.ulHeight;
   info.ulNumOutputSurfaces = kMappedSurfaces;
   const DeviceContext::Current current(*device_);
   const CUresult result = device_->api().createDecoder(&decoder_, &info);
@@ -60,10 +69,8 @@ bool NvdecSession::fits(const SessionRequest& request) const {
 void NvdecSession::reconfigure(const SessionRequest& request) {
   if (request.width == current_.width && request.height == current_.height) return;
   CUVIDRECONFIGUREDECODERINFO info{};
-  info.ulWidth = request.width;
-  info.ulHeight = request.height;
-  info.ulTargetWidth = request.width;
-  info.ulTargetHeight = request.height;
+  info.ulWidth = info.ulTargetWidth = even(request.width);
+  info.ulHeight = info.ulTargetHeight = even(request.height);
   info.ulNumDecodeSurfaces = surfaces_;
   const DeviceContext::Current current(*device_);
   device_->check(device_->api().reconfigureDecoder(decoder_, &info), "cuvidReconfigureDecoder",
@@ -136,7 +143,25 @@ std::unique_ptr<NvdecSession> NvdecDevice::take(const SessionRequest& request, b
       }
     }
   }
-  return std::make_unique<NvdecSession>(device_, request, reuse);
+  try {
+    return std::make_unique<NvdecSession>(device_, request, reuse);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::OutOfMemory) throw;
+  }
+  // What lies idle holds memory that this one needs more.
+  dropIdle();
+  device_->trim();
+  return std::make_unique<NvdecSession>(device_, request, false);
+}
+
+void NvdecDevice::dropIdle() {
+  std::list<std::unique_ptr<NvdecSession>> dropped;  // destroyed after the lock is released
+  const std::lock_guard lock(mutex_);
+  dropped.swap(idle_);
+}
+
+int NvdecDevice::engines(const NvdecFormat& format) {
+  return std::max<int>(caps(format).nNumNVDECs, 1);
 }
 
 void NvdecDevice::giveBack(std::unique_ptr<NvdecSession> session, int limit) {

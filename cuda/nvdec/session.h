@@ -45,6 +45,7 @@ class NvdecSession {
   std::shared_ptr<Stream> stream_;
   CUvideodecoder decoder_ = nullptr;
   SessionRequest current_;
+  bool roomy_;
   unsigned maxWidth_, maxHeight_, surfaces_;
 };
 
@@ -59,6 +60,8 @@ class NvdecDevice {
   StreamTagsCache& tags() { return tags_; }
   // Throws Error(BackendUnavailable) when the device does not decode such pictures.
   void checkCaps(const NvdecFormat& format, int width, int height);
+  // How many engines there are for such pictures.
+  int engines(const NvdecFormat& format);
   // With `reuse` an idle decoder where one fits, else a new one.
   std::unique_ptr<NvdecSession> take(const SessionRequest& request, bool reuse);
   // Keeps at most `limit` idle decoders. Only for decoders that saw no error.
@@ -66,6 +69,7 @@ class NvdecDevice {
 
  private:
   CUVIDDECODECAPS caps(const NvdecFormat& format);
+  void dropIdle();
 
   std::shared_ptr<DeviceContext> device_;
   StreamTagsCache tags_;

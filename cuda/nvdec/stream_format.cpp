@@ -1,5 +1,8 @@
 #include "cuda/nvdec/stream_format.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "core/error.h"
 #include "ffmpeg/util.h"
 #include "media/decode/scaled_rgb.h"
@@ -78,6 +81,19 @@ AVPixelFormat noteTags(AVCodecContext* context, const AVPixelFormat* offered) no
   return AV_PIX_FMT_NONE;
 }
 
+bool maySplitFields(cudaVideoCodec codec) {
+  return codec == cudaVideoCodec_H264 || codec == cudaVideoCodec_MPEG2;
+}
+
+// Whether there are packets that show nothing between those that show pictures.
+bool hasSilentPackets(const FrameIndex& index) {
+  const auto shows = [](const PacketEntry& entry) { return entry.displayIndex >= 0; };
+  const auto& packets = index.packets;
+  const auto first = std::find_if(packets.begin(), packets.end(), shows);
+  const auto last = std::find_if(packets.rbegin(), std::make_reverse_iterator(first), shows).base();
+  return !std::all_of(first, std::max(first, last), shows);
+}
+
 }  // namespace
 
 cudaVideoSurfaceFormat NvdecFormat::surface() const {
@@ -98,9 +114,13 @@ void checkNvdecStream(const FrameIndex& index) {
   if (codecOf(id) == cudaVideoCodec_NumCodecs) {
     unavailable("NVDEC does not decode " + codecName(id));
   }
-  if (index.trust != IndexTrust::Timestamps) {
-    unavailable("the timestamps of this stream do not say which packet is which picture (" +
-                index.info.format + "), which NVDEC needs");
+  if (index.trust == IndexTrust::Sequential) {
+    unavailable("packets of this stream are no single pictures (" + index.info.format +
+                "), which NVDEC's parser needs");
+  }
+  if (index.trust == IndexTrust::Counted && maySplitFields(codecOf(id)) &&
+      hasSilentPackets(index)) {
+    unavailable("packets of this stream may be halves of pictures (fields), which is not tried");
   }
 }
 

@@ -59,8 +59,8 @@ class StreamTagsCache {
 
 // Throws Error(BackendUnavailable) for streams that NVDEC has no way to decode.
 NvdecFormat nvdecFormatOf(const FrameIndex& index, const StreamTags& tags);
-// Throws the same for a codec NVDEC does not know, and where timestamps do not tell the pictures
-// apart (Note [Trust] in frame_index.h).
+// Throws the same for a codec NVDEC does not know, and where packets do not tell the pictures apart
+// (Note [Trust] in frame_index.h).
 void checkNvdecStream(const FrameIndex& index);
 
 }  // namespace cps

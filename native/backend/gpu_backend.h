@@ -20,6 +20,8 @@ struct GpuBackend {
   std::function<std::string(int id)> whyNotProcess;
   // Empty when device `id` can decode at all; the codec is judged by openSource.
   std::function<std::string(int id)> whyNotDecode;
+  // Makes a device that can process ready: memory, kernels. A first call would do the same.
+  std::function<void(int id)> warmUp;
   // On the decode device. Throws Error(BackendUnavailable) when it cannot decode this stream.
   std::function<std::unique_ptr<FrameSource>(const VideoInput&, const CallContext&,
                                              const MediaServices&, const DevicesOptions&)>

@@ -128,14 +128,32 @@ Napi::Value stats(const Napi::CallbackInfo& info) {
   return out;
 }
 
-Napi::Value whyNotGpu(const Napi::CallbackInfo& info) {
+// (device, open, cancel): drivers take long to start, so they are asked on a thread of our own.
+Napi::Value askDevice(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
-    const GpuBackend* gpu = Environment::of(env).context().gpu();
-    if (gpu == nullptr) return Napi::String::New(env, kNoCudaBuild);
-    const int device = info[1].ToNumber().Int32Value();
-    const bool decode = info[0].ToString().Utf8Value() == "decode";
-    return Napi::String::New(env, decode ? gpu->whyNotDecode(device) : gpu->whyNotProcess(device));
+    const int device = info[0].ToNumber().Int32Value();
+    const bool open = info[1].ToBoolean();
+    struct WhyNot {
+      std::string decode = kNoCudaBuild, process = kNoCudaBuild;
+    };
+    const auto whyNot = std::make_shared<WhyNot>();
+    Context& context = Environment::of(env).context();
+    return Environment::of(env).run(env, {readCancel(info[2]),
+                                          [device, open, whyNot, &context] {
+                                            const GpuBackend* gpu = context.gpu();
+                                            if (gpu == nullptr) return;
+                                            whyNot->decode = gpu->whyNotDecode(device);
+                                            whyNot->process = gpu->whyNotProcess(device);
+                                            if (open && whyNot->process.empty())
+                                              gpu->warmUp(device);
+                                          },
+                                          [whyNot](Napi::Env e) {
+                                            Napi::Object out = Napi::Object::New(e);
+                                            out.Set("decode", whyNot->decode);
+                                            out.Set("process", whyNot->process);
+                                            return out;
+                                          }});
   });
 }
 
@@ -209,7 +227,7 @@ Napi::Object fill(Napi::Env env, Napi::Object exports) {
   exports.Set("noteCodes", noteCodes(env));
   exports.Set("build", build(env));
   exports.Set("stats", Napi::Function::New<stats>(env, "stats"));
-  exports.Set("whyNotGpu", Napi::Function::New<whyNotGpu>(env, "whyNotGpu"));
+  exports.Set("askDevice", Napi::Function::New<askDevice>(env, "askDevice"));
   exports.Set("createCancel", Napi::Function::New<createCancel>(env, "createCancel"));
   exports.Set("patchStream", Napi::Function::New<call<readPatchStreamOptions, runPatchStream>>(
                                  env, "patchStream"));

@@ -36,22 +36,36 @@ std::unique_ptr<FrameSource> openSource(const VideoInput& input, const CallConte
   return openCpuSource(input, call, context.media());
 }
 
-std::unique_ptr<Kernels> makeKernels(const CancelPtr& cancel, const DevicesOptions& devices,
-                                     Context& context, std::string& fallbackReason) {
-  if (devices.processBackend != Backend::Cpu) {
-    const GpuBackend* gpu = context.gpu();
-    const std::string why = gpu ? gpu->whyNotProcess(devices.processDeviceId) : kNoCudaBuild;
-    if (why.empty()) return gpu->makeKernels(devices.processDeviceId, cancel);
-    if (devices.processBackend == Backend::Gpu) throwUnavailable("processBackend", why);
-    if (!fallbackReason.empty()) fallbackReason += "; ";
-    fallbackReason += "process on the CPU: " + why;
-  }
+std::unique_ptr<Kernels> cpuKernels(const CancelPtr& cancel, Context& context) {
   return makeCpuKernels({context.media().pool.get(), context.media().pool->threads(), cancel});
 }
 
-void addFallback(Backends& backends, const std::string& reason) {
-  backends.fallbackReason =
-      backends.fallbackReason.empty() ? reason : reason + "; " + backends.fallbackReason;
+// 'auto' is where the frames are: to take each of them to another device costs more than it saves.
+std::unique_ptr<Kernels> makeKernels(const CancelPtr& cancel, const DevicesOptions& devices,
+                                     Context& context, std::string& why) {
+  if (devices.processBackend == Backend::Cpu) return cpuKernels(cancel, context);
+  const GpuBackend* gpu = context.gpu();
+  why = gpu ? gpu->whyNotProcess(devices.processDeviceId) : kNoCudaBuild;
+  if (why.empty()) return gpu->makeKernels(devices.processDeviceId, cancel);
+  if (devices.processBackend == Backend::Gpu) throwUnavailable("processBackend", why);
+  return cpuKernels(cancel, context);
+}
+
+std::string joined(const std::string& a, const std::string& b) {
+  return a.empty() || b.empty() ? a + b : a + "; " + b;
+}
+
+// Makes what processes the source's frames, and says why where that is not what was hoped for.
+void processFrames(Backends& backends, const CancelPtr& cancel, const DevicesOptions& devices,
+                   Context& context, const std::string& decodeReason) {
+  std::string why;
+  if (devices.processBackend == Backend::Auto && backends.source->device().isCpu()) {
+    backends.kernels = cpuKernels(cancel, context);
+    why = "the frames are decoded there";
+  } else if (!backends.kernels) {
+    backends.kernels = makeKernels(cancel, devices, context, why);
+  }
+  backends.fallbackReason = joined(decodeReason, why.empty() ? "" : "process on the CPU: " + why);
 }
 
 }  // namespace
@@ -59,11 +73,13 @@ void addFallback(Backends& backends, const std::string& reason) {
 Backends openBackends(const VideoInput& input, const CallContext& call,
                       const DevicesOptions& devices, Context& context) {
   Backends backends;
-  // Kernels first: an explicit device that is missing is said before a file is touched.
-  backends.kernels = makeKernels(call.cancel, devices, context, backends.fallbackReason);
-  std::string decodeReason;
-  backends.source = openSource(input, call, devices, context, decodeReason);
-  if (!decodeReason.empty()) addFallback(backends, decodeReason);
+  // An explicit device that is missing is said before a file is touched.
+  std::string reason;
+  if (devices.processBackend == Backend::Gpu) {
+    backends.kernels = makeKernels(call.cancel, devices, context, reason);
+  }
+  backends.source = openSource(input, call, devices, context, reason);
+  processFrames(backends, call.cancel, devices, context, reason);
   return backends;
 }
 
@@ -71,7 +87,7 @@ void fallBackToCpu(Backends& backends, const VideoInput& input, const CallContex
                    const DevicesOptions& devices, Context& context, const Error& why) {
   if (devices.decodeBackend == Backend::Gpu) throwUnavailable("decodeBackend", why.what());
   backends.source = openCpuSource(input, call, context.media());
-  addFallback(backends, decodeFallback(why.what()));
+  processFrames(backends, call.cancel, devices, context, decodeFallback(why.what()));
 }
 
 SourceFrame onDevice(SourceFrame frame, const Device& device, Context& context) {

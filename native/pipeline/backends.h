@@ -16,14 +16,15 @@ struct Backends {
   std::string fallbackReason;  // why an 'auto' stage is on the CPU; empty when none is
 };
 
-// 'auto' takes the GPU where it works for this stream, else the CPU and says why. An explicit 'gpu'
-// that is missing throws Error(BackendUnavailable) with what is missing.
+// 'auto' takes the GPU where it works for this stream, else the CPU and says why; what processes
+// goes where the frames are decoded. An explicit 'gpu' that is missing throws
+// Error(BackendUnavailable) with what is missing.
 Backends openBackends(const VideoInput& input, const CallContext& call,
                       const DevicesOptions& devices, Context& context);
 
-// Takes the CPU's source for one that threw Error(BackendUnavailable) from decode() before it gave
-// out a picture: what a stream asks for shows in full only when it is read. An explicit 'gpu'
-// throws as openBackends does.
+// Takes the CPU's source for one that failed in decode(): what a stream asks for shows in full only
+// when it is read. What processes may be another one then, so nothing may be left that uses it. An
+// explicit 'gpu' throws as openBackends does.
 void fallBackToCpu(Backends& backends, const VideoInput& input, const CallContext& call,
                    const DevicesOptions& devices, Context& context, const Error& why);
 

@@ -105,6 +105,7 @@ void PatchCollector::gather(std::span<const int32_t> indices, GatherSpec spec, v
   kernels_.gatherPatches(views, indices, spec, out);
 }
 
+// The picture's owner may go when this returns: its memory waits for kernels that read it.
 void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) {
   const FrameView view = frame.view;
   const FrameView& luma = frame.luma ? frame.luma->view : view;
@@ -115,8 +116,6 @@ void PatchCollector::accept(int32_t input, int32_t distinct, SourceFrame frame) 
   if (maker_) {
     kept.memory = Buffer::allocate(kernels_.memory(), maker_->resultBytes());
     maker_->make(view, kept.memory.as<uint8_t>());
-    // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
-    if (!kernels_.device().isCpu()) kernels_.synchronize();
   } else if (std::optional<KeptPicture> rows = kernels_.keepForGather(view, grid_)) {
     kept = {nullptr, std::move(rows->memory), rows->view, std::move(rows->rows)};
   } else {
@@ -189,8 +188,6 @@ void RgbCollector::accept(int32_t /*input*/, int32_t distinct, SourceFrame frame
     }
     giveBack(std::move(rgb));
   }
-  // The picture's owner may go when this returns, so asynchronous kernels must be done with it.
-  if (!kernels_.device().isCpu()) kernels_.synchronize();
 }
 
 }  // namespace cps

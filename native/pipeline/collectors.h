@@ -44,7 +44,6 @@ class Collector : public FrameSink {
 
   void onFrame(SourceFrame frame) final;
   Profile::Clock::time_point lastArrival() const { return lastArrival_; }
-  bool empty() const { return lastArrival_ == Profile::Clock::time_point::min(); }
 
   void describe(SampleInfo& sample) const;
 

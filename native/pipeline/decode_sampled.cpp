@@ -7,16 +7,17 @@
 namespace cps {
 namespace {
 
-// Whether the CPU may do better at what another device's source threw.
-bool cpuMayDoBetter(const Error& error, const Stages& stages, const Collector& collector) {
-  const bool required = stages.devices.decodeBackend == Backend::Gpu;
+// Whether the CPU may do better at what another device's source threw. An explicit 'gpu' is told
+// what is wrong with the file; for all else fallBackToCpu speaks.
+bool cpuMayDoBetter(const Error& error, Backend wanted) {
   switch (error.code()) {
     case ErrorCode::BackendUnavailable:
-      return collector.empty();
-    case ErrorCode::Corrupt:
-      return stages.call.options.damaged != Damaged::Error && !required;
+      return true;
+    case ErrorCode::Corrupt:      // or only to that device
     case ErrorCode::Unsupported:  // a change of size or format
-      return !required;
+      return wanted != Backend::Gpu;
+    case ErrorCode::OutOfMemory:  // of the device, for a decoder
+      return wanted != Backend::Gpu && error.stage() == Stage::Decode;
     default:
       return false;
   }
@@ -39,9 +40,10 @@ std::unique_ptr<Collector> decodeSampled(const Stages& stages, std::span<const i
           error.code() == ErrorCode::Corrupt || error.code() == ErrorCode::Unsupported;
       if (ofTheFile && backends.source->forgetStoredIndex()) return nullptr;
       if (backends.source->device().isCpu()) throw;
-      if (!cpuMayDoBetter(error, stages, *collector)) throw;
-      fallBackToCpu(backends, input, call, devices, context, error);
+      if (!cpuMayDoBetter(error, devices.decodeBackend)) throw;
       frames = collector->sampled();
+      collector.reset();
+      fallBackToCpu(backends, input, call, devices, context, error);
       continue;
     }
     if (collector->lost().empty()) {

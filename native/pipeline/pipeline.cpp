@@ -118,7 +118,6 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
                                        const PatchStreamOptions& options, Context& context) {
   const PatchOptions& patch = options.patch;
   Backends backends = openBackends(input, call, options.devices, context);
-  Kernels& kernels = *backends.kernels;
   const Stages stages{input, call, options.devices, context, backends};
   const VideoInfo& info = backends.source->info();
 
@@ -167,13 +166,15 @@ std::optional<PatchResult> makePatches(const VideoInput& input, const CallContex
                 call, input);
 
   const auto make = [&](SampledFrames frames, const KnownFrames* known) {
-    auto maker = lazily ? nullptr : std::make_unique<PictureMaker>(kernels, steps, patch.resample);
+    auto maker =
+        lazily ? nullptr : std::make_unique<PictureMaker>(*backends.kernels, steps, patch.resample);
     return std::make_unique<PatchCollector>(std::move(frames), stages, patch, result.grid, known,
                                             std::move(maker));
   };
   const auto decoded = decodeSampled(stages, ids, make);
   if (!decoded) return std::nullopt;
   auto* collector = static_cast<PatchCollector*>(decoded.get());
+  Kernels& kernels = *backends.kernels;  // only now: decoding may have taken others
   call.cancel->check(Stage::Process);
   collector->finish();
   result.maps = collector->takeMaps();

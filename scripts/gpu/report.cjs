@@ -106,7 +106,8 @@ for (const s of results.stages ?? []) {
   row(
     `${s.width}x${s.height}, ${s.frames} frames`,
     `after decode ${s.afterDecodeMs} ms; cells ${s.cellsMs}, match ${s.matchMs}, scores ${s.scoresMs}, ` +
-      `scores to the host ${s.downloadMs}, gather ${s.gatherMs}, all ${s.allMs} ms`,
+      `scores to the host ${s.downloadMs}, gather ${s.gatherMs}, all ${s.allMs} ms; over the bus ` +
+      `${s.bytesToDevice} bytes there, ${s.bytesFromDevice} back`,
   );
 }
 for (const clip of results.decoding ?? []) {
@@ -116,7 +117,10 @@ for (const clip of results.decoding ?? []) {
       `${clip.clip}, ${s.streams} streams`,
       `${s.sourceFps.toFixed(0)} pictures/s, bare NVDEC ${s.bareFps.toFixed(0)} ` +
         `(${(100 * s.ratio).toFixed(0)} %), NVDEC busy ` +
-        (s.utilisationSamples ? `${s.utilisationPercent.toFixed(0)} %` : 'unknown'),
+        (s.utilisationSamples
+          ? `${s.utilisationPercent.toFixed(0)} %, PCIe ${s.pcieToDeviceMBps.toFixed(0)} MB/s there, ` +
+            `${s.pcieFromDeviceMBps.toFixed(0)} back`
+          : 'unknown'),
     );
   }
 }

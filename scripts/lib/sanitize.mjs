@@ -4,7 +4,9 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { forgetForeignCache } from './setup.mjs';
 import { has, must, root, run, runQuiet, step } from './shell.mjs';
-import { clangTool, hasFuzzer } from './system.mjs';
+import { clangTool, hasFuzzer, missingPackages } from './system.mjs';
+
+const hasNvdec = missingPackages(['nvcodec']).length === 0;
 
 /** A build of its own in build/<name>; optimised just enough to run, not to be slow to compile. */
 async function build(name, sanitizers, targets, { fuzz = false } = {}) {
@@ -14,7 +16,8 @@ async function build(name, sanitizers, targets, { fuzz = false } = {}) {
   await must(
     runQuiet('cmake', [
       ...['-S', root, '-B', dir, '-DCMAKE_BUILD_TYPE=None', '-DCPS_BUILD_ADDON=OFF'],
-      ...['-DCPS_BUILD_TESTS=ON', '-DCPS_ENABLE_CUDA=OFF', '-DCMAKE_CXX_FLAGS=-O1 -g1'],
+      ...['-DCPS_BUILD_TESTS=ON', '-DCMAKE_CXX_FLAGS=-O1 -g1'],
+      `-DCPS_ENABLE_CUDA=${hasNvdec ? 'AUTO' : 'OFF'}`,
       ...[`-DCMAKE_CXX_COMPILER=${clangTool('clang++') ?? 'c++'}`, `-DCPS_SANITIZE=${sanitizers}`],
       `-DCPS_BUILD_FUZZ=${fuzz ? 'ON' : 'OFF'}`,
       ...(has('ninja') ? ['-G', 'Ninja'] : []),
@@ -44,6 +47,8 @@ const TESTS = [
   ...['core_test', 'ops_test', 'media_test', 'pipeline_test'],
   ...['robust_faults_test', 'robust_streams_test'],
 ];
+// The GPU path over the fake driver, with the kernels' programs emulated.
+const GPU = ['cuda_lifetime_test', 'cuda_decode_test', 'cuda_recovery_test', 'cuda_failures_test'];
 const RACED = ['media_test', 'pipeline_test', 'robust_streams_test'];
 
 /**
@@ -62,7 +67,8 @@ export async function runSanitized(cacheDir, options = {}) {
   };
   const fuzz = hasFuzzer() ? Object.entries(FUZZ) : [];
   const sanitizers = `address,undefined${fuzz.length > 0 ? ',fuzzer-no-link' : ''}`;
-  const tests = full ? TESTS : [];
+  const gpu = hasNvdec ? GPU : [];
+  const tests = full ? [...TESTS, ...gpu] : gpu.slice(0, 1);
   const targets = ['hostile_corpus', ...fuzz.map(([target]) => target), ...tests];
   const asan = await build('asan', sanitizers, targets, { fuzz: fuzz.length > 0 });
   await one('hostile corpus, address and undefined behaviour', asan('hostile_corpus'), [
@@ -80,10 +86,11 @@ export async function runSanitized(cacheDir, options = {}) {
       path.join(root, 'test', 'native', 'reliability', 'fuzz_seeds', seeds),
     ]);
   }
-  const raced = ['robust_faults_test', ...(full ? RACED : [])];
+  const shared = gpu.length > 0 ? ['cuda_decode_test'] : [];
+  const raced = ['robust_faults_test', ...shared, ...(full ? RACED : [])];
   const tsan = await build('tsan', 'thread', raced);
   for (const test of raced) {
-    const args = full ? [] : ['--gtest_filter=Concurrency*'];
+    const args = full ? [] : ['--gtest_filter=Concurrency*:*ManyThreads*:*SeveralEngines*'];
     await one(`${test}, data races`, tsan(test), args);
   }
   return counts;

@@ -1,8 +1,9 @@
 import { native } from '../native/binding.js';
-import { checkInteger } from '../support/is.js';
+import { fromNativeError } from '../support/errors.js';
+import { checkInteger, invalid } from '../support/is.js';
 
-/** What this build can do on this machine. */
-export interface BackendInfo {
+/** What was built, and what it makes of the processor. */
+export interface BuildInfo {
   /** Version of the native addon. */
   readonly version: string;
   /** Version of the FFmpeg libraries in use. */
@@ -13,6 +14,10 @@ export interface BackendInfo {
   readonly threads: number;
   /** Widest SIMD variant in use, e.g. 'avx2'. */
   readonly simd: string;
+}
+
+/** What this build can do on this machine. */
+export interface BackendInfo extends BuildInfo {
   /** Whether the GPU can decode (NVDEC) and process (CUDA) here. */
   readonly gpu: {
     readonly decode: boolean;
@@ -22,17 +27,49 @@ export interface BackendInfo {
   };
 }
 
-/** What this build can do, and why the GPU `deviceId` is not used where it is not. */
-export function backendInfo(deviceId = 0): BackendInfo {
-  checkInteger('deviceId', deviceId, 0, 1023);
+/** What was built. Asks no device, so it takes no time. */
+export function buildInfo(): BuildInfo {
+  return { ...native().build, threads: threads() };
+}
+
+/**
+ * What this build can do, and why the GPU `deviceId` is not used where it is not. The first call of a process
+ * starts the driver, on a thread of the package's own.
+ */
+export async function backendInfo(deviceId = 0): Promise<BackendInfo> {
+  return askDevice(checkInteger('deviceId', deviceId, 0, 1023), false);
+}
+
+/** Which device `warmUp` opens. */
+export interface WarmUpOptions {
+  /** CUDA device; 0 without it. */
+  readonly deviceId?: number | undefined;
+}
+
+/**
+ * Opens a GPU ahead of the first call that uses it: driver, context, memory pool, kernels. Says what there is, as
+ * `backendInfo` does; where there is no GPU that is all it does. Not needed: the first call does the same.
+ */
+export async function warmUp(options: WarmUpOptions = {}): Promise<BackendInfo> {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw invalid('options of warmUp', 'object', options);
+  }
+  const unknown = Object.keys(options).find((key) => key !== 'deviceId');
+  if (unknown !== undefined) throw invalid('options of warmUp', 'deviceId', unknown);
+  return askDevice(checkInteger('deviceId', options.deviceId ?? 0, 0, 1023), true);
+}
+
+async function askDevice(deviceId: number, open: boolean): Promise<BackendInfo> {
   const binding = native();
-  const decode = binding.whyNotGpu('decode', deviceId);
-  const process = binding.whyNotGpu('process', deviceId);
-  return {
-    ...binding.build,
-    threads: threads(),
-    gpu: { decode: decode === '', process: process === '', whyNot: { decode, process } },
-  };
+  const build = buildInfo();
+  let whyNot;
+  try {
+    whyNot = await binding.askDevice(deviceId, open, binding.createCancel());
+  } catch (error) {
+    throw fromNativeError(error);
+  }
+  const { decode, process } = whyNot;
+  return { ...build, gpu: { decode: decode === '', process: process === '', whyNot } };
 }
 
 /**

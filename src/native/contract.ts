@@ -234,8 +234,15 @@ export interface NativeBinding {
   };
   /** Live native objects of this addon instance and of the process, for leak tests. */
   stats(): { liveBuffers: number; liveBytes: number; callsInFlight: number; threads: number };
-  /** Empty string when the GPU can be used for the stage, else what is missing. */
-  whyNotGpu(stage: 'decode' | 'process', deviceId: number): string;
+  /**
+   * Empty strings where the GPU can be used for the stage, else what is missing. `open`: and makes it ready for
+   * the calls to come.
+   */
+  askDevice(
+    deviceId: number,
+    open: boolean,
+    cancel: NativeCancel,
+  ): Promise<{ decode: string; process: string }>;
   /** Opens a model in the ONNX Runtime that the process has loaded from the file `library`. */
   openSession(
     library: string,

@@ -344,7 +344,10 @@ export interface DecodeConfig {
   readonly backend?: 'auto' | 'gpu' | 'cpu' | undefined;
   /** The same for decoding alone. Default: backend. */
   readonly decodeBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
-  /** The same for everything after decoding alone. Default: backend. */
+  /**
+   * The same for everything after decoding alone; 'auto' goes where the frames are decoded in
+   * the end, for taking them to another device costs more than it saves. Default: backend.
+   */
   readonly processBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
   /** CUDA device of both stages. Integer between 0 and 1023. Default: 0. */
   readonly deviceId?: number | undefined;
@@ -369,7 +372,8 @@ export interface DecodeConfig {
    */
   readonly uniformAutoRatio?: number | undefined;
   /**
-   * NVDEC sessions kept open per device in throughput mode. Integer between 0 and 64. Default:
+   * NVDEC sessions kept open per device in throughput mode, and the most that decode one long
+   * video at the same time (as many as the GPU has engines). Integer between 0 and 64. Default:
    * 2.
    */
   readonly nvdecSessionPoolSize?: number | undefined;

@@ -19,7 +19,7 @@ async function call() {
 
 /** A call while no file can be opened, and one when that is over. */
 async function withoutFiles() {
-  require(index).backendInfo(); // Loaded before, as in a server that is at its limit.
+  require(index).buildInfo(); // Loaded before, as in a server that is at its limit.
   const open = [];
   try {
     for (;;) open.push(fs.openSync('/dev/null'));

@@ -7,7 +7,7 @@ import {
   ERROR_CODES,
   fromNativeError,
 } from '../../src/support/errors.js';
-import { decodeOnly, NOTE_CODES, patchStream } from '../../src/index.js';
+import { backendInfo, decodeOnly, NOTE_CODES, patchStream } from '../../src/index.js';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,8 +167,9 @@ describe('bad input, then a valid call', () => {
   });
 
   test('a GPU that is not there', async () => {
-    const why = native().whyNotGpu('process', 1023);
-    expect(why).not.toBe('');
+    const { gpu } = await backendInfo(1023);
+    expect(gpu.process).toBe(false);
+    expect(gpu.whyNot.process).not.toBe('');
     const call = patchStream({
       videoPath: fixturePath('h264_bpyramid.mp4'),
       processBackend: 'gpu',

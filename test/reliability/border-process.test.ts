@@ -81,7 +81,7 @@ describe('errors keep their class, code and stage', () => {
 });
 
 describe('an addon that does not load', () => {
-  const why = 'try { api.backendInfo(); out("loaded") } catch (e) { out(facts(e)) }';
+  const why = 'try { api.buildInfo(); out("loaded") } catch (e) { out(facts(e)) }';
   const said = (lines: unknown[]): string => {
     expect(lines).toEqual([
       expect.objectContaining({ code: 'ERR_CPS_BACKEND_UNAVAILABLE', stage: 'load', own: true }),
@@ -195,7 +195,7 @@ describe(PERMISSION, () => {
   });
 
   test('without --allow-addons it says so', () => {
-    const [line] = run('try { api.backendInfo() } catch (e) { out(facts(e)) }', flags);
+    const [line] = run('try { api.buildInfo() } catch (e) { out(facts(e)) }', flags);
     expect(line).toMatchObject({
       code: 'ERR_CPS_BACKEND_UNAVAILABLE',
       message: expect.stringMatching(/--permission.*Start it with --allow-addons$/) as string,

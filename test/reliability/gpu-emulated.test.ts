@@ -81,6 +81,21 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
     expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
   });
 
+  test('the event loop goes on while a driver starts, and a device can be opened ahead', () => {
+    const env = { CPS_FAKE_SLOW_INIT: '600' };
+    const said = JSON.parse(runWith(env, 'test/helpers/gpu-start-child.cjs')) as {
+      took: number;
+      longest: number;
+    };
+    expect(said).toMatchObject({
+      gpu: [true, true],
+      refused: expect.stringContaining('Expected deviceId for options of warmUp') as unknown,
+      none: expect.stringContaining('no CUDA device 99') as unknown,
+    });
+    expect(said.took).toBeGreaterThan(500);
+    expect(said.longest).toBeLessThan(400); // a busy machine's own pauses
+  });
+
   test('a DeviceSession binds device memory as it is, and nothing is downloaded for it', () => {
     // An onnxruntime-node whose library is a fake that notes what is bound (test/native/ort/fake_ort).
     const stub = join(folder, 'node_modules', 'onnxruntime-node');

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { backendInfo, decodeOnly, nativeStats, setThreads, threads } from '../../src/index.js';
+import { buildInfo, decodeOnly, nativeStats, setThreads, threads } from '../../src/index.js';
 import { CodecPatchStreamError } from '../../src/index.js';
 import { fixturePath, repoRoot } from '../helpers/fixtures.js';
 import { expectNoNativeMemory } from '../helpers/native-memory.js';
@@ -24,7 +24,7 @@ describe('threads', () => {
     expect(machine).toBeLessThanOrEqual(os.availableParallelism());
     setThreads(machine + 3);
     expect(threads()).toBe(machine + 3);
-    expect(backendInfo().threads).toBe(machine + 3);
+    expect(buildInfo().threads).toBe(machine + 3);
     expect(nativeStats().threads).toBe(machine + 3);
     setThreads(0);
     expect(threads()).toBe(machine);

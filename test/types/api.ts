@@ -1,6 +1,15 @@
 /** Types of the public API, checked by tsc (tsconfig.test.json); nothing here ever runs. */
 import * as api from '../../src/index.js';
-import { backendInfo, decodeOnly, openVideo, patchStream, probe, Tensor } from '../../src/index.js';
+import {
+  backendInfo,
+  buildInfo,
+  warmUp,
+  decodeOnly,
+  openVideo,
+  patchStream,
+  probe,
+  Tensor,
+} from '../../src/index.js';
 import type {
   CallReport,
   CodecPatchStreamError,
@@ -68,7 +77,11 @@ export async function frames(): Promise<void> {
   expectType<readonly boolean[]>()(result.isKeyFrame);
 }
 
-expectType<boolean>()(backendInfo().gpu.decode);
+export async function devices(): Promise<void> {
+  expectType<boolean>()((await backendInfo()).gpu.decode);
+  expectType<boolean>()((await warmUp({ deviceId: 1 })).gpu.process);
+  expectType<number>()(buildInfo().threads);
+}
 expectType<ErrorCode>()(type<CodecPatchStreamError>().code);
 expectType<'patchStream' | 'decodeOnly' | 'openVideo'>()(type<CallReport>().api);
 

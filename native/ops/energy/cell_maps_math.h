@@ -20,6 +20,22 @@ CPS_HD int32_t residualAt(const CellMaps& maps, int64_t cell) {
                                  : static_cast<const uint16_t*>(maps.residual)[cell];
 }
 
+// Note [Global motion]: floor(256 * sum / cells) over the residuals of a block's cells.
+CPS_HD int64_t residualLevel(const CellMaps& maps, int64_t block) {
+  const int32_t side = 1 << maps.log2Block;
+  const int32_t y0 = static_cast<int32_t>(block / maps.cells.blockCols) * side;
+  const int32_t x0 = static_cast<int32_t>(block % maps.cells.blockCols) * side;
+  const int32_t yEnd = minInt(y0 + side, maps.cells.rows);
+  const int32_t xEnd = minInt(x0 + side, maps.cells.cols);
+  int64_t sum = 0;
+  for (int32_t y = y0; y < yEnd; y++) {
+    for (int32_t x = x0; x < xEnd; x++) {
+      sum += residualAt(maps, static_cast<int64_t>(y) * maps.cells.cols + x);
+    }
+  }
+  return 256 * sum / (static_cast<int64_t>(yEnd - y0) * (xEnd - x0));
+}
+
 // max - min of the 3x3 cells around (y, x), neighbours clamped to the grid.
 CPS_HD uint8_t textureAt(const uint8_t* cells, const CellGrid& grid, int32_t y, int32_t x) {
   int32_t low = 255, high = 0;

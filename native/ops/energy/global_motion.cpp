@@ -15,19 +15,6 @@ T median(std::vector<T>& values) {
   return *at;
 }
 
-int64_t residualLevel(const CellMaps& maps, int64_t block) {
-  const int32_t side = 1 << maps.log2Block;
-  const auto y0 = static_cast<int32_t>(block / maps.cells.blockCols) * side;
-  const auto x0 = static_cast<int32_t>(block % maps.cells.blockCols) * side;
-  const int32_t yEnd = std::min(y0 + side, maps.cells.rows);
-  const int32_t xEnd = std::min(x0 + side, maps.cells.cols);
-  int64_t sum = 0;
-  for (int32_t y = y0; y < yEnd; y++) {
-    for (int32_t x = x0; x < xEnd; x++) sum += residualAt(maps, int64_t{y} * maps.cells.cols + x);
-  }
-  return 256 * sum / (int64_t{yEnd - y0} * (xEnd - x0));
-}
-
 }  // namespace
 
 void subtractGlobalMotionCpu(const CellMaps& maps, Move* moves) {

@@ -6,7 +6,7 @@
 import { constants } from 'node:os';
 import { createRequire } from 'node:module';
 import { Command } from 'commander';
-import { backendInfo } from 'codec-patch-stream';
+import { buildInfo } from 'codec-patch-stream';
 import { addExtract } from './commands/extract.js';
 import { addFrames } from './commands/frames.js';
 import { addInspect } from './commands/inspect.js';
@@ -47,7 +47,7 @@ function versions(): string {
   const own = `codec-patch-stream-cli ${of('../package.json')}`;
   const parts = [own, `codec-patch-stream ${of('codec-patch-stream/package.json')}`];
   try {
-    const { ffmpeg, cuda } = backendInfo();
+    const { ffmpeg, cuda } = buildInfo();
     parts.push(`FFmpeg: ${ffmpeg}`, ...(cuda === null ? [] : [`CUDA ${cuda}`]));
   } catch {
     // The versions of the packages are told all the same.

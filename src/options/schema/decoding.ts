@@ -63,7 +63,9 @@ export const DECODING = {
     record: 'devices',
     field: BACKEND,
     defaultText: 'backend',
-    doc: 'The same for everything after decoding alone.',
+    doc:
+      "The same for everything after decoding alone; 'auto' goes where the frames are decoded in the end, " +
+      'for taking them to another device costs more than it saves.',
   }),
   deviceId: integer({
     apis: BOTH,
@@ -130,8 +132,10 @@ export const DECODING = {
     default: 2,
     min: 0,
     max: 64,
-    doc: 'NVDEC sessions kept open per device in throughput mode.',
-    impact: 'More sessions: more videos decoded at once, more GPU memory.',
+    doc:
+      'NVDEC sessions kept open per device in throughput mode, and the most that decode one long video at ' +
+      'the same time (as many as the GPU has engines).',
+    impact: 'More sessions: more videos decoded at once, long ones sooner, more GPU memory.',
   }),
   nvdecReuseOpenDecoder: boolean({
     apis: BOTH,

@@ -4,10 +4,12 @@ set(check_sources gpu_check.cpp bench_decode.cpp bench_stages.cpp faults.cpp)
 list(TRANSFORM check_sources PREPEND ${PROJECT_SOURCE_DIR}/cuda/check/)
 if(TARGET cps_cuda_host)
   add_library(cps_fake_driver SHARED cuda/fake_driver/fake_cuda.cpp
-    cuda/fake_driver/fake_nvcuvid.cpp)
-  target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG)
-  target_include_directories(cps_fake_driver PRIVATE ${CMAKE_CURRENT_SOURCE_DIR}
-    ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native ${CPS_FFNVCODEC_INCLUDE})
+    cuda/fake_driver/fake_nvcuvid.cpp cuda/fake_driver/fake_parser.cpp
+    cuda/fake_driver/picture_bank.cpp cuda/fake_driver/real_parser.cpp)
+  target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG ${CMAKE_DL_LIBS})
+  target_include_directories(cps_fake_driver SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
+  target_include_directories(cps_fake_driver PRIVATE
+    ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native)
   set_target_properties(cps_fake_driver PROPERTIES CXX_VISIBILITY_PRESET default
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
 
@@ -26,13 +28,14 @@ if(TARGET cps_cuda_host)
     ops/pixels/pixels_test.cpp ops/pixels/parity_test.cpp ops/pixels/resample_test.cpp ops/pixels/values_test.cpp)
   target_compile_definitions(cuda_ops_test PRIVATE CPS_TEST_EMULATED_CUDA
     CPS_PARITY_DIR="${CMAKE_SOURCE_DIR}/test/parity")
-  cps_cuda_test(cuda_equality_test cuda/ops/equality_test.cpp)
-  cps_cuda_test(cuda_lifetime_test cuda/driver/lifetime_test.cpp)
+  cps_cuda_test(cuda_equality_test cuda/ops/equality_test.cpp cuda/ops/equality_models_test.cpp)
+  cps_cuda_test(cuda_lifetime_test cuda/driver/lifetime_test.cpp media/media_common.cpp)
   cps_cuda_test(cuda_driver_test cuda/driver/driver_test.cpp)
   cps_cuda_test(cuda_failures_test cuda/nvdec/failures_test.cpp media/media_common.cpp)
   cps_cuda_test(cuda_decode_test cuda/nvdec/decode_test.cpp media/media_common.cpp
     reliability/hostile/mutate.cpp reliability/hostile/packets.cpp reliability/hostile/reference.cpp)
   target_include_directories(cuda_decode_test SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
+  cps_cuda_test(cuda_real_parser_test cuda/nvdec/real_parser_test.cpp media/media_common.cpp)
   cps_cuda_test(cuda_recovery_test cuda/driver/recovery_test.cpp media/media_common.cpp)
   cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp media/media_common.cpp)
 
@@ -70,7 +73,7 @@ endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.
 if(TARGET cps_cuda)
-  cps_test(gpu_equality_test cuda/ops/equality_test.cpp)
+  cps_test(gpu_equality_test cuda/ops/equality_test.cpp cuda/ops/equality_models_test.cpp)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
   # Facts and speed of a real GPU, for scripts/gpu-check.sh. Without one it says what is missing.

@@ -5,7 +5,7 @@ namespace cps {
 
 CheckSetup checkSetup() {
   const auto breakContext = [](Kernels& kernels) {
-    fake::control().failCall = "cuStreamSynchronize";
+    fake::control().failCall = "cuEventSynchronize";
     fake::control().failResult = 700;
     fake::control().sticky = true;
     kernels.synchronize();

@@ -64,7 +64,7 @@ TEST(CudaRecovery, CallsThatStillUseTheOldContextAreWaitedFor) {
     breakAt(0);
     const std::string error = media_test::errorOf([&] { kernels->synchronize(); });
     EXPECT_TRUE(has(error, "ERR_CPS_DEVICE")) << error;
-    EXPECT_TRUE(has(error, "cuStreamSynchronize failed on cuda:0")) << error;
+    EXPECT_TRUE(has(error, "cuEventRecord failed on cuda:0")) << error;
     EXPECT_TRUE(has(error, "starts anew")) << error;
     const std::string why = gpu.whyNotProcess(0);
     EXPECT_TRUE(has(why, "have not ended yet")) << why;
@@ -90,7 +90,7 @@ TEST(CudaRecovery, MemoryOfTheOldContextSaysThatItIsLost) {
     kernels.reset();
     const std::string lost = media_test::errorOf([&] { gpu.downloadPinned(old); });
     EXPECT_TRUE(has(lost, "ERR_CPS_DEVICE")) << lost;
-    EXPECT_TRUE(has(lost, "was lost with all memory of cuda:0 when cuStreamSynchronize")) << lost;
+    EXPECT_TRUE(has(lost, "was lost with all memory of cuda:0 when cuEventRecord")) << lost;
     const Buffer fresh = Buffer::allocate(gpu.makeKernels(0, nullptr)->memory(), 1000);
     EXPECT_EQ(gpu.downloadPinned(fresh).bytes(), 1000u);
     old.release();  // frees nothing of the new context

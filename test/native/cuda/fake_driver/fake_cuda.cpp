@@ -1,5 +1,6 @@
 // The libcuda half of the fake driver (Note [Fake driver]).
 
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <set>
+#include <thread>
 
 #include "cuda/driver/driver_api.h"
 #include "cuda/fake_driver/fake_driver.h"
@@ -22,6 +24,7 @@ struct FakeStream {
 struct FakeEvent {
   FakeStream* stream = nullptr;
   int64_t position = 0;
+  bool waits = false;  // whoever waits for it sleeps
 };
 
 // One lock for the whole fake: calls may come from any thread, work may call back.
@@ -101,6 +104,14 @@ void countDownload(const void* target, size_t bytes) {
     std::fprintf(out, "%zu\n", bytes);
     std::fclose(out);
   }
+}
+
+// Memory may be read when the copy runs, pinned or not: only pinned memory is known to wait.
+void countUpload(const void* source, size_t bytes) {
+  std::lock_guard lock(mutex);
+  stats().uploads++;
+  stats().uploadedBytes += static_cast<long>(bytes);
+  if (!isPinned(source, bytes)) misuse("an upload from memory that is not pinned");
 }
 
 }  // namespace
@@ -222,6 +233,10 @@ constexpr auto kInvalidHandle = static_cast<CUresult>(400);
 
 FAKE_API cuInit(unsigned) {
   FAKE_FAIL_APART("cuInit");
+  // For tests in another language: milliseconds that starting takes.
+  if (const char* slow = std::getenv("CPS_FAKE_SLOW_INIT")) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(std::atoi(slow)));
+  }
   return static_cast<CUresult>(control().initResult);
 }
 FAKE_API cuDriverGetVersion(int* version) {
@@ -335,6 +350,7 @@ FAKE_API cuStreamDestroy_v2(CUstream handle) {
 FAKE_API cuStreamSynchronize(CUstream handle) {
   FAKE_FAIL("cuStreamSynchronize");
   FAKE_LOCK;
+  stats().spins++;
   needContext("cuStreamSynchronize");
   drain(checked(handle), INT64_MAX);
   return CUDA_SUCCESS;
@@ -343,16 +359,18 @@ FAKE_API cuStreamWaitEvent(CUstream handle, CUevent event, unsigned) {
   FAKE_FAIL("cuStreamWaitEvent");
   FAKE_LOCK;
   if (!known(event)) return kInvalidHandle;
+  stats().streamWaits++;
   const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
   if (at.stream == nullptr || at.stream->done >= at.position) return CUDA_SUCCESS;
   enqueue(handle, [at] { drain(at.stream, at.position); });
   return CUDA_SUCCESS;
 }
-FAKE_API cuEventCreate(CUevent* event, unsigned) {
+FAKE_API cuEventCreate(CUevent* event, unsigned flags) {
   FAKE_FAIL("cuEventCreate");
   FAKE_LOCK;
   needContext("cuEventCreate");
-  *event = reinterpret_cast<CUevent>(*events.insert(new FakeEvent).first);
+  *event =
+      reinterpret_cast<CUevent>(*events.insert(new FakeEvent{nullptr, 0, (flags & 1) != 0}).first);
   stats().events++;
   return CUDA_SUCCESS;
 }
@@ -370,8 +388,9 @@ FAKE_API cuEventRecord(CUevent event, CUstream handle) {
   FAKE_LOCK;
   if (!known(event)) return kInvalidHandle;
   FakeStream* stream = checked(handle);
-  *reinterpret_cast<FakeEvent*>(event) = {stream,
-                                          stream->done + static_cast<int64_t>(stream->work.size())};
+  auto* at = reinterpret_cast<FakeEvent*>(event);
+  at->stream = stream;
+  at->position = stream->done + static_cast<int64_t>(stream->work.size());
   return CUDA_SUCCESS;
 }
 FAKE_API cuEventQuery(CUevent event) {
@@ -387,6 +406,7 @@ FAKE_API cuEventSynchronize(CUevent event) {
   FAKE_LOCK;
   if (!known(event)) return kInvalidHandle;
   const FakeEvent at = *reinterpret_cast<FakeEvent*>(event);
+  if (!at.waits) stats().spins++;
   if (at.stream) drain(at.stream, at.position);
   return CUDA_SUCCESS;
 }
@@ -443,12 +463,7 @@ FAKE_API cuMemcpyHtoDAsync_v2(CUdeviceptr target, const void* source, size_t byt
                               CUstream stream) {
   FAKE_FAIL("cuMemcpyHtoDAsync");
   needContext("cuMemcpyHtoDAsync");
-  {
-    // Memory may be read when the copy runs, pinned or not: only pinned memory is known to wait.
-    std::lock_guard lock(mutex);
-    stats().uploads++;
-    if (!isPinned(source, bytes)) misuse("an upload from memory that is not pinned");
-  }
+  countUpload(source, bytes);
   auto* p = reinterpret_cast<void*>(target);
   enqueue(stream, [=] {
     needDevice(p, bytes, "cuMemcpyHtoDAsync");
@@ -484,6 +499,9 @@ FAKE_API cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
   FAKE_FAIL("cuMemcpy2DAsync");
   needContext("cuMemcpy2DAsync");
   const CUDA_MEMCPY2D c = *copy;
+  if (c.srcMemoryType == CU_MEMORYTYPE_HOST) {
+    countUpload(c.srcHost, (c.Height - 1) * c.srcPitch + c.WidthInBytes);
+  }
   if (c.dstMemoryType == CU_MEMORYTYPE_HOST) {
     countDownload(c.dstHost, (c.Height - 1) * c.dstPitch + c.WidthInBytes);
   }
@@ -520,8 +538,16 @@ FAKE_API cuMemPoolDestroy(cps::CuMemPool pool) {
   stats().pools--;
   return reported;
 }
-FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int, void*) {
+FAKE_API cuMemPoolSetAttribute(cps::CuMemPool, int attribute, void* value) {
   FAKE_FAIL("cuMemPoolSetAttribute");
+  FAKE_LOCK;
+  if (attribute == cps::kCuMemPoolReleaseThreshold) {
+    stats().poolKeeps = *static_cast<const uint64_t*>(value);
+  } else if (attribute == 3) {  // CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES
+    stats().poolDependencies = *static_cast<const int*>(value);
+  } else {
+    misuse("an unexpected attribute of a pool");
+  }
   return CUDA_SUCCESS;
 }
 FAKE_API cuMemPoolTrimTo(cps::CuMemPool, size_t) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -38,10 +39,14 @@ struct Control {
   bool codecSupported = true;
   int maxWidth = 8192, maxHeight = 8192;
   int minWidth = 48, minHeight = 16;
-  bool seesNothing = false;            // the parser finds no sequence header
-  int displayDelay = 0;                // pictures the parser holds back
-  int64_t breakTimestamp = INT64_MIN;  // the picture with it decodes with status Error
-  int64_t loseTimestamp = INT64_MIN;   // the picture with it is never displayed
+  int engines = 1;
+  int mostDecoders = 64;     // for more of them there is no memory
+  int statusAfter = 0;       // how often the status of a picture is asked for before it is known
+  bool seesNothing = false;  // the parser finds no sequence header
+  int displayDelay = 0;      // pictures the parser holds back
+  int breakPacket = -1;      // the picture of a parser's packet so numbered decodes with an error
+  int losePacket = -1;       // that one is never displayed
+  std::string nvcuvid;       // a libnvcuvid whose parser is used (Note [Real parser])
   // Runs before each cuvidDecodePicture with the number of pictures decoded so far.
   std::function<void(int)> onDecode;
 };
@@ -52,13 +57,24 @@ struct Stats {
   long contextDepth = 0;  // pushes less pops, all threads
   long decoders = 0, parsers = 0, mapped = 0;
   long pinnedMade = 0;
-  long uploads = 0, downloads = 0, downloadedBytes = 0;
+  long uploads = 0, uploadedBytes = 0, downloads = 0, downloadedBytes = 0;
+  long spins = 0;        // waits that keep a processor busy
+  long streamWaits = 0;  // streams that were made to wait for an event
+  unsigned long poolKeeps = 0;
+  int poolDependencies = 1;
   long decodersMade = 0, capsAsked = 0, reconfigured = 0, pictures = 0, maps = 0;
+  long surfacePixels = 0;  // of the last decoder: the room in its decode surfaces
   long resets = 0;
+  // Of the real parser: what it decodes; that in a later packet's turn; what it shows; that with
+  // another packet's timestamp.
+  long parsedPictures = 0, lateDecodes = 0, displayed = 0, shiftedTimes = 0;
   std::string failedCall;  // the last one that failCall hit
   long misuses = 0;
   std::string misuse;
 };
+
+// Counters may be changed from several threads at a time.
+inline void count(long& counter, long by = 1) { std::atomic_ref(counter) += by; }
 
 Control& control();
 Stats& stats();

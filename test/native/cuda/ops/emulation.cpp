@@ -10,6 +10,7 @@
 #include "cuda/ops/cell_maps_cuda.h"
 #include "cuda/ops/cells_cuda.h"
 #include "cuda/ops/gather_cuda.h"
+#include "cuda/ops/global_motion_cuda.h"
 #include "cuda/ops/kernel_error.h"
 #include "cuda/ops/reference_cuda.h"
 #include "cuda/ops/refine_match_cuda.h"
@@ -57,6 +58,8 @@ void emulate(const Program& program, CudaStream stream) {
 
 void launch(const LookUpPicture& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CutPatches& program, CudaStream stream) { emulate(program, stream); }
+void launch(const BlockLevels& program, CudaStream stream) { emulate(program, stream); }
+void launch(const SubtractGlobalMotion& program, CudaStream stream) { emulate(program, stream); }
 void launch(const LumaCells& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockMatch& program, CudaStream stream) { emulate(program, stream); }
 void launch(const RefineMatch& program, CudaStream stream) { emulate(program, stream); }

@@ -1,69 +1,15 @@
 // CPU and GPU give the same bits for every operation: device memory on one side, the scalar or SIMD
 // code of the CPU on the other. Runs emulated everywhere and for real where there is a GPU.
 
-#include <cstdlib>
+#include "cuda/ops/equality.h"
+
 #include <cstring>
 #include <random>
 
-#include "backend/cpu_kernels.h"
-#include "cuda/cuda_device.h"
 #include "naive/test_frame.h"
 
 namespace cps {
 namespace {
-
-struct Gpu {
-  Gpu() : backend(cuda_test::backend()), kernels(backend.makeKernels(0, nullptr)) {}
-
-  SourceFrame upload(const FrameView& view) {
-    SourceFrame frame;
-    frame.view = view;
-    return backend.transfer(frame, Device::cuda(0));
-  }
-  // Any array travels as a gray picture of one row.
-  template <typename T>
-  SourceFrame upload(const std::vector<T>& values) {
-    FrameView view;
-    view.width = static_cast<int32_t>(values.size() * sizeof(T));
-    view.height = 1;
-    view.planes = 1;
-    view.plane[0] = {reinterpret_cast<const uint8_t*>(values.data()), view.width, 1, 0};
-    return upload(view);
-  }
-  template <typename T>
-  static const T* data(const SourceFrame& frame) {
-    return reinterpret_cast<const T*>(frame.view.plane[0].data);
-  }
-  template <typename T>
-  Buffer allocate(int64_t n) {
-    return Buffer::allocate(kernels->memory(), static_cast<size_t>(n) * sizeof(T));
-  }
-  template <typename T>
-  std::vector<T> download(const Buffer& buffer) {
-    std::vector<T> out(buffer.bytes() / sizeof(T));
-    kernels->download(out.data(), buffer.data(), buffer.bytes());
-    return out;
-  }
-
-  GpuBackend backend;
-  std::unique_ptr<Kernels> kernels;
-};
-
-// Under a memory checker, which makes kernels a hundred times slower.
-bool onlySmall() { return std::getenv("CPS_TEST_SMALL") != nullptr; }
-
-std::unique_ptr<Kernels> cpuKernels() { return makeCpuKernels({}); }
-
-template <typename T>
-void expectSameBits(const std::vector<T>& cpu, const std::vector<T>& gpu, const std::string& what) {
-  ASSERT_EQ(cpu.size(), gpu.size()) << what;
-  if (std::memcmp(cpu.data(), gpu.data(), cpu.size() * sizeof(T)) == 0) return;
-  for (size_t i = 0; i < cpu.size(); i++) {
-    ASSERT_EQ(std::memcmp(&cpu[i], &gpu[i], sizeof(T)), 0)
-        << what << ": value " << i << " is " << +cpu[i] << " on the CPU, " << +gpu[i]
-        << " on the GPU";
-  }
-}
 
 std::vector<std::pair<int, int>> frameSizes() {
   return {{1, 1}, {3, 5}, {31, 33}, {66, 70}, {131, 129}, {150, 200}};

@@ -69,7 +69,7 @@ describe('a platform package', () => {
   const platform = path.join(folder, 'node_modules', `@${PACKAGE}`, `linux-${process.arch}`);
   const own = path.join(installed, 'build', 'Release', 'codec_patch_stream.node');
   const loaded = (): string => {
-    const script = `require('${PACKAGE}').backendInfo();
+    const script = `require('${PACKAGE}').buildInfo();
       console.log(Object.keys(require.cache).find((file) => file.endsWith('.node')));`;
     const run = spawnSync(process.execPath, ['-e', script], { cwd: folder, encoding: 'utf8' });
     expect([run.status, run.stderr]).toEqual([0, '']);

@@ -1,6 +1,6 @@
 /** What has made a shard. */
 import { createRequire } from 'node:module';
-import { backendInfo } from 'codec-patch-stream';
+import { buildInfo } from 'codec-patch-stream';
 
 const load = createRequire(__filename);
 const versionOf = (manifest: string): string => (load(manifest) as { version: string }).version;
@@ -14,4 +14,4 @@ export const packageVersions = (): Readonly<Record<string, string>> => ({
 let known: Readonly<Record<string, string>> | undefined;
 
 export const versions = (): Readonly<Record<string, string>> =>
-  (known ??= { ...packageVersions(), FFmpeg: backendInfo().ffmpeg });
+  (known ??= { ...packageVersions(), FFmpeg: buildInfo().ffmpeg });

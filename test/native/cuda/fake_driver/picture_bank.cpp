@@ -75,12 +75,13 @@ std::vector<int> PictureBank::takeShown() {
 const AVFrame* PictureBank::picture(int packet) {
   const std::lock_guard lock(mutex_);
   if (const auto it = pictures_.find(packet); it != pictures_.end()) return it->second.get();
-  // Held back by the decoder: another one that is emptied at this point. Later pictures may lack
-  // their second field yet.
+  // Held back by the decoder: another one that is emptied at this point. The last packet's picture
+  // may lack its second field yet.
   const cps::UniqueAVCodecContext all = open();
   const auto take = [&](const AVFrame& frame) {
     const int number = static_cast<int>(frame.pts);
-    if (number <= packet && !pictures_.contains(number)) {
+    const bool whole = number <= packet || number + 1 < packets();
+    if (whole && !pictures_.contains(number)) {
       pictures_[number].reset(av_frame_clone(&frame));
     }
   };

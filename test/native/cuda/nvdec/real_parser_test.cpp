@@ -142,7 +142,7 @@ class RealParser : public ::testing::TestWithParam<int> {
     clips_ += used ? 1 : 0;
     std::cout << (used ? "  gpu  " : "  cpu  ") << fixture.name;
     for (const std::string& why : reasons) std::cout << ": " << why;
-    std::cout << "\n";
+    std::cout << std::endl;
   }
 
   std::optional<GpuBackend> gpu_;

@@ -111,10 +111,10 @@ find_library() {
     found=$folder/$1
     break
   done
-  [ -n "$found" ] ||
-    found=$(timeout 20 find / -xdev -name "${1%.1}.${driver:-[0-9]*}" 2>/dev/null | head -n 1)
-  [ -n "$found" ] ||
-    found=$(timeout 20 find / -name "$1" -not -path '/proc/*' 2>/dev/null | head -n 1)
+  # Only where the running driver is known: another version's library is of no use.
+  [ -n "$found" ] || [ -z "$driver" ] ||
+    found=$(timeout 10 find /usr /opt /run /var /host /driver -xdev -maxdepth 8 \
+      -name "${1%.1}.$driver" 2>/dev/null | head -n 1)
   if [ -n "$found" ]; then
     mkdir -p "$work/driver"
     ln -sf "$found" "$work/driver/$1"

@@ -81,8 +81,10 @@ const std::set<std::string> kTolerated = {
     "cuDeviceGetAttribute",
     "cuMemAllocFromPoolAsync",
     "cuMemAlloc",
-    "cuvidCreateDecoder",
 };
+// The same of lacking memory alone: what lies idle makes room, and a decoder is made after all.
+const std::set<std::string> kToleratedShortage = {"cuvidCreateDecoder", "cuStreamCreate",
+                                                  "cuEventCreate"};
 
 class Sweep {
  public:
@@ -147,7 +149,9 @@ class Sweep {
       EXPECT_EQ(broken.bytes, good_.bytes);
       if (!call.empty()) {
         tolerated_[call]++;
-        EXPECT_TRUE(kTolerated.count(call)) << "an error of " << call << " was not noticed";
+        const bool shortage = result_ == kOutOfMemory && kToleratedShortage.count(call) != 0;
+        EXPECT_TRUE(shortage || kTolerated.count(call) != 0)
+            << "an error of " << call << " was not noticed";
       }
     } else {
       failures_++;

@@ -58,8 +58,8 @@ class NvdecSource final : public FrameSource {
     bool replan = false;
   };
 
-  // NVDEC's parser decodes and shows nothing for VP9's show_existing_frame. Only such a packet is as
-  // short as this, so it is known before anything is decoded.
+  // NVDEC's parser decodes and shows nothing for VP9's show_existing_frame. Only such a packet is
+  // as short as this, so it is known before anything is decoded.
   void refuseShownAgain(std::span<const int64_t> displayIndices) const {
     if (format_.codec != cudaVideoCodec_VP9) return;
     for (const int64_t id : displayIndices) {

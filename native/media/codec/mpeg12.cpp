@@ -32,6 +32,34 @@ bool holdsBPictures(PacketBytes d, const BitstreamFormat& /*format*/) {
   return pictures;
 }
 
+// Whole frames that are predicted frame-wise, all from one picture: in one with field prediction
+// vectors lead to fields, and those of scalable layers to pictures of another stream.
+PictureReferences referencesOf(PacketBytes d, const BitstreamFormat& /*format*/) {
+  constexpr int kPicture = 0x00, kExtension = 0xB5, kFirstSlice = 0x01, kLastSlice = 0xAF;
+  constexpr int kCodingExtension = 8, kSpatial = 9, kTemporal = 10, kWholeFrame = 3;
+  constexpr int kFramePrediction = 0x40, kIntra = 1, kPredicted = 2;
+  std::optional<int> type;
+  bool slices = false;
+  for (size_t at = findStartCode(d, 0); at + 4 < d.size(); at = findStartCode(d, at + 3)) {
+    const int code = d[at + 3];
+    if (code == kPicture) {
+      if (type || at + 5 >= d.size()) return {};  // two pictures, or fields
+      type = d[at + 5] >> 3 & 7;
+    } else if (code == kExtension && type && !slices) {
+      const int kind = d[at + 4] >> 4;
+      if (kind == kSpatial || kind == kTemporal || at + 7 >= d.size()) return {};
+      const bool frames = (d[at + 6] & 3) == kWholeFrame && (d[at + 7] & kFramePrediction) != 0;
+      if (kind == kCodingExtension && !frames) return {};
+    } else if (code >= kFirstSlice && code <= kLastSlice) {
+      slices = true;
+    }
+  }
+  if (!type || !slices) return {};
+  if (*type == kIntra) return {RefersTo::Nothing, true};
+  if (*type == kPredicted) return {RefersTo::TheOneReference, true};
+  return {};
+}
+
 class Mpeg12Order final : public OrderByTypes {
  public:
   bool add(PacketBytes packet) override;
@@ -74,6 +102,7 @@ constinit const CodecRules kMpeg12Rules = {
     .losesHeldAtChange = true,
     .isEntry = isEntry,
     .isDroppable = holdsBPictures,
+    .references = referencesOf,
     .streamHeaders = [](PacketBytes extradata) { return extradata; },
     .pictureOrder = [](const AVCodecParameters&) -> std::unique_ptr<PictureOrder> {
       return std::make_unique<Mpeg12Order>();

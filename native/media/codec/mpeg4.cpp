@@ -98,6 +98,15 @@ std::optional<VopType> soleVop(PacketBytes packet, std::optional<int> timeBits) 
   return isCoded(packet, timeBits).value_or(true) ? vops.first : std::nullopt;
 }
 
+// Of S-VOPs vectors alone do not tell (global motion compensation, sprites).
+PictureReferences referencesOf(PacketBytes packet, const BitstreamFormat& /*format*/) {
+  const Vops vops = vopsOf(packet);
+  if (vops.count != 1 || !vops.first) return {};
+  if (*vops.first == VopType::I) return {RefersTo::Nothing, true};
+  if (*vops.first == VopType::P) return {RefersTo::TheOneReference, true};
+  return {RefersTo::Unknown, *vops.first == VopType::S};
+}
+
 class Mpeg4Order final : public OrderByTypes {
  public:
   explicit Mpeg4Order(const AVCodecParameters& p)
@@ -133,6 +142,7 @@ constinit const CodecRules kMpeg4Rules = {
     .mayJump = true,
     .isEntry = isEntry,
     .holdsSeveral = [](PacketBytes packet) { return vopsOf(packet).count > 1; },
+    .references = referencesOf,
     .streamHeaders = [](PacketBytes extradata) { return extradata; },
     .elementaryFilter = "mpeg4_unpack_bframes",
     .pictureOrder = [](const AVCodecParameters& p) -> std::unique_ptr<PictureOrder> {

@@ -7,10 +7,10 @@ namespace cps {
 // Note [One reference]
 // Vectors say where a block was, but not in which picture. Energy 'codec' takes them where there is
 // one picture that can be meant: the one decoded just before. That is so in H.264 where the
-// parameter set allows one reference frame and the picture before is one; whole frames only. A
-// packet tells, and nothing else in the stream has to be known; when in doubt nothing is claimed.
-// P pictures of MPEG-1, -2 and -4 have one reference, too, but the vectors that FFmpeg gives out
-// for MPEG-1 depend on where decoding began, and its code for all of them is the same.
+// parameter set allows one reference frame and the picture before is one, and in P pictures of
+// MPEG-1, -2 and -4, which refer to the I or P picture before; whole frames only, predicted as
+// frames. A packet tells, and nothing else in the stream has to be known; when in doubt nothing is
+// claimed.
 enum class RefersTo : uint8_t {
   Unknown,
   Nothing,         // intra

@@ -111,8 +111,8 @@ class CodecEnergy final : public MapStage {
     if (!frame.motion || frame.motion->references.refersTo == RefersTo::Unknown) {
       refuse(i,
              "they are of no use unless each picture refers to one other at most, the one before "
-             "it (H.264 "
-             "with one reference frame, no B pictures, not interlaced)");
+             "it (H.264 with one reference frame, or MPEG-1, -2 or -4; no B pictures, not "
+             "interlaced)");
     }
     if (luma.color.matrix == ColorMatrix::Rgb) refuse(i, "its pictures are RGB");
     Buffer cells = Buffer::allocate(kernels_.memory(), static_cast<size_t>(cells_.cells()));

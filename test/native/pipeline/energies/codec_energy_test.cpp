@@ -195,6 +195,13 @@ void expectSameMaps(const std::string& path, int threads) {
 const std::map<std::string, std::string> kUsable = {
     {"h264.mp4", "-c:v libx264 -bf 0 -refs 1 -g 12"},
     {"h264_long.mkv", "-c:v libx264 -bf 0 -refs 1"},
+    {"mpeg1.mpg", "-c:v mpeg1video -q:v 4"},
+    {"mpeg1.mkv", "-c:v mpeg1video -q:v 20 -g 7"},
+    {"mpeg2.ts", "-c:v mpeg2video -q:v 4"},
+    {"mpeg2.mkv", "-c:v mpeg2video -q:v 20 -g 7 -intra_vlc 1"},
+    {"mpeg4.mp4", "-c:v mpeg4 -q:v 4"},
+    // Vectors of 8x8 blocks in quarter samples.
+    {"mpeg4_quarter.avi", "-c:v mpeg4 -q:v 6 -g 9 -flags +mv4+qpel"},
 };
 
 TEST(CodecEnergy, VectorsAndResidualsAreThoseOfTheStream) {
@@ -219,9 +226,8 @@ TEST(CodecEnergy, OtherStreamsAreRefusedWithTheCommandThatHelps) {
       {"b.ts", "-c:v mpeg2video -bf 2 -q:v 4"},
       {"interlaced.ts", "-c:v mpeg2video -q:v 4 -flags +ildct+ilme"},
       {"b_mpeg4.mp4", "-c:v mpeg4 -q:v 4 -bf 2"},
-      {"p_mpeg1.mpg", "-c:v mpeg1video -q:v 4"},
-      {"p_mpeg2.ts", "-c:v mpeg2video -q:v 4"},
-      {"p_mpeg4.mp4", "-c:v mpeg4 -q:v 4"},
+      {"interlaced.avi", "-c:v mpeg4 -q:v 4 -flags +ildct+ilme"},
+      {"gmc.avi", "-c:v libxvid -q:v 4 -gmc 1"},
       {"vp8.webm", "-c:v libvpx -b:v 300k"},
       {"hevc.mp4", "-c:v libx265 -x265-params log-level=error:bframes=0:ref=1"},
   };

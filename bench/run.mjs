@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies,pixels,inputs] [--out FILE.json]
+ * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies,pixels,frames,inputs] [--out FILE.json]
  *
  * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
  * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/lab/performance.md and the
@@ -33,6 +33,7 @@ const FULL = {
   concurrency: { repetitions: 5, least: 3, budgetMs: 60_000 },
   pixels: close,
   inputs: close,
+  frames: close,
 };
 const look = { repetitions: 3, least: 3, budgetMs: 12_000 };
 const QUICK = {
@@ -44,6 +45,7 @@ const QUICK = {
   concurrency: look,
   pixels: look,
   inputs: look,
+  frames: look,
 };
 
 async function main() {

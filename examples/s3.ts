@@ -18,7 +18,8 @@ export async function s3Video(client: S3Client, bucket: string, key: string): Pr
   return {
     size,
     name: `s3://${bucket}/${key}`,
-    async read(offset, length) {
+    version: ETag, // so that the index is kept for the next call
+    async read(offset, length, { signal }) {
       const { Body } = await client.send(
         new GetObjectCommand({
           ...object,
@@ -26,6 +27,7 @@ export async function s3Video(client: S3Client, bucket: string, key: string): Pr
           // Refused once the object is another one: frames never come of two of them.
           IfMatch: ETag,
         }),
+        { abortSignal: signal },
       );
       if (!Body) throw new Error('the answer has no body');
       return Body.transformToByteArray();

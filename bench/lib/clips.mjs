@@ -16,7 +16,13 @@ const clipDir = path.join(cacheDir, 'clips');
 const FPS = 25;
 
 /** Picture size by number of lines, 16:9. */
-const sizes = { 360: [640, 360], 480: [854, 480], 720: [1280, 720], 1080: [1920, 1080] };
+const sizes = {
+  32: [32, 32],
+  360: [640, 360],
+  480: [854, 480],
+  720: [1280, 720],
+  1080: [1920, 1080],
+};
 sizes[2160] = [3840, 2160];
 
 const encoders = {

@@ -68,6 +68,11 @@ export function benchPlan(quick) {
     pixels: quick ? main.slice(0, 1) : main,
     // 20 s at 25 frames a second.
     inputs: { clip: main[0].clip, total: 500 },
+    frames: {
+      clip: main[0].clip,
+      long: small({ seconds: 3600 }),
+      many: clip({ lines: 32, seconds: 2400, gop: 250, preset: 'veryfast' }),
+    },
     peers: quick ? [main[1], others[2]] : [...main, ...others],
     growth: growth(quick),
     energies: {

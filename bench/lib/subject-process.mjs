@@ -31,6 +31,7 @@ async function one({ call, options }) {
   } else {
     reply.outputBytes = result.patches.data.byteLength + result.length * 28;
   }
+  if (result.sampledFrameIds.length <= 64) reply.ids = [...result.sampledFrameIds];
   result.close();
   return reply;
 }
@@ -96,9 +97,26 @@ async function many({ streams, videos, options }) {
   };
 }
 
+/** All windows of a video one after the other, each closed before the next is asked for. */
+async function windows({ video, span, options }) {
+  const opened = await api.openVideo(video, { backend: 'cpu' });
+  const start = performance.now();
+  let [count, most] = [0, 0];
+  for await (const window of opened.windows(span, { of: 'frames', ...options })) {
+    count++;
+    most = Math.max(most, window.frames.data.byteLength);
+    window.close();
+    // What JavaScript has seen goes with its garbage.
+    if (count % 4 === 0) globalThis.gc?.();
+  }
+  opened.close();
+  return { ms: performance.now() - start, count, windowBytes: most };
+}
+
 const handlers = {
   one,
   inputs,
+  windows,
   thinned,
   many,
   memory,

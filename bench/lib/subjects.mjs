@@ -29,7 +29,8 @@ export class Package {
   }
 
   call(call, videoPath, frames, { cold = true, ...more } = {}) {
-    const options = { videoPath, sequenceLength: frames, backend: 'cpu', ...more };
+    const options = { videoPath, backend: 'cpu', ...more };
+    if (frames !== undefined) options.sequenceLength = frames;
     if (cold) options.readerCacheSize = 0;
     return () => this.ask({ what: 'one', call, options });
   }

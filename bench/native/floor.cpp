@@ -1,6 +1,6 @@
 // What decoding alone costs: libavcodec, the packets of the plan, and nothing else.
 //
-//   cps_floor VIDEO FRAMES THREADS
+//   cps_floor VIDEO FRAMES THREADS        FRAMES: how many, or ids:0,3,17
 //
 // The plan (which packets the sampled frames need) comes from cps_core; everything that is timed is
 // plain libavcodec. Before timing, packets are read into memory and decoders are opened, so the
@@ -22,6 +22,7 @@ extern "C" {
 #include <map>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -45,7 +46,7 @@ struct SwsDeleter {
 
 class Floor {
  public:
-  Floor(const std::string& path, int64_t frames, int threads);
+  Floor(const std::string& path, const std::string& frames, int threads);
   void describe() const;
   Usage decode(int decoders, int threads);
   Usage convert();
@@ -74,7 +75,18 @@ class Floor {
   std::vector<UniqueAVFrame> kept_;
 };
 
-Floor::Floor(const std::string& path, int64_t frames, int threads)
+std::vector<int64_t> framesOf(const std::string& text, int64_t total) {
+  constexpr std::string_view kIds = "ids:";
+  if (!text.starts_with(kIds)) return placeEnds(total, std::atoll(text.c_str()));
+  std::vector<int64_t> ids;
+  for (size_t at = kIds.size(); at < text.size(); at = text.find(',', at) + 1) {
+    ids.push_back(std::atoll(text.c_str() + at));
+    if (text.find(',', at) == std::string::npos) break;
+  }
+  return ids;
+}
+
+Floor::Floor(const std::string& path, const std::string& frames, int threads)
     : options_(sourceOptions()),
       services_(makeMediaServices(std::make_shared<TaskPool>(threads),
                                   std::make_shared<ThreadBudget>(threads))),
@@ -83,7 +95,7 @@ Floor::Floor(const std::string& path, int64_t frames, int threads)
   const CallContext call{options_, std::make_shared<CancelToken>(), profile_};
   index_ = buildFrameIndex(source_, call, services_);
   if (index_->trust == IndexTrust::Sequential) throw std::runtime_error("no plan for this clip");
-  const DistinctFrames distinct = distinctFrames(placeEnds(index_->info.totalFrames, frames));
+  const DistinctFrames distinct = distinctFrames(framesOf(frames, index_->info.totalFrames));
   for (const int64_t id : distinct.ids) {
     targets_.push_back(index_->display[static_cast<size_t>(id)]);
   }
@@ -244,7 +256,7 @@ int serve(int argc, char** argv) {
     std::fprintf(stderr, "usage: cps_floor VIDEO FRAMES THREADS\n");
     return 2;
   }
-  Floor floor(argv[1], std::atoll(argv[2]), std::max(1, std::atoi(argv[3])));
+  Floor floor(argv[1], argv[2], std::max(1, std::atoi(argv[3])));
   floor.describe();
   std::fflush(stdout);
   for (std::string line; std::getline(std::cin, line);) {

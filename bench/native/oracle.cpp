@@ -3,16 +3,18 @@
 // one reference and no B pictures (bench/selection/oracle.mjs), so the reference of a picture is
 // the picture before it.
 //
-//   cps_oracle VIDEO ROWS COLS ID...   ascending ids -> float32 [3][T][ROWS][COLS] on stdout
+//   cps_oracle VIDEO ROWS COLS ID...   ascending ids -> float32 [2][3][T][ROWS][COLS] on stdout
 //
-// The three forms: 'frame', 'interval', 'raw'; docs/lab/selection-evidence.md says what they are. A
-// key picture has no vectors: it takes the maps of the picture before it.
+// The three forms: 'frame', 'interval', 'raw'; docs/lab/selection-evidence.md says what they are.
+// First as they are, then with what lies above a percentile cut off, as energies have it. A key
+// picture has no vectors: it takes the maps of the picture before it.
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -173,7 +175,8 @@ class Oracle {
   }
 
   // Mean over the cells whose middle lies in the patch.
-  std::vector<float> patches(const Maps& maps, double motionUnit, double residualUnit) const {
+  std::vector<float> patches(const Maps& maps, double motionUnit, double residualUnit,
+                             double most) const {
     const auto n = static_cast<size_t>(rows_ * cols_);
     std::vector<double> sums(n, 0);
     std::vector<int> cells(n, 0);
@@ -183,7 +186,8 @@ class Oracle {
         const int col = std::min(cols_ - 1, (kCell * x + kCell / 2) * cols_ / before_.width);
         const auto patch = static_cast<size_t>(row * cols_ + col);
         const auto cell = static_cast<size_t>(y * cellCols_ + x);
-        sums[patch] += 0.5 * (maps.motion[cell] / motionUnit + maps.residual[cell] / residualUnit);
+        sums[patch] += 0.5 * (std::min(most, maps.motion[cell] / motionUnit) +
+                              std::min(most, maps.residual[cell] / residualUnit));
         ++cells[patch];
       }
     }
@@ -193,23 +197,29 @@ class Oracle {
   }
 
   void write() const {
-    const auto put = [](const std::vector<float>& values) {
-      std::fwrite(values.data(), sizeof(float), values.size(), stdout);
-    };
-    const auto own = [&](const Maps& maps) {
-      put(patches(maps, std::max(kLeastMotion, percentile95(maps.motion)),
-                  std::max(kLeastResidual, percentile95(maps.residual))));
-    };
-    for (const Maps& maps : own_) own(maps);
-    for (const Maps& maps : interval_) own(maps);
     std::vector<double> motion, residual;
     for (const Maps& maps : interval_) {
       motion.insert(motion.end(), maps.motion.begin(), maps.motion.end());
       residual.insert(residual.end(), maps.residual.begin(), maps.residual.end());
     }
-    const double motionUnit = std::max(kLeastMotion, percentile95(motion));
-    const double residualUnit = std::max(kLeastResidual, percentile95(residual));
-    for (const Maps& maps : interval_) put(patches(maps, motionUnit, residualUnit));
+    const double motionUnit = unitOf(kLeastMotion, motion);
+    const double residualUnit = unitOf(kLeastResidual, residual);
+    for (const double most : {std::numeric_limits<double>::infinity(), 1.0}) {
+      for (const auto* frames : {&own_, &interval_}) {
+        for (const Maps& maps : *frames) {
+          put(patches(maps, unitOf(kLeastMotion, maps.motion),
+                      unitOf(kLeastResidual, maps.residual), most));
+        }
+      }
+      for (const Maps& maps : interval_) put(patches(maps, motionUnit, residualUnit, most));
+    }
+  }
+
+  static double unitOf(double least, const std::vector<double>& values) {
+    return std::max(least, percentile95(values));
+  }
+  static void put(const std::vector<float>& values) {
+    std::fwrite(values.data(), sizeof(float), values.size(), stdout);
   }
 
   const int rows_, cols_;

@@ -6,6 +6,7 @@
 //
 //   patches   scores of all frames, selection, gather: what patchStream does with decoded frames
 //   rgb       all frames to RGB: what decodeOnly does with them
+//   small     all frames to 224x224 by bicubic, float32, normalised: the same with these options
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -17,7 +18,9 @@
 #include "backend/cpu_kernels.h"
 #include "bench_common.h"
 #include "core/memory_budget.h"
+#include "ops/pixels/values.h"
 #include "pipeline/energy_stage.h"
+#include "pipeline/picture_maker.h"
 #include "pipeline/selection.h"
 
 namespace cps::bench {
@@ -140,6 +143,29 @@ class Stages {
     std::printf("{\"ms\":%.3f,\"cpuMs\":%.3f}\n", usage.wallMs, usage.cpuMs);
   }
 
+  void small() {
+    constexpr int32_t kSide = 224;
+    SizeStepRule rule;
+    rule.height = rule.width = kSide;
+    const FrameSize source{info_.height, info_.width};
+    const PictureSteps steps = makePictureSteps(std::span(&rule, 1), {}, source, 1);
+    const auto values =
+        std::make_shared<const ValueTable>(makeValueTable({1.0 / 255, {0, 0, 0}, {1, 1, 1}},
+                                                          DType::F32));
+    const size_t count = size_t{3} * kSide * kSide;
+    const Usage usage = measure([&] {
+      PictureMaker maker(*kernels_, steps, Resample::Bicubic);
+      const Buffer out = Buffer::allocate(hostMemory(), count * frames_.size() * sizeof(float));
+      pool_->parallelFor(frames_.size(), threads_, [&](size_t i) {
+        const Buffer rgb = Buffer::allocate(hostMemory(), count);
+        maker.make(frames_[i].view, rgb.as<uint8_t>());
+        kernels_->lookUp(rgb.as<uint8_t>(), kSide * 3, kSide, kSide, values,
+                         {kSide * kSide, kSide, 1}, out.as<float>() + i * count);
+      });
+    });
+    std::printf("{\"ms\":%.3f,\"cpuMs\":%.3f}\n", usage.wallMs, usage.cpuMs);
+  }
+
  private:
   SourceOptions options_;
   CancelPtr cancel_ = std::make_shared<CancelToken>();
@@ -170,8 +196,10 @@ int serve(int argc, char** argv) {
       stages.patches();
     } else if (line == "rgb") {
       stages.rgb();
+    } else if (line == "small") {
+      stages.small();
     } else {
-      std::fprintf(stderr, "cps_stages: expected 'patches' or 'rgb', received '%s'\n",
+      std::fprintf(stderr, "cps_stages: expected 'patches', 'rgb' or 'small', received '%s'\n",
                    line.c_str());
       return 2;
     }

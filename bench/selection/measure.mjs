@@ -42,7 +42,7 @@ export function captured(scores, oracle, k, perFrame) {
 }
 
 /** Whether the middle of a patch lies in one of these parts of the frame. */
-const liesIn = (parts, place, { h, w }) => {
+export const liesIn = (parts, place, { h, w }) => {
   const [x, y] = [((place % w) + 0.5) / w, (Math.floor(place / w) + 0.5) / h];
   return parts.some((p) => x > p.x && x < p.x + p.width && y > p.y && y < p.y + p.height);
 };

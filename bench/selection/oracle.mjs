@@ -6,11 +6,13 @@ import * as path from 'node:path';
 import { root } from '../../scripts/lib/shell.mjs';
 
 export const FORMS = ['frame', 'interval', 'raw'];
+/** Each as it is, and with what lies above a percentile cut off, as energies have it. */
+export const MEASURES = [...FORMS, ...FORMS.map((form) => `${form}, cut`)];
 
 // One reference, the picture before; no B pictures; a key picture every 16, wherever cuts are.
 const X264 = 'keyint=16:min-keyint=16:scenecut=0:bframes=0:ref=1';
 
-/** { frame, interval, raw }, each float32 [T, rows, cols], of the frames `ids` (ascending). */
+/** Of each of MEASURES float32 [T, rows, cols], of the frames `ids` (ascending). */
 export function oracleOf(file, ids, { h, w }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-oracle-'));
   try {
@@ -29,9 +31,10 @@ export function oracleOf(file, ids, { h, w }) {
     const all = new Float32Array(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
     );
-    if (all.length !== 3 * size) throw new Error(`cps_oracle gave ${all.length} values`);
+    if (all.length !== MEASURES.length * size)
+      throw new Error(`cps_oracle gave ${all.length} values`);
     return Object.fromEntries(
-      FORMS.map((form, i) => [form, all.subarray(i * size, (i + 1) * size)]),
+      MEASURES.map((name, i) => [name, all.subarray(i * size, (i + 1) * size)]),
     );
   } finally {
     fs.rmSync(folder, { recursive: true });

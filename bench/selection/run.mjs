@@ -15,7 +15,7 @@ import { root, step } from '../../scripts/lib/shell.mjs';
 import { cacheDir } from '../lib/clips.mjs';
 import { machineFacts } from '../lib/machine.mjs';
 import { selectionClips } from './clips.mjs';
-import { compare, flatPatches } from './measure.mjs';
+import { compare, flatPatches, liesIn } from './measure.mjs';
 import { oracleOf } from './oracle.mjs';
 import { pageOf, chartOf } from './publish.mjs';
 
@@ -53,6 +53,17 @@ async function cpuMs(call) {
   return times.sort((a, b) => a - b)[1];
 }
 
+/** Of an eighth of the patches, the share on bars where ignore says 'letterbox'; null without bars. */
+async function shareOnBars(clip, config, grid) {
+  if (clip.bars.length === 0) return null;
+  const kKeep = Math.floor((FRAMES - 1) * grid.h * grid.w * 0.125);
+  const rule = { kKeep, keyFramePatches: 'compete', ignore: 'letterbox' };
+  const stream = await patchStream({ ...config, ...rule });
+  const places = stream.metadata.map((m) => m.patchHIdx * grid.w + m.patchWIdx);
+  stream.close();
+  return places.filter((place) => liesIn(clip.bars, place, grid)).length / places.length;
+}
+
 async function measure(clip) {
   const config = { videoPath: clip.file, backend: 'cpu', sequenceLength: FRAMES };
   const all = { ...config, kKeep: 2 ** 31 - 1, patchSize: P, outputDtype: 'uint8' };
@@ -70,6 +81,7 @@ async function measure(clip) {
     stream.close();
     energies[name] = {
       ...compare({ scores, flat, grid, clip }, oracle, SHARES),
+      barsIgnored: await shareOnBars(clip, { ...all, ...more }, grid),
       cpuMs: await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })),
     };
   }
@@ -93,6 +105,8 @@ async function main() {
     if (result?.hasEnergy) results.push(result);
   }
   const report = { machine: machineFacts(native().build), shares: SHARES, results };
+  const direction = path.join(cacheDir, 'direction.json');
+  if (fs.existsSync(direction)) report.direction = JSON.parse(fs.readFileSync(direction, 'utf8'));
   const page = pageOf(report);
   console.log(page);
   if (!values.write) return;

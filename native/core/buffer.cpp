@@ -4,11 +4,13 @@
 #include <sys/mman.h>
 #endif
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <utility>
 
 #include "core/error.h"
+#include "core/kept_memory.h"
 
 namespace cps {
 namespace {
@@ -21,16 +23,15 @@ class HostMemory final : public MemoryResource {
   Device device() const override { return Device::cpu(); }
 
   void* allocate(size_t bytes) override {
-    // aligned_alloc wants a multiple of the alignment; zero bytes still get a unique address.
-    const size_t alignment = bytes < kLarge ? kBufferAlignment : kHugePage;
-    const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    void* data = rounded < bytes
-                     ? nullptr
-                     : std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
-#if defined(__linux__)
-    // Most of the time that converting takes would otherwise go into page faults.
-    if (data != nullptr && bytes >= kLarge) ::madvise(data, rounded, MADV_HUGEPAGE);
-#endif
+    const size_t rounded = roundedUp(bytes);
+    if (bytes >= kLarge) {
+      if (void* const kept = takeKeptMemory(rounded)) return kept;
+    }
+    void* data = fresh(bytes, rounded);
+    if (data == nullptr && keptMemoryBytes() > 0) {
+      shrinkKeptMemory(0);
+      data = fresh(bytes, rounded);
+    }
     if (data == nullptr) {
       throw Error(ErrorCode::OutOfMemory, Stage::Process,
                   "Could not allocate " + std::to_string(bytes) +
@@ -39,7 +40,27 @@ class HostMemory final : public MemoryResource {
     return data;
   }
 
-  void deallocate(void* data, size_t) noexcept override { std::free(data); }
+  void deallocate(void* data, size_t bytes) noexcept override {
+    if (bytes < kLarge || !keepMemory(data, roundedUp(bytes))) std::free(data);
+  }
+
+ private:
+  // aligned_alloc wants a multiple of the alignment.
+  static size_t alignmentOf(size_t bytes) { return bytes < kLarge ? kBufferAlignment : kHugePage; }
+  static size_t roundedUp(size_t bytes) {
+    const size_t alignment = alignmentOf(bytes);
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
+  static void* fresh(size_t bytes, size_t rounded) {
+    if (rounded < bytes) return nullptr;
+    // Zero bytes still get a unique address.
+    void* data = std::aligned_alloc(alignmentOf(bytes), std::max(rounded, kBufferAlignment));
+#if defined(__linux__)
+    // Most of the time that converting takes would otherwise go into page faults.
+    if (data != nullptr && bytes >= kLarge) ::madvise(data, rounded, MADV_HUGEPAGE);
+#endif
+    return data;
+  }
 };
 
 }  // namespace

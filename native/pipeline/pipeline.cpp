@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "core/kept_memory.h"
 #include "core/memory_budget.h"
 #include "pipeline/backends.h"
 #include "pipeline/collectors.h"
@@ -27,7 +28,10 @@ double millisSince(Profile::Clock::time_point start) {
 // Takes the result off the memory that the call may use. Checked before it is allocated: the sizes
 // come from the file's own word.
 void reserveResult(double bytes, const CallContext& call, const VideoInput& input) {
-  if (call.memory->take(bytes)) return;
+  if (call.memory->take(bytes)) {
+    shrinkKeptMemory(static_cast<size_t>(std::max<int64_t>(0, call.memory->left())));
+    return;
+  }
   throw Error(
       ErrorCode::OutOfMemory, Stage::Open,
       "Making the result for " + input.describe() + " would take " +

@@ -15,6 +15,7 @@
 #include "core/cancel.h"
 #include "core/cpu_budget.h"
 #include "core/error.h"
+#include "core/kept_memory.h"
 #include "core/notes.h"
 #include "core/task_pool.h"
 
@@ -264,6 +265,40 @@ TEST(Buffer, IsAlignedMovableAndReleasesOnce) {
     EXPECT_FALSE(b);
   }
 }
+
+#if defined(__linux__)
+TEST(Buffer, LargeBlocksAreUsedAgainWithinABound) {
+  constexpr size_t kMiB = size_t{1} << 20;
+  shrinkKeptMemory(0);
+  Buffer small = Buffer::allocate(hostMemory(), kMiB);
+  small.release();
+  EXPECT_EQ(keptMemoryBytes(), 0u);
+
+  Buffer first = Buffer::allocate(hostMemory(), 16 * kMiB - 5);
+  void* const block = first.data();
+  first.release();
+  EXPECT_EQ(keptMemoryBytes(), 16 * kMiB);
+  Buffer other = Buffer::allocate(hostMemory(), 24 * kMiB);
+  EXPECT_NE(other.data(), block);
+  Buffer again = Buffer::allocate(hostMemory(), 16 * kMiB);
+  EXPECT_EQ(again.data(), block);
+  EXPECT_EQ(keptMemoryBytes(), 0u);
+
+  std::vector<Buffer> many;
+  for (int i = 0; i < 20; i++) many.push_back(Buffer::allocate(hostMemory(), 20 * kMiB));
+  many.clear();
+  EXPECT_LE(keptMemoryBytes(), kMostKept);
+  EXPECT_GE(keptMemoryBytes(), kMostKept - 20 * kMiB);
+  other.release();  // the most recently used stays longest
+  shrinkKeptMemory(30 * kMiB);
+  EXPECT_EQ(keptMemoryBytes(), 24 * kMiB);
+  Buffer larger = Buffer::allocate(hostMemory(), kMostKept + kMiB);
+  larger.release();
+  EXPECT_EQ(keptMemoryBytes(), 24 * kMiB);
+  shrinkKeptMemory(0);
+  EXPECT_EQ(keptMemoryBytes(), 0u);
+}
+#endif
 
 TEST(Buffer, TooMuchMemoryIsAnErrorNotACrash) {
   try {

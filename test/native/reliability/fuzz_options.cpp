@@ -270,92 +270,60 @@ Value* anyValue(Bytes& in, int depth = 0) {
   }
 }
 
-Value* number(double n) {
-  Value* v = make(napi_number);
-  v->number = n;
-  return v;
-}
-Value* word(const char* text) {
-  Value* v = make(napi_string);
-  v->text = text;
-  return v;
-}
+// Records of the schema as the addon gets them, so that the fuzzer's changes are seen one by one:
+// scripts/fuzz-records.mjs has written them, a value in a line.
+class Records {
+ public:
+  explicit Records(const std::string& path) : file_(path) {}
 
-// A record that is right, so that the fuzzer's changes are seen one by one.
-Value* form(const char* kind, Value* value) {
-  Value* v = make(napi_object);
-  v->fields["kind"] = word(kind);
-  v->fields["value"] = value;
-  return v;
-}
+  Value* next() {
+    std::string line = nextLine();
+    const size_t space = line.find(' ');
+    const std::string kind = line.substr(0, space);
+    const std::string rest = space == std::string::npos ? "" : line.substr(space + 1);
+    if (kind == "null") return make(napi_null);
+    if (kind == "undefined") return make(napi_undefined);
+    if (kind == "number") {
+      Value* v = make(napi_number);
+      v->number = std::strtod(rest.c_str(), nullptr);
+      return v;
+    }
+    if (kind == "boolean") {
+      Value* v = make(napi_boolean);
+      v->boolean = rest == "1";
+      return v;
+    }
+    if (kind == "text") {
+      Value* v = make(napi_string);
+      v->text = rest;
+      return v;
+    }
+    Value* v = make(napi_object);
+    const int count = std::atoi(rest.c_str());
+    expect(kind == "list" || kind == "object", "option_records cannot be read");
+    v->isArray = kind == "list";
+    for (int i = 0; i < count; ++i) {
+      if (v->isArray) {
+        v->items.push_back(next());
+      } else {
+        const std::string name = nextLine();
+        v->fields[name] = next();
+      }
+    }
+    return v;
+  }
 
-// { count: 3 }
-Value* goodSample() {
-  Value* rule = make(napi_object);
-  auto& f = rule->fields;
-  f["count"] = form("frames", number(3));
-  f["place"] = word("ends");
-  for (const char* name : {"only", "range", "trim"}) f[name] = make(napi_null);
-  f["unique"] = make(napi_boolean);
-  f["short"] = word("repeat-ids");
-  return form("count", rule);
-}
+ private:
+  std::string nextLine() {
+    std::string line;
+    expect(bool(std::getline(file_, line)), "option_records ends early");
+    return line;
+  }
+  std::ifstream file_;
+};
 
-Value* goodRecord() {
-  Value* r = make(napi_object);
-  auto& f = r->fields;
-  for (const char* name : {"decodeBackend", "processBackend"}) f[name] = word("cpu");
-  for (const char* name : {"decodeDeviceId", "processDeviceId", "decodeThreads", "readerCacheSize",
-                           "timeoutMs", "width", "height"}) {
-    f[name] = number(0);
-  }
-  for (const char* name : {"decodeThreadType", "uniformStrategy", "colorMatrix"}) {
-    f[name] = word("auto");
-  }
-  f["sample"] = goodSample();
-  f["decodeMode"] = word("throughput");
-  f["uniformAutoRatio"] = make(napi_null);
-  f["nvdecSessionPoolSize"] = number(2);
-  f["nvdecReuseOpenDecoder"] = make(napi_boolean);
-  f["readerCacheDir"] = word("");
-  f["maxFramePixels"] = number(1 << 20);
-  f["maxFrames"] = number(1000);
-  f["maxMemoryBytes"] = number(64 << 20);
-  f["damaged"] = word("error");
-  f["energy"] = word("block");
-  f["minPixels"] = f["maxPixels"] = number(56 * 56);
-  f["patchSize"] = number(14);
-  f["kKeep"] = form("patches", number(8));
-  f["keyFramePatches"] = word("auto");
-  f["wholeFrames"] = word("none");
-  f["minPerFrame"] = number(0);
-  f["maxPerFrame"] = make(napi_null);
-  Value* parts = make(napi_object);
-  parts->isArray = true;
-  Value* rectangle = make(napi_object);
-  for (const char* name : {"x", "y"}) rectangle->fields[name] = number(0);
-  for (const char* name : {"width", "height"}) rectangle->fields[name] = number(0.25);
-  parts->items = {form("letterbox", word("letterbox")), form("width", rectangle)};
-  f["ignore"] = form("parts", parts);
-  f["selectionUnit"] = word("patch");
-  f["staticFallback"] = make(napi_boolean);
-  f["staticAbsThresh"] = number(2);
-  f["staticRelThresh"] = number(0.15);
-  f["staticUniformFrames"] = number(4);
-  f["energyPct"] = number(95);
-  f["outputDtype"] = word("float32");
-  f["layout"] = word("nchw");
-  Value* normalize = make(napi_object);
-  normalize->fields["scale"] = number(1);
-  for (const char* name : {"mean", "std"}) {
-    Value* three = make(napi_object);
-    three->isArray = true;
-    for (int i = 0; i < 3; ++i) three->items.push_back(number(name[0] == 's' ? 1 : 0));
-    normalize->fields[name] = three;
-  }
-  f["normalize"] = normalize;
-  return r;
-}
+// All calls; read anew for each run, since the fuzzer changes them.
+Value* allCalls() { return Records(std::string(CPS_FUZZ_SEEDS) + "/option_records").next(); }
 
 // True: read. False: refused as it should be.
 template <typename Read, typename Record>
@@ -398,36 +366,41 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   g_values.clear();
   g_pending = nullptr;
   Bytes in(data, size);
-  Value* record = goodRecord();
-  std::vector<std::string> names;
+  const std::vector<Value*> calls = allCalls()->items;
+  Value* call = calls[in.byte() % calls.size()];
+  std::vector<std::pair<std::string, std::string>> names;
   for (const auto& [record, list] : cps::napi::recordFieldNames()) {
-    names.insert(names.end(), list.begin(), list.end());
+    for (const std::string& name : list) names.emplace_back(record, name);
   }
-  for (int changes = in.byte() % 8; changes > 0; --changes) {
-    const std::string& name = names[in.byte() % names.size()];
+  int changes = in.byte() % 8;
+  const bool unchanged = changes == 0;
+  for (; changes > 0; --changes) {
+    const auto& [record, name] = names[in.byte() % names.size()];
+    auto& fields = call->fields.at(record)->fields;
     if (in.byte() % 8 == 0) {
-      record->fields.erase(name);
+      fields.erase(name);
     } else {
-      record->fields[name] = anyValue(in);
+      fields[name] = anyValue(in);
     }
   }
-  if (in.byte() % 32 == 31) record = anyValue(in);
-  // One object with all fields stands for every record of the call.
-  Value* call = make(napi_object);
-  for (const auto& [name, list] : cps::napi::recordFieldNames()) call->fields[name] = record;
+  const bool whole = in.byte() % 32 != 31;
+  if (!whole) call->fields[names[in.byte() % names.size()].first] = anyValue(in);
 
   cps::PatchStreamOptions patches{};
   cps::DecodeOnlyOptions frames{};
   const bool havePatches = tryRead(cps::napi::readPatchStreamOptions, call, patches);
   const bool haveFrames = tryRead(cps::napi::readDecodeOnlyOptions, call, frames);
+  if (unchanged && whole) expect(havePatches && haveFrames, "a record of the schema is refused");
   cps::VideoInput input;
   tryRead(cps::napi::readVideoInput, anyValue(in), input);
   if (havePatches) {
     const cps::PatchStreamOptions& o = patches;
-    sameNumber(*record, "decodeThreads", o.source.decodeThreads);
-    sameNumber(*record, "maxMemoryBytes", static_cast<double>(o.source.maxMemoryBytes));
-    sameNumber(*record, "energyPct", o.patch.energyPct);
-    sameNumber(*record, "patchSize", o.patch.patchSize);
+    const auto& records = call->fields;
+    sameNumber(*records.at("source"), "decodeThreads", o.source.decodeThreads);
+    sameNumber(*records.at("source"), "maxMemoryBytes",
+               static_cast<double>(o.source.maxMemoryBytes));
+    sameNumber(*records.at("patch"), "energyPct", o.patch.energyPct);
+    sameNumber(*records.at("patch"), "patchSize", o.patch.patchSize);
   }
 
   cps::Profile profile;

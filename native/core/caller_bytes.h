@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -34,6 +35,19 @@ class BytesReply {
     there_.notify_all();
   }
 
+  // What to do when nobody waits for it any more. Before it is asked for.
+  void onGivenUp(std::function<void()> stop) { stop_ = std::move(stop); }
+  // Nobody waits for it any more: whoever reads may stop.
+  void giveUp() {
+    {
+      const std::lock_guard lock(mutex_);
+      if (isThere_) return;
+      isThere_ = true;
+      failure_ = "nobody waits for it any more";
+    }
+    if (stop_) stop_();
+  }
+
   bool waitFor(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     return there_.wait_for(lock, time, [this] { return isThere_; });
@@ -56,6 +70,7 @@ class BytesReply {
   bool isThere_ = false;
   Bytes bytes_;
   std::string failure_;
+  std::function<void()> stop_;
 };
 
 // Bytes that a caller's own function reads: of an object store, a Blob, a server.
@@ -65,6 +80,8 @@ class CallerBytes {
   virtual int64_t size() const = 0;
   // For messages.
   virtual std::string name() const = 0;
+  // What tells these bytes from others of the same name and size; empty: nothing is known.
+  virtual std::string version() const { return {}; }
   // Asks for bytes [offset, offset + n), all of them inside the source, and returns at once.
   virtual void ask(int64_t offset, size_t n, std::shared_ptr<BytesReply> reply) = 0;
 };

@@ -276,8 +276,20 @@ void visitFields(Visitor&& v, Record& o) {
 template <>
 inline constexpr bool kHasFields<AreaSize> = true;
 
+struct PatchesSize {
+  int patches;
+  int patchSize;
+};
+template <typename Visitor, RecordLike<PatchesSize> Record>
+void visitFields(Visitor&& v, Record& o) {
+  v("patches", o.patches, Limits{1, 1000000});
+  v("patchSize", o.patchSize, Limits{1, 1024});
+}
+template <>
+inline constexpr bool kHasFields<PatchesSize> = true;
+
 struct SizeRule {
-  std::variant<ExactSize, ShortSize, LongSize, AreaSize> value;
+  std::variant<ExactSize, ShortSize, LongSize, AreaSize, PatchesSize> value;
 };
 template <typename Visitor, RecordLike<SizeRule> Record>
 void visitValue(Visitor&& v, Record& o) {
@@ -285,12 +297,14 @@ void visitValue(Visitor&& v, Record& o) {
   if (auto* p = std::get_if<1>(&o.value)) v("short", *p);
   if (auto* p = std::get_if<2>(&o.value)) v("long", *p);
   if (auto* p = std::get_if<3>(&o.value)) v("area", *p);
+  if (auto* p = std::get_if<4>(&o.value)) v("patches", *p);
 }
 inline bool holdKind(SizeRule& o, std::string_view kind) {
   if (kind == "exact") return o.value.emplace<0>(), true;
   if (kind == "short") return o.value.emplace<1>(), true;
   if (kind == "long") return o.value.emplace<2>(), true;
   if (kind == "area") return o.value.emplace<3>(), true;
+  if (kind == "patches") return o.value.emplace<4>(), true;
   return false;
 }
 template <>

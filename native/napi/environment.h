@@ -82,6 +82,8 @@ class Environment {
   Napi::FunctionReference sessionConstructor;
   // The functions of callers' sources that are in use (caller_source.h).
   std::unordered_map<uint64_t, Napi::FunctionReference> readers;
+  // What stops a read of one, while it is on its way.
+  std::unordered_map<uint64_t, Napi::FunctionReference> stops;
 
  private:
   struct Job;

@@ -50,6 +50,14 @@ SizeStepRule ruleOf(const AreaSize& form) {
   return rule;
 }
 
+SizeStepRule ruleOf(const PatchesSize& form) {
+  SizeStepRule rule;
+  rule.kind = SizeKind::Patches;
+  rule.patches = form.patches;
+  rule.patchSize = form.patchSize;
+  return rule;
+}
+
 }  // namespace
 
 std::vector<SizeStepRule> sizeRulesOf(const std::vector<SizeRule>& forms) {

@@ -36,10 +36,10 @@ export abstract class SampledResult {
   toJSON(): Record<string, unknown> {
     if (this.closed) return { closed: true };
     const { codec, format, width, height, fps, durationSec, totalFrames, notes, backend } = this;
-    const { sampledFrameIds, timestampsSec } = this;
+    const { sampledFrameIds, timestampsSec, augmentation } = this;
     return {
       ...{ codec, format, width, height, fps, durationSec, totalFrames, sampledFrameIds },
-      ...{ timestampsSec, backend, notes },
+      ...{ timestampsSec, backend, ...(augmentation && { augmentation }), notes },
     };
   }
 

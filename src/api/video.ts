@@ -141,8 +141,20 @@ export class Video extends OpenVideo {
    * While one window is used the next one decodes; no more than these two are in memory, if each is
    * closed. Windows that do not overlap decode each packet once.
    */
-  windows(span: WindowSpan, options: FrameWindows): Windows<DecodedFrames>;
-  windows(span: WindowSpan, options: PatchWindows): Windows<PatchStream>;
+  windows<
+    D extends DecodeOnlyConfig['outputDtype'] = undefined,
+    L extends LayoutOption = undefined,
+    B extends BackendOption = undefined,
+    P extends BackendOption = undefined,
+  >(
+    span: WindowSpan,
+    options: FrameWindows & FollowingFrames<D, L, B, P>,
+  ): Windows<FramesOf<D, L, B, P>>;
+  windows<
+    D extends DTypeOption = undefined,
+    B extends BackendOption = undefined,
+    P extends BackendOption = undefined,
+  >(span: WindowSpan, options: PatchWindows & Following<D, B, P>): Windows<PatchesOf<D, B, P>>;
   windows(
     span: WindowSpan,
     options: FrameWindows | PatchWindows,

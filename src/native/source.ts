@@ -12,11 +12,21 @@ export interface VideoSource {
   readonly size: number;
   /**
    * Gives bytes [offset, offset + length): exactly so many, all of them inside the source. Called
-   * one at a time for each call, as decoding needs them, mostly for a MiB or two.
+   * one at a time for each call, as decoding needs them, mostly for a MiB or two. `signal` is aborted
+   * when nobody waits for them any more: the call was aborted, has timed out, or needs no more.
    */
-  read(offset: number, length: number): Promise<Uint8Array | ArrayBuffer>;
+  read(
+    offset: number,
+    length: number,
+    options: { readonly signal: AbortSignal },
+  ): Promise<Uint8Array | ArrayBuffer>;
   /** What errors call it. Default: '<source, N bytes>'. */
   readonly name?: string | undefined;
+  /**
+   * Tells these bytes from others of the same name and size: an ETag, a version id, a checksum. With it
+   * the frame index is kept for later calls (readerCacheSize, readerCacheDir). May not change.
+   */
+  readonly version?: string | undefined;
 }
 
 type Settle = (bytesOrFailure: Uint8Array | string) => void;
@@ -25,27 +35,41 @@ type Settle = (bytesOrFailure: Uint8Array | string) => void;
 export class NativeSource {
   readonly size: number;
   readonly name: string;
+  /** '' where nothing tells the bytes from others. */
+  readonly version: string;
   /** What the last read that failed has thrown. */
   failure: unknown;
   /** Bound: the addon calls it as a plain function. */
-  readonly read: (offset: number, length: number, settle: Settle) => void;
+  readonly read: (offset: number, length: number, settle: Settle) => () => void;
 
   constructor(source: VideoSource, name: string) {
     this.size = source.size;
     this.name = name;
-    this.read = (offset, length, settle): void => {
+    this.version = source.version ?? '';
+    this.read = (offset, length, settle) => {
+      const stop = new AbortController();
       const fail = (error: unknown): void => {
         this.failure = error;
         settle(messageOf(error) || 'no reason given');
       };
-      this.#bytes(source, offset, length).then(settle, fail);
+      this.#bytes(source, offset, length, stop.signal).then(settle, fail);
+      return (): void => stop.abort();
     };
   }
 
-  async #bytes(source: VideoSource, offset: number, length: number): Promise<Uint8Array> {
-    const read: unknown = await source.read(offset, length);
+  async #bytes(
+    source: VideoSource,
+    offset: number,
+    length: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array> {
+    const read: unknown = await source.read(offset, length, { signal });
     if (source.size !== this.size) {
       throw new Error(`its size was ${this.size} and is ${String(source.size)} now`);
+    }
+    const { version = '' } = source;
+    if (version !== this.version) {
+      throw new Error(`its version was ${show(this.version)} and is ${show(version)} now`);
     }
     if (types.isUint8Array(read)) return read;
     if (types.isAnyArrayBuffer(read)) return new Uint8Array(read);

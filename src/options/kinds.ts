@@ -272,6 +272,13 @@ function callersSource(name: string, value: unknown): NativeSource | undefined {
   if (given !== undefined && (typeof given !== 'string' || given === '')) {
     throw invalid(`${name}.name`, 'a non-empty string', given);
   }
+  const version: unknown = source.version;
+  if (version !== undefined && (typeof version !== 'string' || version === '')) {
+    throw invalid(`${name}.version`, 'a non-empty string', version);
+  }
+  if (version !== undefined && given === undefined) {
+    throw invalid(`${name}.name`, 'a name, which version is of', given);
+  }
   return new NativeSource(value as VideoSource, given ?? `<source, ${size} bytes>`);
 }
 

@@ -107,11 +107,17 @@ export interface AreaSizeRecord {
   readonly cap: SizeCapRecord | null;
 }
 
+export interface PatchesSizeRecord {
+  readonly patches: number;
+  readonly patchSize: number;
+}
+
 export type SizeRuleRecord =
   | { readonly kind: 'exact'; readonly value: ExactSizeRecord }
   | { readonly kind: 'short'; readonly value: ShortSizeRecord }
   | { readonly kind: 'long'; readonly value: LongSizeRecord }
-  | { readonly kind: 'area'; readonly value: AreaSizeRecord };
+  | { readonly kind: 'area'; readonly value: AreaSizeRecord }
+  | { readonly kind: 'patches'; readonly value: PatchesSizeRecord };
 
 export interface CropScaleRecord {
   readonly min: number;

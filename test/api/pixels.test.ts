@@ -4,6 +4,7 @@
  * helpers/resample.ts.
  */
 import { decodeOnly, openVideo, patchStream } from '../../src/index.js';
+import { patchesSize } from '../../src/inputs/patches-size.js';
 import type { AugmentRule, DecodedFrames, SizeRule } from '../../src/index.js';
 import { fixture, fixturePath } from '../helpers/fixtures.js';
 import {
@@ -338,6 +339,29 @@ describe('patches', () => {
   });
 });
 
+test('size { patches, patchSize }: what SigLIP 2 searches for', async () => {
+  for (const name of ['h264_bpyramid.mp4', 'rot270.mp4', 'odd_420.mp4']) {
+    for (const [patches, patchSize] of [
+      [256, 16],
+      [1, 14],
+      [37, 8],
+      [1000, 16],
+    ] as const) {
+      const size = { patches, patchSize };
+      const sample = { indices: [0] };
+      using frames = await decodeOnly({ videoPath: fixturePath(name), sample, size });
+      const [, h, w] = frames.frames.shape;
+      expect([h, w]).toEqual(patchesSize(frames.height, frames.width, patchSize, patches));
+      expect((h! / patchSize) * (w! / patchSize)).toBeLessThanOrEqual(patches);
+      using stream = await patchStream({
+        ...{ videoPath: fixturePath(name), sample, size, patchSize },
+        kKeep: { frames: 1 },
+      });
+      expect(stream.targetSize).toEqual({ height: h, width: w });
+    }
+  }
+});
+
 describe.each(['h264_bpyramid.mp4', 'rot270.mp4'])('augment, %s', (name) => {
   const videoPath = fixturePath(name);
   let whole: Picture[];
@@ -365,6 +389,7 @@ describe.each(['h264_bpyramid.mp4', 'rot270.mp4'])('augment, %s', (name) => {
       });
       expectSame(picturesOf(result), wanted, `seed ${seed}`);
       places.add(`${round(top)} ${round(left)} ${flipped}`);
+      expect(result.toJSON()).toMatchObject({ augmentation: { crop, flipped } });
       using again = await decodeOnly({ videoPath, sample, size, resample: 'area', augment });
       expect(again.augmentation).toEqual(result.augmentation);
     }

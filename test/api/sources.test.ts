@@ -227,12 +227,22 @@ test('a source that changes its size', async () => {
     get size() {
       return size;
     },
-    read: (offset, length) => {
+    read: (...args) => {
       size += 1;
-      return file.read(offset, length);
+      return file.read(...args);
     },
   };
   expect((await fails(probe(source))).message).toMatch(/its size was \d+ and is \d+ now/);
+});
+
+test('a source that changes its version', async () => {
+  const source = { ...file, version: 'one' };
+  using video = await openVideo(source);
+  using _ = await video.frames({ sample: { indices: [0] } });
+  source.version = 'two';
+  const error = await fails(video.frames());
+  expect(error).toMatchObject({ code: 'ERR_CPS_SOURCE' });
+  expect(error.message).toMatch(/its version was "one" and is "two" now/);
 });
 
 test('a video that is held says so, too, and goes on when its source does', async () => {
@@ -240,7 +250,7 @@ test('a video that is held says so, too, and goes on when its source does', asyn
   let broken = false;
   const source: VideoSource = {
     ...big,
-    read: (offset, length) => (broken ? Promise.reject(network) : big.read(offset, length)),
+    read: (...args) => (broken ? Promise.reject(network) : big.read(...args)),
   };
   using video = await openVideo(source);
   broken = true;
@@ -281,6 +291,41 @@ test('a read that never settles: timeoutMs, abort, and everybody else goes on', 
   expect(nativeStats()).toMatchObject({ callsInFlight });
 });
 
+test('a read that nobody waits for any more hears it, and no other', async () => {
+  const signals: AbortSignal[] = [];
+  const slow: VideoSource = {
+    size: file.size,
+    name: 'slow',
+    read: (offset, length, options) => {
+      signals.push(options.signal);
+      if (signals.length < 3) return file.read(offset, length, options);
+      return new Promise((_, refuse) => {
+        options.signal.addEventListener('abort', () => refuse(options.signal.reason as Error));
+      });
+    },
+  };
+  const abort = new AbortController();
+  const call = fails(decodeOnly({ videoPath: slow, signal: abort.signal }));
+  while (signals.length < 3) await new Promise((done) => setImmediate(done));
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+  abort.abort();
+  expect(await call).toMatchObject({ code: 'ABORT_ERR' });
+  while (!signals[2]!.aborted) await new Promise((done) => setImmediate(done));
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, true]);
+
+  const given: AbortSignal[] = [];
+  const quick: VideoSource = {
+    ...file,
+    read: (offset, length, options) => {
+      given.push(options.signal);
+      return file.read(offset, length, options);
+    },
+  };
+  (await decodeOnly({ videoPath: quick })).close();
+  // The last one may have been asked for ahead of its turn.
+  expect(given.slice(0, -1).some(({ aborted }) => aborted)).toBe(false);
+});
+
 test('an answer that comes after the call is over goes nowhere', async () => {
   const answers: (() => void)[] = [];
   const source: VideoSource = {
@@ -310,12 +355,68 @@ test('a worker that ends in mid-read takes nothing with it', async () => {
 test.each<[unknown, RegExp]>([
   [{ size: 1.5, read: never }, /videoPath\.size/],
   [{ size: 10, read: never, name: 7 }, /videoPath\.name/],
+  [{ size: 10, read: never, name: 'a', version: 7 }, /videoPath\.version/],
+  [{ size: 10, read: never, version: 'a' }, /videoPath\.name.*version/],
   [{ size: 10 }, /source \(\{ size, read \}\)/],
   [new ReadableStream(), /read but once/],
 ])('what is no source: %p', async (value, message) => {
   const error = await fails(decodeOnly({ videoPath: value as VideoSource }));
   expect(error).toMatchObject({ code: 'ERR_CPS_INVALID_ARGUMENT' });
   expect(error.message).toMatch(message);
+});
+
+describe('what tells the bytes from others', () => {
+  // Every packet has to be seen to know which frames there are.
+  const whole = fixturePath('src_100.mkv');
+  const versioned = (name: string, version?: string) => {
+    const source = sourceOf(whole);
+    return Object.assign(source, { name }, version === undefined ? {} : { version });
+  };
+  const read = async (source: ReturnType<typeof sourceOf>, options = {}): Promise<number> => {
+    const sample = { indices: [0] };
+    using frames = await decodeOnly({ videoPath: source, sample, ...options });
+    using expected = await decodeOnly({ videoPath: whole, sample });
+    expect(bytes(frames).equals(bytes(expected))).toBe(true);
+    expect(frames.totalFrames).toBe(expected.totalFrames);
+    return source.reads.bytes;
+  };
+
+  test('keeps the index in memory for it alone', async () => {
+    const first = await read(versioned('memory.mkv', 'one'));
+    expect(await read(versioned('memory.mkv', 'one'))).toBeLessThan(first);
+    for (const other of [['memory.mkv', 'two'], ['other.mkv', 'one'], ['memory.mkv']] as const) {
+      expect(await read(versioned(...other))).toBe(first);
+    }
+  });
+
+  test('keeps the index on disk', async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-source-index-'));
+    const options = { readerCacheDir: folder, readerCacheSize: 0 };
+    const first = await read(versioned('disk.mkv', 'one'), options);
+    expect(fs.readdirSync(folder)).toHaveLength(1);
+    expect(await read(versioned('disk.mkv', 'one'), options)).toBeLessThan(first);
+    expect(await read(versioned('disk.mkv', 'two'), options)).toBe(first);
+    expect(fs.readdirSync(folder)).toHaveLength(1); // of the last version
+    using beside = await decodeOnly({
+      videoPath: versioned('disk.mkv', 'one'),
+      ...{ ...options, readerCacheDir: 'beside' },
+    });
+    expect(beside.notes.map(({ code }) => code)).toContain('index-not-kept');
+    fs.rmSync(folder, { recursive: true });
+  });
+});
+
+test('what is kept counts against maxMemoryBytes', async () => {
+  const videoPath = sourceOf(fixturePath('lossless_444.mp4'));
+  using expected = await decodeOnly({ videoPath: videoPath.name as string, sequenceLength: 2 });
+  const least = expected.frames.data.byteLength;
+  using enough = await decodeOnly({
+    videoPath,
+    ...{ sequenceLength: 2, maxMemoryBytes: 64 * MIB },
+  });
+  expect(bytes(enough).equals(bytes(expected))).toBe(true);
+  const error = await fails(decodeOnly({ videoPath, sequenceLength: 2, maxMemoryBytes: least }));
+  expect(error).toMatchObject({ code: 'ERR_CPS_OUT_OF_MEMORY' });
 });
 
 test('nothing in it', async () => {

@@ -53,8 +53,8 @@ export function failingFrom(
     size: source.size,
     name: source.name,
     count: 0,
-    read: (offset: number, length: number): Promise<Uint8Array | ArrayBuffer> =>
-      failing.count++ < n ? source.read(offset, length) : read(offset, length),
+    read: (...args: Parameters<VideoSource['read']>): Promise<Uint8Array | ArrayBuffer> =>
+      failing.count++ < n ? source.read(...args) : read(...args),
   };
   return failing;
 }

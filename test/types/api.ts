@@ -233,10 +233,19 @@ export async function videos(video: Video): Promise<void> {
     patchStream({ videoPath: video, sample: { count: 4 } }),
   );
   for await (const frames of video.windows({ frames: 4 }, { of: 'frames' })) {
-    expectType<DecodedFrames>()(frames);
+    expectType<DecodedFrames<'uint8', boolean, 'thwc'>>()(frames);
+  }
+  const planes = { of: 'frames', layout: 'tchw', outputDtype: 'fp32', backend: 'cpu' } as const;
+  for await (const frames of video.windows({ frames: 4 }, planes)) {
+    expectType<Float32Array>()(frames.frames.data);
+    expectType<'tchw'>()(frames.layout);
   }
   for await (const stream of video.windows({ seconds: 4, hop: 1 }, { of: 'patches', kKeep: 4 })) {
-    expectType<PatchStream>()(stream);
+    expectType<PatchStream<'bfloat16'>>()(stream);
+  }
+  const bytes = { of: 'patches', outputDtype: 'uint8', backend: 'cpu' } as const;
+  for await (const stream of video.windows({ frames: 4 }, bytes)) {
+    expectType<Uint8Array>()(stream.patches.data);
   }
   // @ts-expect-error one unit
   video.windows({ frames: 4, seconds: 1 }, { of: 'frames' });

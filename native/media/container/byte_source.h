@@ -27,6 +27,7 @@ struct FileIdentity {
   int64_t mtimeNs = 0;
   uint64_t inode = 0;
   uint64_t deviceId = 0;
+  std::string version = {};  // of a caller's source, which has nothing of the above but its size
   bool operator==(const FileIdentity&) const = default;
 };
 

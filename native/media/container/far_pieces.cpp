@@ -72,6 +72,22 @@ void FarPieces::add(int64_t offset, Bytes bytes, PieceUse use) {
   keep(PieceUse::Packets, kMostPackets);
 }
 
+void FarPieces::keepAll(size_t most) {
+  for (size_t kept = bytes(); kept > most && pieces_.size() > 1;) {
+    const auto goesBefore = [](const Piece& a, const Piece& b) {
+      return a.use != b.use ? a.use > b.use : a.used < b.used;
+    };
+    auto first = pieces_.end();
+    for (auto it = pieces_.begin(); it != pieces_.end(); ++it) {
+      if (it->second.used == clock_) continue;
+      if (first == pieces_.end() || goesBefore(it->second, first->second)) first = it;
+    }
+    if (first == pieces_.end()) return;
+    kept -= first->second.bytes.size();
+    pieces_.erase(first);
+  }
+}
+
 void FarPieces::settle() {
   keep(PieceUse::Ahead, 0);
   keep(PieceUse::Packets, kKeptPackets);

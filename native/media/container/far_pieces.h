@@ -34,6 +34,9 @@ class FarPieces {
   std::optional<Extent> endingBy(int64_t offset) const;
   // What is there already of these bytes is left out.
   void add(int64_t offset, Bytes bytes, PieceUse use);
+  // Keeps no more than `most` bytes, or the last piece that was used: of packets the first go, of
+  // tables the last.
+  void keepAll(size_t most);
   // When nobody reads: tables stay, and the last of what was passed.
   void settle();
   size_t bytes() const;

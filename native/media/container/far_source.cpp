@@ -29,6 +29,15 @@ size_t FarSource::readAt(int64_t offset, uint8_t* dst, size_t n) {
   return forCall({})->readAt(offset, dst, n);
 }
 
+std::optional<FileIdentity> FarSource::identity() const {
+  FileIdentity identity;
+  identity.path = "source:" + bytes_->name();
+  identity.size = size_;
+  identity.version = bytes_->version();
+  if (identity.version.empty()) return std::nullopt;
+  return identity;
+}
+
 std::shared_ptr<FarReading> FarSource::forCall(const CallReading& reading) {
   return std::make_shared<FarReading>(shared_from_this(), reading);
 }
@@ -37,18 +46,25 @@ FarReading::FarReading(std::shared_ptr<FarSource> source, const CallReading& rea
     : source_(std::move(source)),
       cancel_(reading.cancel),
       pool_(reading.pool),
-      profile_(reading.profile) {
+      profile_(reading.profile),
+      memory_(reading.memory) {
   const std::lock_guard lock(source_->mutex_);
   if (profile_) ++source_->readings_;
 }
 
-FarReading::~FarReading() { workFor(nullptr); }
+FarReading::~FarReading() {
+  workFor(nullptr, nullptr);
+  if (pending_.reply) pending_.reply->giveUp();
+}
 
-void FarReading::workFor(Profile* profile) {
+void FarReading::workFor(Profile* profile, std::shared_ptr<MemoryBudget> memory) {
   const std::lock_guard own(mutex_);
   const std::lock_guard lock(source_->mutex_);
   source_->readings_ += (profile ? 1 : 0) - (profile_ ? 1 : 0);
   profile_ = profile;
+  if (memory_) memory_->give(static_cast<double>(counted_));
+  counted_ = 0;
+  memory_ = std::move(memory);
   if (source_->readings_ == 0) source_->pieces_.settle();
 }
 
@@ -147,6 +163,21 @@ void FarReading::awaitPending() {
   }
   const std::lock_guard lock(source_->mutex_);
   source_->pieces_.add(request.offset, std::move(*bytes), request.use);
+  countKept();
+}
+
+// Of all that the source keeps, whoever has read it. The pieces are locked.
+void FarReading::countKept() {
+  if (!memory_) return;
+  FarPieces& pieces = source_->pieces_;
+  pieces.keepAll(static_cast<size_t>(counted_ + std::max<int64_t>(0, memory_->left())));
+  const auto kept = static_cast<int64_t>(pieces.bytes());
+  if (!memory_->take(static_cast<double>(kept - counted_))) {
+    throw Error(ErrorCode::OutOfMemory, Stage::Decode,
+                "Keeping the last " + std::to_string(kept) + " bytes that were read of '" +
+                    describe() + "' takes more than maxMemoryBytes leaves; raise it.");
+  }
+  counted_ = kept;
 }
 
 // What a range goes on with can be on its way while the rest of it is decoded.

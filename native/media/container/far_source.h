@@ -8,6 +8,7 @@
 
 #include "core/caller_bytes.h"
 #include "core/cancel.h"
+#include "core/memory_budget.h"
 #include "core/profile.h"
 #include "core/task_pool.h"
 #include "media/container/byte_source.h"
@@ -23,14 +24,16 @@ namespace cps {
 // at a time; the next piece of a range is asked for while the last one is decoded.
 // The thread that waits for a read is a worker of the pool, never the one that runs JavaScript. It
 // hears abort and time limit, and its place in the pool is free meanwhile (TaskPool::Waiting).
-// Nothing is known of the bytes but their number: an index is for one call, or for the video that
-// is held (HeldVideo).
+// What is kept counts against maxMemoryBytes of each call that reads; where little is left of that,
+// less is kept. Where the caller gives no version nothing is known of the bytes but their number:
+// an index is for one call then, or for the video that is held (HeldVideo).
 
 // What a call's reads hear, and tell. Any may be null.
 struct CallReading {
   CancelPtr cancel;
   Profile* profile = nullptr;
   std::shared_ptr<TaskPool> pool;
+  std::shared_ptr<MemoryBudget> memory = {};
 };
 
 // What all calls on one source share.
@@ -41,6 +44,7 @@ class FarSource final : public ByteSource, public std::enable_shared_from_this<F
   std::string describe() const override { return bytes_->name(); }
   size_t readAt(int64_t offset, uint8_t* dst, size_t n) override;
   bool isFar() const override { return true; }
+  std::optional<FileIdentity> identity() const override;
   std::shared_ptr<FarReading> forCall(const CallReading& reading) override;
 
  private:
@@ -61,8 +65,10 @@ class FarReading final : public ByteSource {
 
   int64_t size() const override { return source_->size(); }
   std::string describe() const override { return source_->describe(); }
+  std::optional<FileIdentity> identity() const override { return source_->identity(); }
   // Throws Error(Source) where the caller's function fails or gives other bytes than were asked
-  // for, Error(Aborted) and Error(TimedOut).
+  // for, Error(Aborted), Error(TimedOut), and Error(OutOfMemory) where what was read has no place in
+  // the call's maxMemoryBytes.
   size_t readAt(int64_t offset, uint8_t* dst, size_t n) override;
   size_t readSome(int64_t offset, uint8_t* dst, size_t n) override;
   bool isFar() const override { return true; }
@@ -72,7 +78,7 @@ class FarReading final : public ByteSource {
   // While it holds, what is read will be read once more when its turn has come.
   void lookAhead(bool ahead) { ahead_ = ahead; }
   // The call that it reads for now, as long as that runs; null: none.
-  void workFor(Profile* profile);
+  void workFor(Profile* profile, std::shared_ptr<MemoryBudget> memory);
 
  private:
   struct Request {
@@ -87,6 +93,7 @@ class FarReading final : public ByteSource {
   void askForNext(int64_t end);
   void bring(int64_t offset);
   void awaitPending();
+  void countKept();
   std::string nameOf(const Request& request) const;
 
   const std::shared_ptr<FarSource> source_;
@@ -94,6 +101,8 @@ class FarReading final : public ByteSource {
   const std::shared_ptr<TaskPool> pool_;
   std::mutex mutex_;  // held by whoever waits for a read
   Profile* profile_;
+  std::shared_ptr<MemoryBudget> memory_;
+  int64_t counted_ = 0;            // bytes of it, for what the source keeps
   std::vector<ByteRange> ranges_;  // ascending, disjoint
   bool planned_ = false;
   std::atomic<bool> ahead_ = false;

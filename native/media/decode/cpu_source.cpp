@@ -58,6 +58,7 @@ class CpuSource final : public FrameSource {
         profile_(call.profile),
         cancel_(call.cancel),
         notes_(call.notes),
+        memory_(call.memory),
         services_(services) {}
 
   Device device() const override { return Device::cpu(); }
@@ -113,6 +114,7 @@ class CpuSource final : public FrameSource {
   Profile& profile_;
   CancelPtr cancel_;
   std::shared_ptr<Notes> notes_;
+  std::shared_ptr<MemoryBudget> memory_;
   MediaServices services_;
   Totals totals_;
   // Bytes that pictures of the current decode() take more than those of the video's size.
@@ -235,7 +237,7 @@ bool CpuSource::goOn(const DecodePlan& plan, Targets& targets) {
   const ThreadBudget::Lease lease = leaseDecoderThreads(options_, services_);
   std::unique_ptr<OngoingRun> run = video_.held()->takeRun();
   if (run) run->cancel->actFor(cancel_);
-  if (run && run->far) run->far->workFor(&profile_);
+  if (run && run->far) run->far->workFor(&profile_, memory_);
   for (const DecodeSegment& segment : joinTouching(plan)) {
     const std::vector<int32_t> wanted = targets.remaining(segment.targets);
     if (!run || !isReachedBy(*run, segment, wanted)) {

@@ -131,7 +131,7 @@ std::unique_ptr<OngoingRun> HeldVideo::takeRun() const {
 
 void HeldVideo::giveBack(std::unique_ptr<OngoingRun> run) const {
   run->cancel->actFor(nullptr);
-  if (run->far) run->far->workFor(nullptr);
+  if (run->far) run->far->workFor(nullptr, nullptr);
   const std::lock_guard<std::mutex> lock(mutex_);
   run_.swap(run);
 }

@@ -59,7 +59,7 @@ IndexedVideo::IndexedVideo(std::shared_ptr<ByteSource> bytes, std::shared_ptr<co
       indexes_(services.indexes),
       pool_(services.pool),
       source_(std::move(bytes)),
-      far_(source_->forCall({call.cancel, &call.profile, services.pool})),
+      far_(source_->forCall({call.cancel, &call.profile, services.pool, call.memory})),
       bytes_(far_ ? far_ : source_),
       held_(std::move(held)) {
   const Profile::Scope scope(call.profile, "indexMs");
@@ -183,7 +183,7 @@ std::unique_ptr<PacketReader> IndexedVideo::openReader() const {
 
 std::unique_ptr<PacketReader> IndexedVideo::openReader(const CancelPtr& cancel,
                                                        std::shared_ptr<FarReading>& far) const {
-  far = source_->forCall({cancel, &profile_, pool_});
+  far = source_->forCall({cancel, &profile_, pool_, memory_});
   const std::shared_ptr<ByteSource> bytes = far ? far : source_;
   return std::make_unique<PacketReader>(bytes, cancel, *index_);
 }

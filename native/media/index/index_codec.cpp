@@ -378,6 +378,7 @@ void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video)
   text(io, video.path);
   field(io, video.size);
   field(io, video.mtimeNs);
+  text(io, video.version);
 }
 
 int64_t librariesNow() {
@@ -431,7 +432,7 @@ FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& vi
     header(io, version, libraries, stored);
     require(version == kIndexVersion && libraries == librariesNow());
     require(stored.path == video.path && stored.size == video.size &&
-            stored.mtimeNs == video.mtimeNs);
+            stored.mtimeNs == video.mtimeNs && stored.version == video.version);
     auto index = std::make_shared<FrameIndex>();
     index->parameters.reset(checkAlloc(avcodec_parameters_alloc(), Stage::Index));
     contents(io, *index);

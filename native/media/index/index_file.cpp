@@ -68,9 +68,14 @@ bool writeAll(int fd, std::span<const uint8_t> bytes, const CancelPtr& cancel) {
   return true;
 }
 
-// Whether who could write this file could as well have changed the video (Note [Index files]).
+// Whether who could write this file could as well have changed the video (Note [Index files]); of a
+// caller's source (empty): whether it belongs to the user or to root.
 bool mayBeBelieved(const std::string& path, const std::string& video) {
   struct stat file = {}, of = {};
+  if (video.empty()) {
+    return ::stat(path.c_str(), &file) == 0 && (file.st_mode & S_IWOTH) == 0 &&
+           (file.st_uid == ::geteuid() || file.st_uid == 0);
+  }
   if (::stat(path.c_str(), &file) != 0 || ::stat(video.c_str(), &of) != 0) return false;
   if ((file.st_mode & S_IWOTH) != 0 && (of.st_mode & S_IWOTH) == 0) return false;
   return file.st_uid == ::geteuid() || file.st_uid == 0 || file.st_uid == of.st_uid;
@@ -79,8 +84,13 @@ bool mayBeBelieved(const std::string& path, const std::string& video) {
 }  // namespace
 
 IndexFile::IndexFile(const std::string& place, FileIdentity video)
-    : video_(std::move(video)), videoPath_(video_.path) {
+    : video_(std::move(video)), videoPath_(video_.version.empty() ? video_.path : "") {
   namespace fs = std::filesystem;
+  const bool isSource = !video_.version.empty();
+  if (place == kBesideVideo && isSource) {
+    unusable_ = "'" + std::string(kBesideVideo) + "': a source has no folder";
+    return;
+  }
   if (place == kBesideVideo) {
     path_ = video_.path + kSuffix;
     video_.path.clear();  // a folder of videos may be moved together with its indexes
@@ -91,6 +101,10 @@ IndexFile::IndexFile(const std::string& place, FileIdentity video)
   if (!error && !fs::is_directory(place, error))
     error = std::make_error_code(std::errc::not_a_directory);
   if (error) unusable_ = "'" + place + "': " + error.message();
+  if (isSource) {
+    path_ = (fs::path(place) / ("source." + hexOf(hashOf(video_.path)) + kSuffix)).string();
+    return;
+  }
   const fs::path absolute = fs::absolute(video_.path, error).lexically_normal();
   if (!error) video_.path = absolute.string();
   path_ = (fs::path(place) / (absolute.filename().string().substr(0, 100) + "." +

@@ -14,7 +14,8 @@ namespace cps {
 // One small file per video, in a folder of the user's choice or beside the video. What it says is
 // believed only for the same path (in a folder), size and modification time, and the same FFmpeg
 // libraries, whose demuxers decide what a packet is; anything else is a miss, also every kind of
-// damage (a CRC over all of it, and each value checked before it is used). Files are written under
+// damage (a CRC over all of it, and each value checked before it is used). Of a caller's source it
+// is the name, the size and the version. Files are written under
 // another name and renamed, so a reader never sees half of one.
 //
 // A file may still lie. What opening the video and its first packet tell must be the same there

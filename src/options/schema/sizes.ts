@@ -79,12 +79,26 @@ const AREA_RULE = structure('AreaSize', {
   cap: CAP,
 });
 
+const PATCHES = structure('PatchesSize', {
+  patches: integer({
+    min: 1,
+    max: 1_000_000,
+    doc: 'The largest picture of the proportions that has no more patches (SigLIP 2 NaFlex).',
+  }),
+  patchSize: integer({
+    min: 1,
+    max: 1024,
+    doc: 'Side of a patch; both sides are multiples of it.',
+  }),
+});
+
 const EXPECTED =
-  '{ exact: [h, w] }, { short, crop? }, { long, even?, pad? } or { area: [min, max], multipleOf, ... }';
+  '{ exact: [h, w] }, { short, crop? }, { long, even?, pad? }, { area: [min, max], multipleOf, ... } or ' +
+  '{ patches, patchSize }';
 
 const RULE: Kind<SizeRuleRecord> = union<SizeRuleRecord>(
   'SizeRule',
-  { exact: EXACT, short: SHORT, long: LONG, area: AREA_RULE },
+  { exact: EXACT, short: SHORT, long: LONG, area: AREA_RULE, patches: PATCHES },
   { expected: EXPECTED },
 );
 

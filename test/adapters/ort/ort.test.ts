@@ -21,6 +21,7 @@ import type { ClipXs } from '../../../adapters/tfjs/index.js';
 import { patchStream } from '../../../src/index.js';
 import type { PatchStream, PatchStreamConfig } from '../../../src/index.js';
 import { jsMemory, Tensor } from '../../../src/api/tensor.js';
+import { sourceOf } from '../../helpers/sources.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-ort-'));
 const missing = path.join(folder, 'missing.mp4');
@@ -287,6 +288,21 @@ describe('feedStream', () => {
       stream.close();
     }
     expect(seen).toEqual([0, 1, 2, 3, 0, 1]);
+  });
+
+  test('takes sources, alone and as a part of an entry', async () => {
+    const session = await echo({ patches: ['uint8', [1, 12, 3, 14, 14]] });
+    const source = sourceOf(videoOf(0));
+    const videos = [source, { video: sourceOf(videoOf(1)), label: 'second' }];
+    const seen: unknown[] = [];
+    for await (const { feeds: feed, videos: rows } of feedStream(session, videos, config)) {
+      const stream = await open(seen.length, { kKeep: 12, outputDtype: 'uint8' });
+      expect((await run(session, feed, 'patches')).data).toEqual(stream.patches.data);
+      stream.close();
+      seen.push(rows[0]?.entry);
+    }
+    expect(seen).toEqual([{ video: source }, videos[1]]);
+    expect(source.reads.ranges.length).toBeGreaterThan(0);
   });
 
   test('batches; a fixed batch size pads the last one', async () => {

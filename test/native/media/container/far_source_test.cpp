@@ -101,6 +101,79 @@ TEST(FarPieces, TheOldestOfAKindGoFirst) {
   EXPECT_TRUE(pieces.has(int64_t{199} << 20));
 }
 
+ErrorCode codeOf(const std::function<void()>& body, std::string& message) {
+  try {
+    body();
+  } catch (const Error& error) {
+    message = error.what();
+    return error.code();
+  }
+  ADD_FAILURE() << "nothing was thrown";
+  return ErrorCode::Device;
+}
+
+TEST(FarPieces, OfAllTablesGoLastAndTheLastUsedStays) {
+  constexpr size_t kMiB = 1 << 20;
+  FarPieces pieces;
+  for (int64_t i = 0; i < 9; ++i) {
+    pieces.add(i * int64_t{1 << 20}, Bytes(kMiB), static_cast<PieceUse>(i % 3));
+  }
+  uint8_t one = 0;
+  pieces.copy(int64_t{2} << 20, &one, 1, true);  // the oldest packets are the last used
+  pieces.keepAll(7 * kMiB);
+  EXPECT_TRUE(pieces.has(int64_t{2} << 20));
+  EXPECT_FALSE(pieces.has(int64_t{5} << 20));
+  EXPECT_FALSE(pieces.has(int64_t{8} << 20));
+  pieces.keepAll(4 * kMiB);
+  for (const int64_t table : {0, 3, 6}) EXPECT_TRUE(pieces.has(table << 20)) << table;
+  pieces.keepAll(0);
+  EXPECT_EQ(pieces.bytes(), kMiB);
+  EXPECT_TRUE(pieces.has(int64_t{2} << 20));
+}
+
+TEST(FarSource, WhatIsKeptCountsAgainstTheCallsMemory) {
+  constexpr int64_t kMiB = 1 << 20;
+  const auto source = openFarSource(std::make_shared<Fake>(100 * kMiB, kGood));
+  const auto memory = std::make_shared<MemoryBudget>(5 * kMiB);
+  Profile profile;
+  {
+    const auto reading = source->forCall({nullptr, &profile, nullptr, memory});
+    for (int64_t at = 0; at < 60; at += 3) {
+      uint8_t one = 0;
+      ASSERT_EQ(reading->readAt(at * kMiB, &one, 1), 1u);
+      ASSERT_EQ(one, byteAt(at * kMiB));
+      ASSERT_LT(memory->left(), 5 * kMiB);
+      ASSERT_GE(memory->left(), 0);
+    }
+    ASSERT_TRUE(memory->take(static_cast<double>(memory->left())));
+    std::string message;
+    uint8_t one = 0;
+    const auto other = source->forCall(
+        {nullptr, &profile, nullptr, std::make_shared<MemoryBudget>(kMiB / 2)});
+    EXPECT_EQ(codeOf([&] { other->readAt(99 * kMiB, &one, 1); }, message),
+              ErrorCode::OutOfMemory);
+    EXPECT_NE(message.find("maxMemoryBytes"), std::string::npos) << message;
+  }
+  EXPECT_GE(memory->left(), kMiB);  // given back with the call
+}
+
+TEST(FarSource, ReadsThatNobodyWaitsForHearIt) {
+  std::atomic<int> stopped{0};
+  const auto reply = std::make_shared<BytesReply>();
+  reply->onGivenUp([&] { ++stopped; });
+  reply->giveUp();
+  reply->giveUp();
+  EXPECT_EQ(stopped, 1);
+  reply->give(Bytes(3));  // too late
+  std::string failure;
+  EXPECT_FALSE(reply->take(failure));
+  const auto answered = std::make_shared<BytesReply>();
+  answered->onGivenUp([&] { ++stopped; });
+  answered->give(Bytes(3));
+  answered->giveUp();
+  EXPECT_EQ(stopped, 1);
+}
+
 TEST(FarSource, GivesTheBytesToManyThreadsOneReadAtATime) {
   constexpr int64_t kSize = 9'000'001;
   std::atomic<int> outstanding{0}, most{0};
@@ -156,17 +229,6 @@ TEST(FarSource, AsksForThePlannedRangesAndNoMore) {
       return range.begin <= read.begin && read.end <= range.end;
     }));
   }
-}
-
-ErrorCode codeOf(const std::function<void()>& body, std::string& message) {
-  try {
-    body();
-  } catch (const Error& error) {
-    message = error.what();
-    return error.code();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return ErrorCode::Device;
 }
 
 TEST(FarSource, SaysWhatIsWrongWithAnAnswer) {

@@ -83,6 +83,9 @@ struct CodecRules {
   // Headers in mid-stream come in packets of their own, which only the decoder understands that was
   // given all of them.
   bool headersApart = false;
+  // A picture that comes out because the decoder is emptied has no motion vectors. Without delay
+  // (AV_CODEC_FLAG_LOW_DELAY, or what the stream says) none is held back.
+  bool emptiesWithoutVectors = false;
   // The picture that is held back when the size changes never comes out.
   bool losesHeldAtChange = false;
 

@@ -99,6 +99,7 @@ constinit const CodecRules kMpeg12Rules = {
     .frameThreads = true,
     .mayJump = true,
     .marks = true,
+    .emptiesWithoutVectors = true,
     .losesHeldAtChange = true,
     .isEntry = isEntry,
     .isDroppable = holdsBPictures,

@@ -140,6 +140,7 @@ constinit const CodecRules kMpeg4Rules = {
     .hidesPictures = true,  // VOPs that are not coded
     .trustsKeyFlags = false,
     .mayJump = true,
+    .emptiesWithoutVectors = true,
     .isEntry = isEntry,
     .holdsSeveral = [](PacketBytes packet) { return vopsOf(packet).count > 1; },
     .references = referencesOf,

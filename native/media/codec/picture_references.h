@@ -10,7 +10,8 @@ namespace cps {
 // parameter set allows one reference frame and the picture before is one, and in P pictures of
 // MPEG-1, -2 and -4, which refer to the I or P picture before; whole frames only, predicted as
 // frames. A packet tells, and nothing else in the stream has to be known; when in doubt nothing is
-// claimed.
+// claimed. (FFmpeg gives the last picture out without vectors when it empties a decoder of the
+// latter: CodecRules::emptiesWithoutVectors.)
 enum class RefersTo : uint8_t {
   Unknown,
   Nothing,         // intra

@@ -393,7 +393,7 @@ void CpuSource::give(int32_t ordinal, int64_t displayIndex, const AVFrame& frame
   out.view = viewed.view;
   out.luma = std::move(viewed.luma);
   if (from && targets.wantsMotion())
-    out.motion = motionOf(frame, ordinal, from->referencesOf(ordinal));
+    out.motion = motionOf(frame, ordinal, from->referencesOf(ordinal), from->mayLoseVectors());
   out.device = Device::cpu();
   out.displayIndex = displayIndex;
   out.timestampSec = index_.timestampsSec[static_cast<size_t>(displayIndex)];

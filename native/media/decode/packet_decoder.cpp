@@ -88,6 +88,9 @@ int PacketDecoder::open(const AVCodec& codec, const AVCodecParameters& parameter
   // Known from the index beforehand: a decoder that learns it late would leave pictures out.
   context_->has_b_frames = std::max(context_->has_b_frames, config.reorderDepth);
   if (config.vectors) context_->export_side_data |= AV_CODEC_EXPORT_DATA_MVS;
+  if (config.vectors && rules.emptiesWithoutVectors && config.reorderDepth == 0) {
+    context_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  }
   if (config.x264Build > 0) {
     av_opt_set_int(context_.get(), "x264_build", config.x264Build, AV_OPT_SEARCH_CHILDREN);
   }

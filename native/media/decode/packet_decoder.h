@@ -66,6 +66,8 @@ class PacketDecoder {
   bool refusesSize() const { return refusesSize_; }
 
   int threads() const { return context_->thread_count; }
+  // Whether a picture may come out later than its packet, as far as is known so far.
+  bool holdsBack() const { return context_->has_b_frames > 0; }
   // Something happened that a later use could notice, even after a flush.
   bool tainted() const { return tainted_; }
   const char* name() const { return context_->codec->name; }

@@ -9,14 +9,18 @@ extern "C" {
 namespace cps {
 
 std::shared_ptr<const PictureMotion> motionOf(const AVFrame& frame, int32_t packet,
-                                              PictureReferences references) {
+                                              PictureReferences references, bool mayLoseVectors) {
   constexpr int kQuarters = 4;
   auto motion = std::make_shared<PictureMotion>();
   motion->packet = packet;
   motion->references = references;
   if (isInterlaced(frame)) motion->references = {};
   const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_MOTION_VECTORS);
-  if (!data) return motion;
+  if (!data) {
+    const bool predicted = motion->references.refersTo == RefersTo::TheOneReference;
+    if (mayLoseVectors && predicted) motion->references.refersTo = RefersTo::Unknown;
+    return motion;
+  }
   const auto* vectors = reinterpret_cast<const AVMotionVector*>(data->data);
   const size_t count = data->size / sizeof(AVMotionVector);
   motion->blocks.reserve(count);

@@ -82,6 +82,10 @@ class SegmentDecoder {
     const auto it = references_.find(ordinal);
     return it == references_.end() ? PictureReferences() : it->second;
   }
+  // Whether a picture without motion vectors may have lost them.
+  bool mayLoseVectors() const {
+    return bitstream_.rules->emptiesWithoutVectors && decoder_.holdsBack();
+  }
   // Whether pictures need not have the video's size.
   void takeAnySize(bool any = true) { anySize_ = any; }
   void limitPixels(int64_t most) { mostPixels_ = most; }

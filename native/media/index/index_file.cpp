@@ -88,7 +88,7 @@ IndexFile::IndexFile(const std::string& place, FileIdentity video)
   namespace fs = std::filesystem;
   const bool isSource = !video_.version.empty();
   if (place == kBesideVideo && isSource) {
-    unusable_ = "'" + std::string(kBesideVideo) + "': a source has no folder";
+    unusable_ = "a source has no folder";
     return;
   }
   if (place == kBesideVideo) {

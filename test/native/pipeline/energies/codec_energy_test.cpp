@@ -92,7 +92,7 @@ struct Picture {
 };
 
 // Every picture of a file in display order, which is decoding order here.
-std::vector<Picture> decodeAll(const std::string& path) {
+std::vector<Picture> decodeAll(const std::string& path, int flags = 0) {
   std::vector<Picture> out;
   AVFormatContext* format = nullptr;
   EXPECT_EQ(avformat_open_input(&format, path.c_str(), nullptr, nullptr), 0);
@@ -102,6 +102,7 @@ std::vector<Picture> decodeAll(const std::string& path) {
   AVCodecContext* context = avcodec_alloc_context3(codec);
   avcodec_parameters_to_context(context, parameters);
   context->thread_count = 1;
+  context->flags |= flags;
   context->export_side_data |= AV_CODEC_EXPORT_DATA_MVS;
   EXPECT_EQ(avcodec_open2(context, codec, nullptr), 0);
   AVPacket* packet = av_packet_alloc();
@@ -164,12 +165,15 @@ struct Call {
 };
 
 void expectSameMaps(const std::string& path, int threads) {
-  const std::vector<Picture> pictures = decodeAll(path);
+  std::vector<Picture> pictures = decodeAll(path);
   ASSERT_EQ(pictures.size(), 30U) << path;
+  // MPEG decoders give the last picture out without vectors unless they hold none back.
+  pictures.back() = decodeAll(path, AV_CODEC_FLAG_LOW_DELAY).back();
   Call run(path);
   run.options.source.decodeThreads = threads;
   std::vector<int64_t> ids;
   for (int64_t i = 0; i<30; i += threads> 1 ? 1 : 3) ids.push_back(i);
+  if (ids.back() != 29) ids.push_back(29);
   const PatchResult result = run(ids);
   ASSERT_TRUE(result.maps);
   const size_t cells = size_t(result.maps->rows) * size_t(result.maps->cols);

@@ -69,7 +69,7 @@ export class NativeSource {
     }
     const { version = '' } = source;
     if (version !== this.version) {
-      throw new Error(`its version was ${show(this.version)} and is ${show(version)} now`);
+      throw new Error(`its version was '${this.version}' and is '${version}' now`);
     }
     if (types.isUint8Array(read)) return read;
     if (types.isAnyArrayBuffer(read)) return new Uint8Array(read);

@@ -241,7 +241,7 @@ test('a source that changes its version', async () => {
   source.version = 'two';
   const error = await fails(video.frames());
   expect(error).toMatchObject({ code: 'ERR_CPS_SOURCE' });
-  expect(error.message).toMatch(/its version was "one" and is "two" now/);
+  expect(error.message).toMatch(/its version was 'one' and is 'two' now/);
 });
 
 test('a video that is held says so, too, and goes on when its source does', async () => {

@@ -1,7 +1,7 @@
 /**
  * The clips by which energies are compared, by recipe: what videos are made of, each by itself. All are
  * 8 s of 640x360 at 25 frames a second. `subtitles` and `bars` name parts of the frame, as option ignore
- * has them, whose share of a selection is counted.
+ * has them, whose share of a selection is counted; `kind`: how clips are put together in a table.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -67,8 +67,9 @@ const cut = [7, 8, 9, 10, 11].map(
 );
 
 const GRAPHS = {
-  pan: { graph: pan(W, H) },
+  pan: { kind: 'camera moves', graph: pan(W, H) },
   zoom: {
+    kind: 'camera moves',
     graph: `${still(W * 2, H * 2, 7)},zoompan=z='1+0.004*on':x='iw/2-iw/zoom/2':y='ih/2-ih/zoom/2':d=1:s=${W}x${H}:fps=${RATE}`,
   },
   movers: { graph: over(still(W, H, 7), MOVERS) },
@@ -79,6 +80,7 @@ const GRAPHS = {
     graph: `${over(still(W, H, 7), ONE)},noise=all_seed=3:alls=14:allf=t`,
   },
   letterbox: {
+    kind: 'camera moves',
     bars: [
       { x: 0, y: 0, width: 1, height: 44 / H },
       { x: 0, y: 316 / H, width: 1, height: 44 / H },
@@ -91,6 +93,7 @@ const GRAPHS = {
   subtitles: { subtitles: [SUBTITLE], graph: `${over(still(W, H, 7), MOVERS)},${subtitle}` },
   // Windows, a page that scrolls, a line that grows, a pointer.
   screen: {
+    kind: 'screen',
     graph:
       over(
         `color=0xe8e8ec:size=${W}x${H}:rate=${RATE},format=yuv444p,` +
@@ -120,14 +123,14 @@ const recipe = (name, { graph }) => ({
 export async function selectionClips(folder) {
   const clips = [];
   for (const [name, facts] of Object.entries(GRAPHS)) {
-    const { noisy = false, bars = [], subtitles = [] } = facts;
-    clips.push({ name, noisy, bars, subtitles, file: await ensureClip(recipe(name, facts)) });
+    const { kind = 'camera stands still', noisy = false, bars = [], subtitles = [] } = facts;
+    clips.push({ name, kind, noisy, bars, subtitles, file: await ensureClip(recipe(name, facts)) });
   }
   if (folder === undefined) return clips;
   for (const name of fs.readdirSync(folder).sort()) {
     if (!/\.(mp4|mkv|webm|mov|ts|avi|y4m)$/i.test(name)) continue;
     const file = path.join(folder, name);
-    clips.push({ name, file, noisy: false, bars: [], subtitles: [] });
+    clips.push({ name, kind: 'other videos', file, noisy: false, bars: [], subtitles: [] });
   }
   return clips;
 }

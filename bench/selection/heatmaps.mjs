@@ -19,8 +19,8 @@ const { decodeOnly, patchStream } = require('../../src/index.ts');
 
 const FRAMES = 9;
 const SHOWN = [2, 4, 6, 8];
-const WIDTH = 240;
-const GAP = 6;
+const WIDTH = 160;
+const GAP = 4;
 
 const { values, positionals } = parseArgs({
   options: { video: { type: 'string', default: path.join(root, 'assets', 'sample.mp4') } },
@@ -101,7 +101,10 @@ try {
     });
   });
   frames.close();
-  fs.writeFileSync(output, PNG.sync.write(png, { colorType: 2 }));
+  const palette = 'split[a][b];[a]palettegen=max_colors=128[p];[b][p]paletteuse=dither=none';
+  execFileSync('ffmpeg', ['-v', 'error', '-y', '-i', 'pipe:0', '-vf', palette, output], {
+    input: PNG.sync.write(png, { colorType: 2 }),
+  });
   console.log(rows.map(([name]) => name).join('\n'));
 } finally {
   fs.rmSync(folder, { recursive: true });

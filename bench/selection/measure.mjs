@@ -1,7 +1,7 @@
 /** One energy on one clip against the oracle: shares of what the oracle's own choice holds, ranks, time. */
 
 /** Patches by value, the best first; of equal ones the lower index. */
-function best(values, count, from) {
+export function best(values, count, from) {
   const order = Array.from({ length: values.length - from }, (_, i) => i + from);
   order.sort((a, b) => values[b] - values[a] || a - b);
   return order.slice(0, count);

@@ -45,6 +45,23 @@ function gapTable(report) {
   return table(['energy', ...MEASURES], rows);
 }
 
+/** Captured shares at 12.5 % of what is there between sampled frames, by kind of clip. */
+function kindTable(report) {
+  const middle = report.shares.indexOf(0.125);
+  const energies = ['block', 'adjacent', 'accumulated', 'accumulated, whole video'];
+  const measures = MEASURES.filter((name) => !name.startsWith('frame'));
+  const kinds = [...new Set(report.results.map((r) => r.kind))];
+  const rows = kinds.flatMap((kind) => {
+    const results = report.results.filter((r) => r.kind === kind);
+    return measures.map((name) => [
+      `${kind} (${results.length})`,
+      name,
+      ...energies.map((e) => share(over({ results }, e, (one) => one.captured[name][middle]))),
+    ]);
+  });
+  return table(['clips', 'measure', ...energies], rows);
+}
+
 function cutTable(report) {
   const middle = report.shares.indexOf(0.125);
   const cut = MEASURES.slice(FORMS.length);
@@ -83,6 +100,12 @@ function otherTable(report) {
       percent(over(report, energy, (e) => e[what])),
     ),
     mean(report.results.map((r) => r.energies[energy].cpuMs / r.decodeMs)).toFixed(2),
+  ]);
+  rows.push([
+    "the measure 'raw' itself",
+    ...FORMS.map(() => ''),
+    percent(mean(report.results.map((r) => r.oracleFlat))),
+    ...['', '', '', ''],
   ]);
   return table(head, rows);
 }
@@ -160,6 +183,12 @@ ${cutTable(report)}
 (captured − captured of 'block') / (1 − captured of 'block'), of the means above, at 12.5 %.
 
 ${gapTable(report)}
+
+## By kind of clip
+
+What happens between sampled frames, at 12.5 %.
+
+${kindTable(report)}
 
 ## Ranks, where the budget goes, time
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * node bench/selection/run.mjs [--videos FOLDER] [--write]
+ * node bench/selection/run.mjs [--videos FOLDER] [--write] [--no-times]
  *
  * How much of what a codec spends on a video the patches hold that each energy chooses. The clips are those
  * of clips.mjs and every video of FOLDER; oracle.mjs says what a codec spends. --write makes
@@ -15,7 +15,7 @@ import { root, step } from '../../scripts/lib/shell.mjs';
 import { cacheDir } from '../lib/clips.mjs';
 import { machineFacts } from '../lib/machine.mjs';
 import { selectionClips } from './clips.mjs';
-import { compare, flatPatches, liesIn } from './measure.mjs';
+import { best, compare, flatPatches, liesIn } from './measure.mjs';
 import { oracleOf } from './oracle.mjs';
 import { pageOf, chartOf } from './publish.mjs';
 
@@ -64,7 +64,7 @@ async function shareOnBars(clip, config, grid) {
   return places.filter((place) => liesIn(clip.bars, place, grid)).length / places.length;
 }
 
-async function measure(clip) {
+async function measure(clip, times) {
   const config = { videoPath: clip.file, backend: 'cpu', sequenceLength: FRAMES };
   const all = { ...config, kKeep: 2 ** 31 - 1, patchSize: P, outputDtype: 'uint8' };
   const first = await patchStream(all);
@@ -73,7 +73,9 @@ async function measure(clip) {
   const flat = flatPatches(first.patches.data, P);
   first.close();
   const oracle = oracleOf(clip.file, ids, grid);
-  const decodeMs = await cpuMs(() => decodeOnly({ ...config, width: 64, height: 64 }));
+  const decodeMs = !times
+    ? NaN
+    : await cpuMs(() => decodeOnly({ ...config, width: 64, height: 64 }));
   const energies = {};
   for (const { name, config: more } of variants()) {
     const stream = await patchStream({ ...all, ...more });
@@ -82,11 +84,26 @@ async function measure(clip) {
     energies[name] = {
       ...compare({ scores, flat, grid, clip }, oracle, SHARES),
       barsIgnored: await shareOnBars(clip, { ...all, ...more }, grid),
-      cpuMs: await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })),
+      cpuMs: !times ? NaN : await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })),
     };
   }
+  // What the measure itself gives to flat patches: some change all the same.
+  const most = best(
+    oracle.raw,
+    Math.floor((FRAMES - 1) * grid.h * grid.w * 0.125),
+    grid.h * grid.w,
+  );
+  const oracleFlat = clip.noisy ? null : most.filter((i) => flat[i]).length / most.length;
   const hasEnergy = oracle.raw.some((v, i) => i >= grid.h * grid.w && v > 0);
-  return { clip: clip.name, size: [width, height], decodeMs, energies, hasEnergy };
+  return {
+    clip: clip.name,
+    kind: clip.kind,
+    size: [width, height],
+    decodeMs,
+    energies,
+    hasEnergy,
+    oracleFlat,
+  };
 }
 
 async function main() {
@@ -94,6 +111,7 @@ async function main() {
     options: {
       videos: { type: 'string' },
       write: { type: 'boolean', default: false },
+      'no-times': { type: 'boolean', default: false },
       'skip-build': { type: 'boolean', default: false },
     },
   });
@@ -101,17 +119,18 @@ async function main() {
   const results = [];
   for (const clip of await selectionClips(values.videos && path.resolve(values.videos))) {
     step(clip.name);
-    const result = await measure(clip);
+    const result = await measure(clip, !values['no-times']);
     if (result?.hasEnergy) results.push(result);
   }
   const report = { machine: machineFacts(native().build), shares: SHARES, results };
   const direction = path.join(cacheDir, 'direction.json');
   if (fs.existsSync(direction)) report.direction = JSON.parse(fs.readFileSync(direction, 'utf8'));
   const page = pageOf(report);
+  fs.mkdirSync(cacheDir, { recursive: true });
+  fs.writeFileSync(path.join(cacheDir, 'selection.json'), JSON.stringify(report, null, 2));
   console.log(page);
   if (!values.write) return;
   const at = (...parts) => path.join(root, ...parts);
-  fs.writeFileSync(path.join(cacheDir, 'selection.json'), JSON.stringify(report, null, 2));
   fs.writeFileSync(at('docs', 'lab', 'selection-evidence.md'), page);
   fs.writeFileSync(at('docs', 'images', 'selection-evidence.svg'), chartOf(report));
 }

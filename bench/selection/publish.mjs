@@ -72,17 +72,6 @@ function cutTable(report) {
   return table(['energy', ...cut], rows);
 }
 
-function directionTable(rows) {
-  const seeds = rows[0].accuracies.map((_, i) => `seed ${i + 1}`);
-  return table(
-    ['energy', 'patches of 512', ...seeds, 'mean'],
-    rows.map((r) => [
-      ...[r.energy, r.kKeep, ...r.accuracies.map(percent)],
-      percent(mean(r.accuracies)),
-    ]),
-  );
-}
-
 function otherTable(report) {
   const head = [
     'energy',
@@ -200,7 +189,7 @@ ${otherTable(report)}
 
 ${timeTable(report)}
 
-${report.direction ? `## A task that needs the right patches\n\nexamples/train-tfjs.ts: in which direction does the red square move, among blue ones? 320 clips to train on, 80 held\nout, 8 frames of 64 patches each. Accuracy on the held-out clips (\`node bench/selection/direction.mjs --write\`).\n\n${directionTable(report.direction)}\n\n` : ''}${FORMS.map((form) => `## Clip by clip, 12.5 %, measure '${form}'\n\n${clipTable(report, form)}`).join('\n\n')}
+${FORMS.map((form) => `## Clip by clip, 12.5 %, measure '${form}'\n\n${clipTable(report, form)}`).join('\n\n')}
 
 Measured with ${machine.package} (${machine.commit}) on ${machine.cpu}, ${machine.threads} threads, ${machine.node}; load before: ${machine.loadBefore.toFixed(1)}.
 The times are of a machine that may have done other work too: compare them within a row.

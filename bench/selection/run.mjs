@@ -123,8 +123,6 @@ async function main() {
     if (result?.hasEnergy) results.push(result);
   }
   const report = { machine: machineFacts(native().build), shares: SHARES, results };
-  const direction = path.join(cacheDir, 'direction.json');
-  if (fs.existsSync(direction)) report.direction = JSON.parse(fs.readFileSync(direction, 'utf8'));
   const page = pageOf(report);
   fs.mkdirSync(cacheDir, { recursive: true });
   fs.writeFileSync(path.join(cacheDir, 'selection.json'), JSON.stringify(report, null, 2));

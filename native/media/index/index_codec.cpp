@@ -378,7 +378,6 @@ void header(auto& io, int64_t& version, int64_t& libraries, FileIdentity& video)
   text(io, video.path);
   field(io, video.size);
   field(io, video.mtimeNs);
-  text(io, video.version);
 }
 
 int64_t librariesNow() {
@@ -432,7 +431,7 @@ FrameIndexPtr decodeIndex(std::span<const uint8_t> bytes, const FileIdentity& vi
     header(io, version, libraries, stored);
     require(version == kIndexVersion && libraries == librariesNow());
     require(stored.path == video.path && stored.size == video.size &&
-            stored.mtimeNs == video.mtimeNs && stored.version == video.version);
+            stored.mtimeNs == video.mtimeNs);
     auto index = std::make_shared<FrameIndex>();
     index->parameters.reset(checkAlloc(avcodec_parameters_alloc(), Stage::Index));
     contents(io, *index);

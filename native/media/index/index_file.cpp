@@ -103,6 +103,7 @@ IndexFile::IndexFile(const std::string& place, FileIdentity video)
   if (error) unusable_ = "'" + place + "': " + error.message();
   if (isSource) {
     path_ = (fs::path(place) / ("source." + hexOf(hashOf(video_.path)) + kSuffix)).string();
+    video_.path += '\n' + video_.version;
     return;
   }
   const fs::path absolute = fs::absolute(video_.path, error).lexically_normal();

@@ -8,7 +8,7 @@ import { codecCanvases, modelInputs } from '../../src/inputs/index.js';
 import { longForm } from '../helpers/long-form.js';
 
 const video = path.join(__dirname, '../../assets/sample.mp4');
-const numRuns = longForm ? 2000 : 100;
+const numRuns = longForm ? 1000 : 100;
 
 const scoresOf = (blocks: number, frames: { minLength: number; maxLength: number }) =>
   fc.array(fc.array(fc.nat(50), { minLength: blocks, maxLength: blocks }), frames);

@@ -9,7 +9,7 @@ import { defineInput, fromConfig, presets } from '../../src/inputs/index.js';
 import type { InputSpec, PresetName } from '../../src/inputs/index.js';
 import { longForm } from '../helpers/long-form.js';
 
-const runs = (short: number) => ({ numRuns: longForm ? 40 * short : short });
+const runs = (short: number) => ({ numRuns: longForm ? 10 * short : short });
 
 /** Whether `work` gets through; any error but one of ours that names something fails the test. */
 function passes(work: () => unknown): boolean {

@@ -17,7 +17,8 @@ const input = defineInput({
   normalize: 'imagenet',
   tensors: { pixel_values: { of: 'pixels', axes: 'n f c Y X' } },
 });
-const options = { decodeThreads: 1, readerCacheSize: 0, prefetchDepth: 1 };
+const options = { decodeThreads: 1, readerCacheSize: 0 };
+const ahead = { ...options, prefetchDepth: 1 };
 const session = await ort.InferenceSession.create(model, {
   ...{ intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential' },
 });
@@ -27,12 +28,12 @@ await session.run(fed);
 
 const ways = {
   both: async () => {
-    for await (const batch of feedStream(session, videos, { ...options, input })) {
+    for await (const batch of feedStream(session, videos, { ...ahead, input })) {
       await session.run(batch.feeds);
     }
   },
   decode: async () => {
-    for await (const inputs of inputStream(videos, input, options)) inputs.close();
+    for await (const inputs of inputStream(videos, input, ahead)) inputs.close();
   },
   run: async () => {
     for (let i = 0; i < videos.length; i++) await session.run(fed);

@@ -129,12 +129,14 @@ export async function run({ clips, threads, subject, rounds, quick }) {
 }
 
 const geometricMean = (values) =>
-  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / Math.max(1, values.length));
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
 const speeds = ({ rows }) =>
   rows.flatMap(({ speed, same }) => (speed && same ? [speed.median] : []));
 
 export function tables(data) {
   const { videomae, fed, rows, aside, clip, frames, overDecoding } = data;
+  const each = speeds(data);
+  const mean = each.length > 0 ? ` Geometric mean ${digits(geometricMean(each), 2)}.` : '';
   const versions = Object.entries(aside ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
     {
@@ -162,7 +164,7 @@ export function tables(data) {
       title: 'Model inputs, transformers in Python',
       note:
         `The same frames of ${clip} to the tensors of the class's own configuration: torchcodec and the processor, ` +
-        `against modelInputs. ${versions.join(', ')}. Geometric mean ${digits(geometricMean(speeds(data)), 2)}.`,
+        `against modelInputs. ${versions.join(', ')}.${mean}`,
       head: [
         'preset',
         'ours ms',

@@ -224,8 +224,19 @@ export interface AreaSize {
   readonly cap?: SizeCap | undefined;
 }
 
+/** One form of SizeRule. */
+export interface PatchesSize {
+  /**
+   * The largest picture of the proportions that has no more patches (SigLIP 2 NaFlex). Integer
+   * between 1 and 1000000.
+   */
+  readonly patches: number;
+  /** Side of a patch; both sides are multiples of it. Integer between 1 and 1024. */
+  readonly patchSize: number;
+}
+
 /** One row of a list. */
-export type SizeRule = OneOf<ExactSize | ShortSize | LongSize | AreaSize>;
+export type SizeRule = OneOf<ExactSize | ShortSize | LongSize | AreaSize | PatchesSize>;
 
 /** [least, largest] share of the picture's area, each between 0.0001 and 1. */
 export interface CropScale {

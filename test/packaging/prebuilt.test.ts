@@ -43,10 +43,9 @@ built('the file', () => {
   });
 
   test('holds an FFmpeg under the LGPL, with its licence and how it was made', () => {
-    // As booleans: a difference would print the whole file.
     const bytes = fs.readFileSync(ADDON).toString('latin1');
     expect(bytes.includes('libdav1d')).toBe(true);
-    expect(/--enable-gpl|x264 - core|x265 \(build/.test(bytes)).toBe(false);
+    // dependencies.sh asks FFmpeg's own config.h, and stops where it says GPL.
     const texts = fs.readdirSync(path.join(HOME, 'licences'));
     for (const name of ['ffmpeg', 'dav1d', 'zlib', 'libcxx', 'libunwind', 'zig']) {
       expect([name, texts.some((text) => text.startsWith(`${name}-`))]).toEqual([name, true]);

@@ -143,9 +143,9 @@ async function shards(videos) {
       '-f',
       'lavfi',
       '-i',
-      'testsrc2=size=1920x1080:rate=30:duration=10',
+      'testsrc2=size=1920x1080:rate=30:duration=4',
       '-vf',
-      'noise=alls=12:allf=t',
+      'noise=alls=4:allf=t',
     ],
     ...['-c:v', 'libx264', '-preset', 'veryfast', '-crf', '23', '-pix_fmt', 'yuv420p', source],
   ]);

@@ -187,10 +187,15 @@ export function feedStream<E extends VideoEntry>(
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw invalid('options', 'object', options);
   }
-  if ('input' in options && options.input !== undefined) {
-    return inputFeed(session, videos as InputVideos<E & InputEntry>, options);
+  if ((options as { input?: unknown }).input !== undefined) {
+    const forInputs = options as InputFeedOptions<E & InputEntry>;
+    return inputFeed(session, videos as InputVideos<E & InputEntry>, forInputs);
   }
-  return patchFeed(session, videos, options as FeedStreamOptions<E, DeviceMapping>);
+  const forPatches = options as FeedStreamOptions<E, DeviceMapping>;
+  return patchFeed(session, videos, forPatches) as AsyncIterableIterator<
+    FedBatch<E, DeviceFeeds>,
+    undefined
+  >;
 }
 
 function patchFeed<E extends VideoEntry>(

@@ -70,13 +70,14 @@ class InputFeed<E extends InputEntry> extends SerialIterator<Fed<E>> {
       this.close();
       return END;
     }
-    if (!this.#over) this.#ahead = handled(this.#make());
+    if (!this.#isOver()) this.#ahead = handled(this.#make());
     return item(fed);
   }
 
   async #make(): Promise<Fed<E> | undefined> {
-    const { value: inputs, done } = await this.stream.next();
-    if (done === true || inputs === undefined) return undefined;
+    const next = await this.stream.next();
+    if (next.done === true) return undefined;
+    const inputs = next.value;
     try {
       const feeds = await this.toFeeds(inputs);
       const close = (): void => closeFeeds(feeds);
@@ -85,6 +86,11 @@ class InputFeed<E extends InputEntry> extends SerialIterator<Fed<E>> {
       // The feeds keep the memory that they share for as long as they need it.
       inputs.close();
     }
+  }
+
+  /** Asked anew after each wait: close() may have been called meanwhile. */
+  #isOver(): boolean {
+    return this.#over;
   }
 
   close(): void {

@@ -165,7 +165,8 @@ describe('of an input', () => {
     };
     const events = again();
     expect(events.map(({ event }) => event)).toEqual(['shard', 'shard', 'shard', 'finished']);
-    expect(events[0]).toEqual({ event: 'shard', shard: 0, samples: 2, reused: true });
+    // In whatever order: the shards are looked at side by side.
+    expect(events).toContainEqual({ event: 'shard', shard: 0, samples: 2, reused: true });
     expect(fs.statSync(path.join(out, 'shard-000000.tar')).ino).toBe(before);
     const expected = digests(out);
     const replaced = at('clips', 'more', 'vfr.mp4');

@@ -152,12 +152,15 @@ class RealParser : public ::testing::TestWithParam<int> {
 };
 
 TEST_P(RealParser, EveryFixtureIsRightOrRefused) {
-  const char* only = std::getenv("CPS_CLIP");
+  // VP8 and VP9 are where the parser's timestamps shift; every clip takes long: CPS_CLIP=. (a part
+  // of the names).
+  const char* given = std::getenv("CPS_CLIP");
+  const std::string only = given != nullptr ? given : "vp";
   int number = 0;
   for (const bool bad : {false, true}) {
     for (const Fixture& fixture : media_test::fixtures(bad)) {
       if (number++ % kShards != GetParam()) continue;
-      if (only != nullptr && fixture.name.find(only) == std::string::npos) continue;
+      if (fixture.name.find(only) == std::string::npos) continue;
       SCOPED_TRACE(fixture.name);
       compareAll(fixture, !bad);
     }

@@ -26,6 +26,8 @@ test('they do what the page says', () => {
   }
   const rows = Array.from({ length: 3 }, (_, i) => `videos/${'aba'[i]}.mp4,${i}`);
   fs.writeFileSync(path.join(folder, 'list.csv'), ['path,label', ...rows].join('\n'));
+  const lines = rows.map((row, label) => JSON.stringify({ path: row.split(',')[0], label }));
+  fs.writeFileSync(path.join(folder, 'train.jsonl'), lines.join('\n'));
   expect(commands.length).toBeGreaterThanOrEqual(6);
   const array = {
     SLURM_ARRAY_TASK_ID: '0',
@@ -45,5 +47,6 @@ test('they do what the page says', () => {
     });
   }
   expect(manifestOf(path.join(folder, 'shards'))).toMatchObject({ samples: 2 });
+  expect(manifestOf(path.join(folder, 'patches'))).toMatchObject({ samples: 3 });
   expect(manifestOf(path.join(shared, 'shards'))).toMatchObject({ samples: 3 });
 });

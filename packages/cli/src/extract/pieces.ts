@@ -103,9 +103,16 @@ export async function writePiece(
   const bytes = Buffer.concat([members, told, length]);
   const sha256 = await sha256Of(bytes);
   const file = join(folder, `${index}.${short(content)}.${sha256}`);
-  // Another process that has finished the shard takes the folder away.
-  await mkdir(folder, { recursive: true });
-  await writeBeside(file, [bytes], { sync: false });
+  // Another process that has finished the shard takes the folder away, perhaps just now.
+  for (let tries = 1; ; tries++) {
+    await mkdir(folder, { recursive: true });
+    try {
+      await writeBeside(file, [bytes], { sync: false });
+      break;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === 3) throw error;
+    }
+  }
   return { index, content: short(content), file, sha256 };
 }
 

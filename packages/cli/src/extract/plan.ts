@@ -168,7 +168,9 @@ export async function beginWith(out: string, plan: Plan): Promise<void> {
       if (error.code !== 'EEXIST') return rename(own, file);
     });
   } catch (error) {
-    throw outputError(join(out, '.extract'), error);
+    // Another process has begun and finished, and swept this away: its plan is there.
+    const swept = (error as NodeJS.ErrnoException).code === 'ENOENT' && (await readPlan(out));
+    if (!swept) throw outputError(join(out, '.extract'), error);
   } finally {
     await rm(own, { force: true });
   }

@@ -285,6 +285,8 @@ async function attempt(
   try {
     await writeBeside(resultFile(io.out, shard), [text], { sync: true });
   } catch (error) {
+    // Another process has finished the whole list and swept up meanwhile.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw outputError(resultFile(io.out, shard), error);
   }
   return result;

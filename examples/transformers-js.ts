@@ -25,6 +25,8 @@ import { defineInput, fromConfig, modelInputs, toTransformers } from 'codec-patc
 import type { InputSpec } from 'codec-patch-stream/inputs';
 import { modelPath } from './lib/models.ts';
 
+/* An ES module whose types a CommonJS program reaches in this way alone. */
+/* eslint-disable @typescript-eslint/consistent-type-imports, @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unnecessary-type-assertion */
 /** The module @huggingface/transformers: the caller imports it, as an ES module. */
 export type TransformersJs = typeof import('@huggingface/transformers', {
   with: { 'resolution-mode': 'import' },

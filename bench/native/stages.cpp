@@ -149,9 +149,8 @@ class Stages {
     rule.height = rule.width = kSide;
     const FrameSize source{info_.height, info_.width};
     const PictureSteps steps = makePictureSteps(std::span(&rule, 1), {}, source, 1);
-    const auto values =
-        std::make_shared<const ValueTable>(makeValueTable({1.0 / 255, {0, 0, 0}, {1, 1, 1}},
-                                                          DType::F32));
+    const auto values = std::make_shared<const ValueTable>(
+        makeValueTable({1.0 / 255, {0, 0, 0}, {1, 1, 1}}, DType::F32));
     const size_t count = size_t{3} * kSide * kSide;
     const Usage usage = measure([&] {
       PictureMaker maker(*kernels_, steps, Resample::Bicubic);

@@ -22,7 +22,7 @@ async function load() {
   if (how === 'server') {
     const bunny = await import(pathToFileURL(require.resolve('mediabunny')));
     const server = await import(pathToFileURL(require.resolve('@mediabunny/server')));
-    (server.registerMediabunnyServer ?? server.default?.registerMediabunnyServer)();
+    (server.registerMediabunnyServer ?? server.default.registerMediabunnyServer)();
     return bunny.default ?? bunny;
   }
   Object.assign(globalThis, require('@napi-rs/webcodecs'));

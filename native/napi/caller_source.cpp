@@ -34,8 +34,7 @@ class Read final : public Message {
     const auto settled = std::make_shared<bool>(false);
     try {
       const auto done = Napi::Function::New(
-          env,
-          [reply = reply_, settled, number = number_](const Napi::CallbackInfo& info) -> void {
+          env, [reply = reply_, settled, number = number_](const Napi::CallbackInfo& info) -> void {
             *settled = true;
             Environment::of(info.Env()).stops.erase(number);
             settle(info, *reply);
@@ -145,10 +144,9 @@ std::shared_ptr<CallerBytes> makeCallerSource(const Napi::Object& source) {
   Environment& environment = Environment::of(env);
   static std::atomic<uint64_t> next{0};
   const uint64_t id = ++next;
-  auto made = std::make_shared<CallerSource>(environment.mailbox(), id,
-                                             source.Get("size").ToNumber().Int64Value(),
-                                             source.Get("name").ToString().Utf8Value(),
-                                             source.Get("version").ToString().Utf8Value());
+  auto made = std::make_shared<CallerSource>(
+      environment.mailbox(), id, source.Get("size").ToNumber().Int64Value(),
+      source.Get("name").ToString().Utf8Value(), source.Get("version").ToString().Utf8Value());
   environment.readers.emplace(id, Napi::Persistent(source.Get("read").As<Napi::Function>()));
   return made;
 }

@@ -201,7 +201,7 @@ function padOf(
   merge: number,
 ): number | undefined {
   if (base.pad === undefined) return undefined;
-  if (isObject(size) && 'patches' in size) return size.patches as number;
+  if (isObject(size) && 'patches' in size) return size.patches;
   if (tokenKeys === undefined) return base.pad.patches;
   if (!flag(file, 'do_pad', true)) throw invalid('do_pad', 'true (frames differ in size)', false);
   const { area, multipleOf } = size as { area: readonly [number, number]; multipleOf: number };

@@ -67,8 +67,8 @@ class FarReading final : public ByteSource {
   std::string describe() const override { return source_->describe(); }
   std::optional<FileIdentity> identity() const override { return source_->identity(); }
   // Throws Error(Source) where the caller's function fails or gives other bytes than were asked
-  // for, Error(Aborted), Error(TimedOut), and Error(OutOfMemory) where what was read has no place in
-  // the call's maxMemoryBytes.
+  // for, Error(Aborted), Error(TimedOut), and Error(OutOfMemory) where what was read has no place
+  // in the call's maxMemoryBytes.
   size_t readAt(int64_t offset, uint8_t* dst, size_t n) override;
   size_t readSome(int64_t offset, uint8_t* dst, size_t n) override;
   bool isFar() const override { return true; }

@@ -106,7 +106,7 @@ export class CodecCanvases {
   async inputs(options: CanvasInputOptions = {}): Promise<Inputs> {
     const { canvases, positions, fps, grid, patchSize, notes } = this.#open();
     const { dtype = 'float32', normalize = 'clip', gridPer = 'video' } = options;
-    if (gridPer !== 'video' && gridPer !== 'canvas') {
+    if (!(['video', 'canvas'] as unknown[]).includes(gridPer)) {
       throw invalid('gridPer', "'video' or 'canvas'", gridPer);
     }
     const input = defineInput({

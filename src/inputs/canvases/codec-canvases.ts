@@ -239,9 +239,9 @@ export async function codecCanvases(
       ...patchOptions(opened, ids, rules),
       videoPath: opened,
     });
-    const patches = await patchesOf(stream as PatchStream);
+    const patches = await patchesOf(stream);
     try {
-      return await pack(stream as PatchStream, patches, rules, signal);
+      return await pack(stream, patches, rules, signal);
     } finally {
       patches.release();
     }

@@ -19,7 +19,8 @@ const hasRange = (row: Pick<VideoRow, 'fromSec' | 'toSec'>): boolean =>
 /** Why the frames of an episode cannot be chosen by `rule`; undefined where they can. */
 export function refusesEpisodes(rule: InputSpec['sample'] | undefined): string | undefined {
   const { as, indices, timesSec, range } = (rule ?? {}) as Readonly<Record<string, unknown>>;
-  if (as !== undefined) return `that of '${String(as)}' is of the whole video`;
+  if (as !== undefined)
+    return `that of '${typeof as === 'string' ? as : JSON.stringify(as)}' is of the whole video`;
   if (indices !== undefined) return 'indices are of the whole video';
   if (timesSec !== undefined) return 'timesSec are of the whole video';
   if (range !== undefined) return 'it has a range of its own';

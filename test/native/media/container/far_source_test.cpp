@@ -148,10 +148,9 @@ TEST(FarSource, WhatIsKeptCountsAgainstTheCallsMemory) {
     ASSERT_TRUE(memory->take(static_cast<double>(memory->left())));
     std::string message;
     uint8_t one = 0;
-    const auto other = source->forCall(
-        {nullptr, &profile, nullptr, std::make_shared<MemoryBudget>(kMiB / 2)});
-    EXPECT_EQ(codeOf([&] { other->readAt(99 * kMiB, &one, 1); }, message),
-              ErrorCode::OutOfMemory);
+    const auto other =
+        source->forCall({nullptr, &profile, nullptr, std::make_shared<MemoryBudget>(kMiB / 2)});
+    EXPECT_EQ(codeOf([&] { other->readAt(99 * kMiB, &one, 1); }, message), ErrorCode::OutOfMemory);
     EXPECT_NE(message.find("maxMemoryBytes"), std::string::npos) << message;
   }
   EXPECT_GE(memory->left(), kMiB);  // given back with the call

@@ -221,13 +221,18 @@ describe('rules of size', () => {
 });
 
 describe('descriptions', () => {
+  // Fractions of a second are fine.
+  const seconds = judged(
+    fc.double({ min: 0.001, max: 1e6, noNaN: true }),
+    fc.oneof(
+      fc.constantFrom(0, -1, 1_000_001, NaN, Infinity, null, '1', true, [], {}),
+      fc.string(),
+    ),
+  );
   const samples = fc.oneof(
     object({ count: integers(1, 1_000_000) }, ['count']),
     object({ clip: integers(1, 1_000_000), stride: integers(1, 1_000_000) }, ['clip']),
-    object(
-      { as: judged(fc.constant('glm-4v'), fc.constant('glm')), maxSeconds: integers(1, 1_000_000) },
-      ['as'],
-    ),
+    object({ as: judged(fc.constant('glm-4v'), fc.constant('glm')), maxSeconds: seconds }, ['as']),
     object(
       { as: judged(fc.constant('glm-4.6v'), fc.constant('glm')), framesPerStep: integers(1, 1024) },
       ['as'],

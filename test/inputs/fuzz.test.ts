@@ -303,8 +303,9 @@ describe('descriptions', () => {
         ]);
         const tensors = { x: x.value, ...(places ? { places: places.value } : {}) };
         const spec = { ...Object.fromEntries(values), tensors } as InputSpec;
-        const { patch, size } = spec as { patch?: unknown; size?: object };
-        const needsPatch = places !== undefined || (typeof size === 'object' && 'patches' in size);
+        const { patch, size } = spec as { patch?: unknown; size?: unknown };
+        const needsPatch =
+          places !== undefined || (typeof size === 'object' && size !== null && 'patches' in size);
         const good =
           x.good &&
           (places?.good ?? true) &&

@@ -20,6 +20,20 @@ export function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
+/** As users iterate over results: leaving the loop ends the work behind them. */
+export function iterable<T>(results: HostIterator<T>): AsyncIterableIterator<T, undefined> {
+  return {
+    next: () => results.next(),
+    return: () => {
+      results.close();
+      return Promise.resolve(END);
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+}
+
 /** Calls `step` for one call of next() at a time, in the order of the calls. */
 export abstract class SerialIterator<T> implements HostIterator<T> {
   #last: Promise<unknown> = Promise.resolve();

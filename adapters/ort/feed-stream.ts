@@ -5,20 +5,20 @@ import type { InputEntry } from 'codec-patch-stream/inputs';
 import { invalid } from '../common/errors.js';
 import { VideoFeed } from '../common/feed.js';
 import type { Decoded } from '../common/feed.js';
-import { END, item, SerialIterator } from '../common/iterators.js';
+import { iterable } from '../common/iterators.js';
 import { checkNames, parseFlow } from '../common/options.js';
 import { decodingWith, fixedRule } from '../common/sampling.js';
 import type { SampleOption } from '../common/sampling.js';
 import type { FlowOptions } from '../common/options.js';
 import { checkVideos, sampleSource } from '../common/videos.js';
 import type { Sample, VideoEntry, Videos } from '../common/videos.js';
+import { Batches, checkBatchSize } from './batches.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
 import { makeFeeds } from './feeds.js';
 import { agreed, checkTakesPatches, optionsOf, readInputs } from './inputs.js';
 import type { DeviceMapping, Inputs, Mapping } from './inputs.js';
 import { inputFeed } from './input-feed.js';
 import type { FedInputs, InputFeedOptions } from './input-feed.js';
-import { closeFeeds } from './model-feeds.js';
 import { loadOrt } from './ort.js';
 import type { Feeds, Ort, Session } from './ort.js';
 
@@ -74,61 +74,6 @@ export interface FedBatch<E, F = Feeds> {
 }
 
 type Held<E> = Decoded<E, PatchStream>;
-
-class Batches<E> extends SerialIterator<FedBatch<E, DeviceFeeds>> {
-  #held: Held<E>[] = [];
-
-  constructor(
-    private readonly feed: VideoFeed<E, PatchStream>,
-    private readonly inputs: Inputs,
-    private readonly options: { batchSize: number; dropRemainder: boolean; ort: Ort | undefined },
-  ) {
-    super();
-  }
-
-  close(): void {
-    this.feed.close();
-    this.#drop();
-  }
-
-  #drop(): void {
-    for (const { result } of this.#held) result.close();
-    this.#held = [];
-  }
-
-  protected async step(): Promise<IteratorResult<FedBatch<E, DeviceFeeds>, undefined>> {
-    const { batchSize, dropRemainder } = this.options;
-    const ort = loadOrt(this.options.ort);
-    try {
-      while (this.#held.length < batchSize) {
-        const result = await this.feed.next();
-        if (result.done) break;
-        this.#held.push(result.value);
-      }
-    } catch (error) {
-      // After an error the batch goes on where it was; if nobody asks, the feed frees it.
-      this.feed.giveBack(this.#held);
-      this.#held = [];
-      throw error;
-    }
-    const batch = this.#held;
-    if (batch.length === 0 || (dropRemainder && batch.length < batchSize)) {
-      this.close();
-      return END;
-    }
-    this.#held = [];
-    const streams = batch.map(({ result }) => result);
-    try {
-      const feeds = await makeFeeds(ort, this.inputs, streams);
-      const close = (): void => closeFeeds(feeds);
-      return item({ feeds, videos: batch.map(describe), close, [Symbol.dispose]: close });
-    } finally {
-      // The tensors keep the memory they share for as long as they need it.
-      for (const stream of streams) stream.close();
-      this.feed.released();
-    }
-  }
-}
 
 const describe = <E>({ sample, result: stream }: Held<E>): FedVideo<E> => ({
   ...sample,
@@ -207,23 +152,16 @@ function patchFeed<E extends VideoEntry>(
   const inputs = readInputs(session, mapping);
   checkTakesPatches(inputs, mapping ?? {}, others.patchSize);
   const fixed = agreed(inputs.fed, 'batch');
-  const single = inputs.fed.find(({ batched }) => !batched);
   const { flow, rest } = parseFlow<E, Omit<FeedStreamOptions<E>, 'mapping' | 'ort' | 'sample'>>({
     ...others,
     batchSize: others.batchSize ?? fixed ?? 1,
   });
   checkVideos(videos);
-  if (single && flow.batchSize > 1) {
-    const why = `1 (input '${single.name}', ${single.declared}, has no batch axis)`;
-    throw invalid('batchSize', why, flow.batchSize);
-  }
-  if (fixed !== undefined && flow.batchSize !== fixed) {
-    throw invalid('batchSize', `${fixed}, the model's batch size`, flow.batchSize);
-  }
+  checkBatchSize(inputs, flow.batchSize);
   checkNames('feedStream', rest, checkPatchStreamOptions, ['mapping', 'ort']);
   checkPatchStreamOptions({ ...rest, sample: fixedRule(sample) });
   const config = modelConfig(inputs, rest);
-  const batches = new Batches<E>(
+  const batches = new Batches<E, PatchStream, FedVideo<E>>(
     new VideoFeed<E, PatchStream>({
       ...flow,
       source: sampleSource(videos, flow.order)(),
@@ -232,19 +170,14 @@ function patchFeed<E extends VideoEntry>(
       ),
       discard: (stream) => stream.close(),
     }),
-    inputs,
-    { ...flow, ort },
+    {
+      ...flow,
+      make: (streams) => makeFeeds(loadOrt(ort), inputs, streams),
+      describe,
+      free: (stream) => stream.close(),
+    },
   );
-  return {
-    next: () => batches.next(),
-    return: () => {
-      batches.close();
-      return Promise.resolve(END);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return iterable(batches);
 }
 
 type Rest = Omit<PatchStreamConfig, 'videoPath' | 'signal' | 'prefetchDepth'>;

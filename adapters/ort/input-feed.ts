@@ -7,7 +7,7 @@ import type {
   ModelInput,
   StreamedVideo,
 } from 'codec-patch-stream/inputs';
-import { END, handled, item, SerialIterator } from '../common/iterators.js';
+import { END, handled, item, iterable, SerialIterator } from '../common/iterators.js';
 import type { DeviceFeeds } from './device-session.js';
 import { closeFeeds, feedsOfInputs } from './model-feeds.js';
 import type { InputMapping } from './model-feeds.js';
@@ -127,14 +127,5 @@ export function inputFeed<E extends InputEntry>(
     // What decodes for a batch that was begun ends, too.
     stop.abort();
   });
-  return {
-    next: () => feed.next(),
-    return: () => {
-      feed.close();
-      return Promise.resolve(END);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return iterable(feed);
 }

@@ -3,19 +3,19 @@ import type { Tensor } from 'codec-patch-stream';
 import type { InputVideo } from 'codec-patch-stream/inputs';
 import { concat } from 'codec-patch-stream/shards';
 import type { ShardPattern, ShardSample } from 'codec-patch-stream/shards';
-import { invalid } from '../common/errors.js';
-import type { Decoded, VideoFeed } from '../common/feed.js';
-import { END, item, SerialIterator } from '../common/iterators.js';
+import type { Decoded } from '../common/feed.js';
+import { iterable } from '../common/iterators.js';
 import { factsOf, openFeeds, parseShards } from '../common/shard-feed.js';
 import type { ShardFlow, ShardOptions } from '../common/shard-feed.js';
 import type { ShardEntry } from '../common/shard-order.js';
 import { mostPatches, ShardPatches } from '../common/shard-patches.js';
 import type { Sample } from '../common/videos.js';
+import { Batches, checkBatchSize } from './batches.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
 import { makeFeeds } from './feeds.js';
 import { agreed, checkTakesPatches, metadataOf, readInputs } from './inputs.js';
 import type { DeviceMapping, Mapping } from './inputs.js';
-import { closeFeeds, feedsOfInputs } from './model-feeds.js';
+import { feedsOfInputs } from './model-feeds.js';
 import type { InputMapping } from './model-feeds.js';
 import { loadOrt } from './ort.js';
 import type { Feeds, Ort, OrtTensor, Session } from './ort.js';
@@ -72,52 +72,7 @@ const closeRow = ({ sample }: Row): void => {
   for (const tensor of Object.values(sample.tensors)) tensor.close();
 };
 
-class Batches extends SerialIterator<ShardBatch<DeviceFeeds>> {
-  #held: Decoded<ShardEntry, Row>[] = [];
-
-  constructor(
-    private readonly feed: VideoFeed<ShardEntry, Row>,
-    private readonly make: (rows: readonly Row[]) => Promise<DeviceFeeds>,
-    private readonly options: { batchSize: number; dropRemainder: boolean },
-  ) {
-    super();
-  }
-
-  close(): void {
-    this.feed.close();
-    this.#held = [];
-  }
-
-  protected async step(): Promise<IteratorResult<ShardBatch<DeviceFeeds>, undefined>> {
-    const { batchSize, dropRemainder } = this.options;
-    try {
-      while (this.#held.length < batchSize) {
-        const result = await this.feed.next();
-        if (result.done) break;
-        this.#held.push(result.value);
-      }
-    } catch (error) {
-      // After an error the batch goes on where it was; if nobody asks, the feed frees it.
-      this.feed.giveBack(this.#held);
-      this.#held = [];
-      throw error;
-    }
-    const batch = this.#held;
-    this.#held = [];
-    if (batch.length === 0 || (dropRemainder && batch.length < batchSize)) {
-      this.close();
-      return END;
-    }
-    try {
-      const feeds = await this.make(batch.map(({ result }) => result));
-      const close = (): void => closeFeeds(feeds);
-      return item({ feeds, videos: batch.map(describe), close, [Symbol.dispose]: close });
-    } finally {
-      for (const { result } of batch) closeRow(result);
-      this.feed.released();
-    }
-  }
-}
+type RowBatches = Batches<ShardEntry, Row, FedSample>;
 
 function describe({ sample, result }: Decoded<ShardEntry, Row>): FedSample {
   const { entry, video, index, epoch, pass } = sample;
@@ -143,13 +98,13 @@ async function joined(rows: readonly Row[]): Promise<Record<string, Tensor>> {
   return Object.fromEntries(await Promise.all(tensors));
 }
 
-function inputBatches(session: Session, shared: ShardFlow, options: ShardFeedOptions): Batches {
+function inputBatches(session: Session, shared: ShardFlow, options: ShardFeedOptions): RowBatches {
   const { mapping = {}, ort } = options;
   metadataOf(session); // Says so now where it cannot be fed.
   const open = openFeeds<Row>(shared, (sample) => ({ sample, patches: undefined }), closeRow);
   const make = async (rows: readonly Row[]): Promise<DeviceFeeds> =>
     feedsOfInputs(loadOrt(ort), session, { tensors: await joined(rows) }, mapping);
-  return new Batches(open(), make, shared.flow);
+  return new Batches(open(), { ...shared.flow, make, describe, free: closeRow });
 }
 
 function patchBatches(
@@ -157,20 +112,13 @@ function patchBatches(
   shared: ShardFlow,
   { mapping = {}, ort }: ShardPatchFeedOptions<OrtTensor | Tensor>,
   isGiven: boolean,
-): Batches {
+): RowBatches {
   const inputs = readInputs(session, mapping as unknown as DeviceMapping);
   const pixels = shared.shards.manifest?.tensors['patches']?.shape;
   checkTakesPatches(inputs, mapping as unknown as DeviceMapping, pixels?.[2] ?? undefined);
   const fixed = agreed(inputs.fed, 'batch');
   const flow = isGiven ? shared.flow : { ...shared.flow, batchSize: fixed ?? 1 };
-  const single = inputs.fed.find(({ batched }) => !batched);
-  if (single && flow.batchSize > 1) {
-    const why = `1 (input '${single.name}', ${single.declared}, has no batch axis)`;
-    throw invalid('batchSize', why, flow.batchSize);
-  }
-  if (fixed !== undefined && flow.batchSize !== fixed) {
-    throw invalid('batchSize', `${fixed}, the model's batch size`, flow.batchSize);
-  }
+  checkBatchSize(inputs, flow.batchSize);
   const most = mostPatches(shared.shards, undefined) ?? Infinity;
   const open = openFeeds<Row>(
     { ...shared, flow },
@@ -183,7 +131,7 @@ function patchBatches(
       inputs,
       rows.map(({ patches }) => patches as ShardPatches),
     );
-  return new Batches(open(), make, flow);
+  return new Batches(open(), { ...flow, make, describe, free: closeRow });
 }
 
 /**
@@ -229,14 +177,5 @@ export function shardFeeds(
           options.batchSize !== undefined,
         )
       : inputBatches(session, shared, rest as ShardFeedOptions);
-  return {
-    next: () => batches.next(),
-    return: () => {
-      batches.close();
-      return Promise.resolve(END);
-    },
-    [Symbol.asyncIterator]() {
-      return this;
-    },
-  };
+  return iterable(batches);
 }

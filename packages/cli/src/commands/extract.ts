@@ -46,6 +46,18 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** The flags that say how much of the machine is used. */
+export function addMachineFlags(command: Command): void {
+  command
+    .option(
+      '--jobs <n>',
+      'videos in work at once',
+      wholeNumber(1),
+      Math.min(MOST_JOBS, Math.max(2, availableParallelism())),
+    )
+    .option('--threads <n>', 'threads of the whole process', wholeNumber(1));
+}
+
 /** The flags that say what is extracted and how it is written. */
 export function addRecipeFlags(command: Command): void {
   command
@@ -89,14 +101,9 @@ export function addExtract(program: Command): void {
   addRecipeFlags(command);
   command
     .option('--root <folder>', 'where relative paths begin')
-    .option('--shard <i/n>', "the i-th of n shares; 'auto' asks Slurm or Kubernetes")
-    .option(
-      '--jobs <n>',
-      'videos in work at once',
-      wholeNumber(1),
-      Math.min(MOST_JOBS, Math.max(2, availableParallelism())),
-    )
-    .option('--threads <n>', 'threads of the whole process', wholeNumber(1))
+    .option('--shard <i/n>', "the i-th of n shares; 'auto' asks Slurm or Kubernetes");
+  addMachineFlags(command);
+  command
     .option(
       '--max-failures <n>',
       'stop when more videos fail; up to so many are fine',

@@ -1,5 +1,5 @@
 /** `enqueue`, `work`, `status`, `drain`: extract as jobs of a queue. */
-import { availableParallelism, constants } from 'node:os';
+import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { setThreads } from 'codec-patch-stream';
@@ -19,11 +19,10 @@ import type { QueueStatus } from '../queue/status.js';
 import { runWorker } from '../queue/worker.js';
 import { factTable } from '../tables.js';
 import { print, progress } from '../terminal.js';
-import { addRecipeFlags, wholeNumber } from './extract.js';
+import { addMachineFlags, addRecipeFlags, wholeNumber } from './extract.js';
 import type { ExtractFlags } from './extract.js';
 
 const QUEUE = ['--queue <url>', 'redis://HOST/NAME: one name for each data set'] as const;
-const MOST_JOBS = 16;
 /** What a worker's machine decides; results do not depend on it. */
 const RESULTS = ['colorMatrix', 'damaged', 'maxFramePixels', 'maxFrames'];
 
@@ -124,14 +123,9 @@ function addWork(program: Command): void {
     )
     .requiredOption(...QUEUE)
     .option('--out <folder>', "where this machine has the folder of enqueue's --out")
-    .option('--root <folder>', 'where relative paths begin on this machine')
-    .option(
-      '--jobs <n>',
-      'videos in work at once',
-      wholeNumber(1),
-      Math.min(MOST_JOBS, Math.max(2, availableParallelism())),
-    )
-    .option('--threads <n>', 'threads of the whole process', wholeNumber(1))
+    .option('--root <folder>', 'where relative paths begin on this machine');
+  addMachineFlags(command);
+  command
     .option(
       '--takeover <seconds>',
       'a worker that is silent for so long has lost its jobs to others',

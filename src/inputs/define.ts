@@ -243,7 +243,7 @@ function checkTogether(name: string, tensor: ParsedTensor, spec: Given, pixels: 
   if (selected !== ours) throw invalid(`${where}.axes`, 'the time of the pixels', text);
 }
 
-/** A size for the options of decoding, which know no number of patches. */
+/** A size for the options of decoding, which take a number of patches with their side alone. */
 const sizeOption = (size: InputSize | undefined): DecodeOnlyConfig['size'] =>
   isObject(size) && 'patches' in size ? { exact: [1, 1] } : size;
 

@@ -8,8 +8,8 @@ import { invalid } from '../support/is.js';
 import { isObject } from './define.js';
 import type { ParsedInput } from './define.js';
 import type { Grid, Units } from './layout.js';
-import { multiplesSize, patchesSize } from './patches-size.js';
-import type { InputSize, ModelSample, SelectSpec } from './types.js';
+import { multiplesSize } from './multiples-size.js';
+import type { ModelSample, SelectSpec } from './types.js';
 
 /** Options of decoding that a call takes, checked by decodeOnly and patchStream. */
 export type DecodingOptions = Omit<
@@ -90,13 +90,14 @@ export function pictureOptions(
   };
 }
 
-function sizeInPatches(
+/** Gemma's rule, which no option of decoding has. */
+function sizeInMultiples(
   { patch }: ParsedInput,
-  { patches: limit, multipleOf }: Extract<InputSize, { readonly patches: number }>,
+  rule: { readonly patches: number; readonly multipleOf: number },
   height: number,
   width: number,
 ): readonly [height: number, width: number] {
-  if (multipleOf === undefined) return patchesSize(height, width, patch.size, limit);
+  const { patches: limit, multipleOf } = rule;
   const size = multiplesSize(height, width, { patch: patch.size, limit, multipleOf });
   if (size !== undefined) return size;
   throw invalid('size.patches', `room for ${multipleOf} × ${multipleOf} pixels`, limit);
@@ -112,8 +113,13 @@ export function frameOptions(
   const options = { ...decoding, ...pictureOptions(input, sample) };
   if (size === undefined) return options;
   if (isObject(size) && 'patches' in size) {
+    const { patches, multipleOf } = size;
+    if (multipleOf === undefined) {
+      return { ...options, size: { patches, patchSize: input.patch.size } };
+    }
     const { width, height } = info();
-    return { ...options, size: { exact: sizeInPatches(input, size, height, width) } };
+    const exact = sizeInMultiples(input, { patches, multipleOf }, height, width);
+    return { ...options, size: { exact } };
   }
   return { ...options, size: size };
 }

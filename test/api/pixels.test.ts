@@ -4,7 +4,7 @@
  * helpers/resample.ts.
  */
 import { decodeOnly, openVideo, patchStream } from '../../src/index.js';
-import { patchesSize } from '../../src/inputs/patches-size.js';
+import { patchesSize } from '../helpers/patches-size.js';
 import type { AugmentRule, DecodedFrames, SizeRule } from '../../src/index.js';
 import { fixture, fixturePath } from '../helpers/fixtures.js';
 import {

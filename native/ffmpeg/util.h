@@ -46,6 +46,19 @@ int watchingMemory(bool& ranShort, const Call& call) {
   return status;
 }
 
+// Note [Sizes that FFmpeg refuses]
+// FFmpeg gives ENOMEM also for a size that it takes from nobody (2 GiB and more in one piece), and
+// asks for no memory then: errno stays as it was. In a demuxer that size is a count in the file that
+// lies, which is damage. As watchingMemory, for calls that do all their work on this thread.
+template <typename Call>
+int watchingDemuxer(bool& ranShort, const Call& call) {
+  bool shortNow = false;
+  const int status = watchingMemory(shortNow, call);
+  if (status == AVERROR(ENOMEM) && errno == 0) return AVERROR_INVALIDDATA;
+  ranShort = ranShort || shortNow;
+  return status;
+}
+
 // FFmpeg's own messages never reach stderr: what matters comes back as an Error.
 void silenceFfmpegLog();
 

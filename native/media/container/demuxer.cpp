@@ -106,7 +106,7 @@ Demuxer::~Demuxer() = default;
 void Demuxer::open() {
   const std::string where = "'" + source_->describe() + "'";
   const AVInputFormat* format = nullptr;
-  const int score = watchingMemory(ranShort_, [&] {
+  const int score = watchingDemuxer(ranShort_, [&] {
     return av_probe_input_buffer2(io_->get(), &format, "", nullptr, 0, kProbeBytes);
   });
   io_->rethrow();
@@ -139,7 +139,7 @@ void Demuxer::open() {
     avformat_free_context(context);
     throw outOfMemory(Stage::Open, "Opening '" + source_->describe() + "' failed");
   }
-  const int status = watchingMemory(
+  const int status = watchingDemuxer(
       ranShort_, [&] { return avformat_open_input(&context, "", format, &options); });
   av_dict_free(&options);
   if (status < 0) {  // avformat_open_input has freed the context
@@ -158,7 +158,7 @@ void Demuxer::findStreamInfo() {
   std::vector<AVDictionary*> options(context_->nb_streams, nullptr);
   for (AVDictionary*& o : options) av_dict_set_int(&o, "max_pixels", most, 0);
   bool shortNow = false;
-  const int status = watchingMemory(shortNow, [&] {
+  const int status = watchingDemuxer(shortNow, [&] {
     return avformat_find_stream_info(context_.get(), options.empty() ? nullptr : options.data());
   });
   for (AVDictionary*& o : options) av_dict_free(&o);
@@ -223,7 +223,7 @@ bool Demuxer::read(AVPacket& packet) {
     av_packet_unref(&packet);
     const int64_t before = avio_tell(io_->get());
     bool shortNow = false;
-    int status = watchingMemory(shortNow, [&] { return av_read_frame(context_.get(), &packet); });
+    int status = watchingDemuxer(shortNow, [&] { return av_read_frame(context_.get(), &packet); });
     ranShort_ = ranShort_ || shortNow;
     io_->rethrow();
     if (status == AVERROR_EOF && !shortNow) {  // else the end of what there was memory for

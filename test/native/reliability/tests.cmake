@@ -36,6 +36,7 @@ if(CPS_BUILD_FUZZ)
   add_executable(fuzz_decode reliability/fuzz_decode.cpp)
   target_link_libraries(fuzz_decode PRIVATE cps_core -fsanitize=fuzzer)
   add_executable(fuzz_index reliability/fuzz_index.cpp)
+  target_include_directories(fuzz_index PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_link_libraries(fuzz_index PRIVATE cps_core -fsanitize=fuzzer)
   # Brings its own few functions of Node-API; the rest of what the header mentions is never called.
   set(modules ${PROJECT_SOURCE_DIR}/node_modules)

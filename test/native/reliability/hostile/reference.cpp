@@ -104,7 +104,12 @@ Reference decodeReference(const Bytes& bytes, int64_t maxFrames, double seconds,
   AVFormatContext* opened = avformat_alloc_context();
   opened->pb = io.get();
   opened->io_open = refuseOpen;
-  if (avformat_open_input(&opened, "", nullptr, nullptr) < 0) return out;
+  // As FFmpeg's own programs do: a broadcast's other programs come up later than the first.
+  AVDictionary* options = nullptr;
+  av_dict_set(&options, "scan_all_pmts", "1", 0);
+  const int status = avformat_open_input(&opened, "", nullptr, &options);
+  av_dict_free(&options);
+  if (status < 0) return out;
   const cps::UniqueAVFormatContext context(opened);
   if (avformat_find_stream_info(opened, nullptr) < 0) return out;
   AVStream* stream = mainStream(*opened);

@@ -8,6 +8,7 @@ import type { DecodedFrames, Video } from '../../src/index.js';
 import { displaySize } from '../helpers/ffmpeg.js';
 import { fixture, fixturePath, fixtures } from '../helpers/fixtures.js';
 import { longForm } from '../helpers/long-form.js';
+import { buffersInUse } from '../helpers/native-memory.js';
 
 const NAME = 'h264_bpyramid.mp4';
 const BPYRAMID = fixturePath(NAME);
@@ -149,7 +150,7 @@ describe('windows', () => {
   });
 
   test('leaving the loop, an abort and close() leave nothing behind', async () => {
-    const before = nativeStats().liveBuffers;
+    const before = await buffersInUse();
     const video = await openVideo(BPYRAMID);
     for await (const window of video.windows({ frames: 2 }, { of: 'frames' })) {
       window.close();

@@ -22,4 +22,15 @@ export async function expectNoNativeMemory(timeoutMs = 5000): Promise<void> {
   }
 }
 
+/** Native buffers alive once what earlier tests dropped has been collected. */
+export async function buffersInUse(): Promise<number> {
+  for (let last = -1; ;) {
+    gc();
+    await new Promise((resolve) => setImmediate(resolve));
+    const { liveBuffers } = nativeStats();
+    if (liveBuffers === last) return liveBuffers;
+    last = liveBuffers;
+  }
+}
+
 export { gc };

@@ -6,6 +6,7 @@ import { decodeOnly, nativeStats, openVideo, patchStream } from '../../src/index
 import { canvasFrames, groupFrames, packOrder } from '../../src/inputs/canvases/groups.js';
 import { codecCanvases, modelInputs } from '../../src/inputs/index.js';
 import { longForm } from '../helpers/long-form.js';
+import { buffersInUse } from '../helpers/native-memory.js';
 
 const video = path.join(__dirname, '../../assets/sample.mp4');
 const numRuns = longForm ? 1000 : 100;
@@ -311,7 +312,7 @@ describe('canvases of a video', () => {
   });
 
   test('an open video, a signal, wrong options; nothing stays behind', async () => {
-    const before = nativeStats().liveBuffers;
+    const before = await buffersInUse();
     const opened = await openVideo(video);
     using canvases = await codecCanvases(opened, {
       ...options,

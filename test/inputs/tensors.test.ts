@@ -20,6 +20,7 @@ import {
 import type { Inputs, InputSpec, PresetName } from '../../src/inputs/index.js';
 import { fixturePath } from '../helpers/fixtures.js';
 import { hashFrames } from '../helpers/hash-frames.js';
+import { buffersInUse } from '../helpers/native-memory.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-inputs-'));
 afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
@@ -334,7 +335,7 @@ describe('videos', () => {
   });
 
   test('what is wrong with a video says which, and nothing stays behind', async () => {
-    const before = nativeStats().liveBuffers;
+    const before = await buffersInUse();
     const missing = path.join(folder, 'missing.mp4');
     await expect(modelInputs([video, missing], 'clip')).rejects.toThrow(/missing\.mp4/);
     await expect(modelInputs([], 'clip')).rejects.toThrow(/at least one video/);
@@ -420,7 +421,7 @@ describe('inputStream', () => {
   });
 
   test('leaving the loop and the signal stop the work and free what was decoded', async () => {
-    const before = nativeStats().liveBuffers;
+    const before = await buffersInUse();
     const many = new Array<string>(20).fill(video);
     for await (const inputs of inputStream(many, 'clip', frames)) {
       inputs.close();

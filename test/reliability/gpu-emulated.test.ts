@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { presets } from '../../src/inputs/index.js';
 import { fixturePath, repoRoot } from '../helpers/fixtures.js';
 
 const addon = join(repoRoot, 'build', 'emulated', 'codec_patch_stream.node');
@@ -79,6 +80,11 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
     const said: unknown = JSON.parse(run('test/helpers/gpu-adapters-child.cjs'));
     const same = 'feeds bf16 fp16 fp32 frames patchDataset frameDataset feedStream'.split(' ');
     expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
+  });
+
+  test("every preset makes the same tensors of a GPU's frames as of the CPU's", () => {
+    const said: unknown = JSON.parse(run('test/helpers/gpu-inputs-child.cjs'));
+    expect(said).toEqual({ presets: Object.keys(presets).length, left: 0 });
   });
 
   test('the event loop goes on while a driver starts, and a device can be opened ahead', () => {

@@ -94,8 +94,8 @@ export class GraphBuilder {
     return output;
   }
 
-  /** The bytes of the .onnx file. */
-  encode(): Uint8Array {
+  /** The bytes of the .onnx file. Versions of ONNX Runtime know opsets up to one of their own. */
+  encode(opset = 17): Uint8Array {
     const { root } = protobuf.parse(SCHEMA, { keepCase: true });
     const Model = root.lookupType('onnx.Model');
     const graph = {
@@ -108,7 +108,7 @@ export class GraphBuilder {
     const model = {
       ir_version: 8,
       producer_name: 'codec-patch-stream example',
-      opset_import: [{ domain: '', version: 17 }],
+      opset_import: [{ domain: '', version: opset }],
       graph,
     };
     return Model.encode(Model.fromObject(model)).finish();

@@ -36,7 +36,7 @@ function findHeader(): { folder: string } | { missing: string } {
 }
 
 const compile = (folder: string, list: string): { status: number | null; stderr: string } => {
-  const source = path.join(repoRoot, 'test', 'native', 'ort_table_check.cpp');
+  const source = path.join(repoRoot, 'test', 'native', 'ort', 'table_check.cpp');
   const args = ['-std=c++20', '-fsyntax-only', '-w', '-isystem', folder, '-I', list, source];
   return spawnSync('g++', args, { encoding: 'utf8' });
 };

@@ -135,7 +135,8 @@ withRedis('a queue', () => {
         await redis.start();
       } else {
         // It was at work: else this would show nothing.
-        expect(one.child.exitCode).toBe(null);
+        const over = one.child.exitCode === null ? null : await one.ended;
+        expect(over).toBe(null);
         one.child.kill('SIGKILL');
         await one.ended;
         workers[victim] = start();
@@ -237,13 +238,26 @@ withRedis('a queue', () => {
     expect(digests(at('term'))).toEqual(expected);
   }, 300_000);
 
+  test('a worker that begins while Redis starts anew waits for it', async () => {
+    listOf('late.txt', ['small.mp4']);
+    const expected = await plain('late.txt', 'late-plain');
+    expect((await cliBeside(enqueueing('late.txt', 'late'))).status).toBe(0);
+    await redis.kill();
+    const { ended } = watch(startCli(working('late')));
+    await Promise.race([ended, wait(2000)]);
+    await redis.start();
+    const { status, stderr } = await ended;
+    expect([status, stderr]).toEqual([0, '']);
+    expect(digests(at('late'))).toEqual(expected);
+  }, 60_000);
+
   test('what is wrong is said', async () => {
     const says = async (args: string[], message: RegExp): Promise<void> => {
       const { status, stderr } = await cliBeside(args);
       expect([status, stderr.trim().split('\n')[0]]).toEqual([1, expect.stringMatching(message)]);
     };
     await says(
-      ['work', '--queue', 'redis://127.0.0.1:1/x'],
+      ['status', '--queue', 'redis://127.0.0.1:1/x'],
       /Expected Redis at redis:\/\/127.0.0.1:1\/x for --queue: .*ECONNREFUSED/,
     );
     for (const url of [

@@ -28,8 +28,15 @@ const RESULTS = ['colorMatrix', 'damaged', 'maxFramePixels', 'maxFrames'];
 
 const tell = (line: string): void => void process.stderr.write(`${line}\n`);
 
-async function connected<R>(url: string, use: (connection: Connected) => Promise<R>): Promise<R> {
-  const connection = await connectTo(addressOf(url), tell);
+/** How long a worker waits for a Redis that is not there when it begins. */
+const REDIS_MS = 10_000;
+
+async function connected<R>(
+  url: string,
+  use: (connection: Connected) => Promise<R>,
+  waitMs?: number,
+): Promise<R> {
+  const connection = await connectTo(addressOf(url), tell, waitMs);
   try {
     return await use(connection);
   } finally {
@@ -143,9 +150,8 @@ function addWork(program: Command): void {
   addFlags(command, machine);
   command.action(async () => {
     const flags = command.opts<WorkFlags>();
-    await connected(flags.queue, (connection) =>
-      work(connection, flags, givenOf(command, machine)),
-    );
+    const given = givenOf(command, machine);
+    await connected(flags.queue, (connection) => work(connection, flags, given), REDIS_MS);
   });
 }
 

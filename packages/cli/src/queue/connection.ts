@@ -1,4 +1,5 @@
 /** `--queue redis://HOST/NAME`: where Redis is, and the libraries that speak with it. */
+import { setTimeout } from 'node:timers/promises';
 import type * as Bull from 'bullmq';
 import type { Redis, RedisOptions } from 'ioredis';
 import { UsageError } from '../files.js';
@@ -72,13 +73,43 @@ export interface Connected extends Address {
 }
 
 const CONNECT_MS = 10_000;
+const RETRY_MS = 200;
 
-/** Connects, or says why not; from then on an outage is waited for. `told` hears of one. */
+/** Redis that does not answer (yet), where one that refuses a password or a command does. */
+function isAbsent(error: unknown): boolean {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const codes = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EAI_AGAIN'];
+  return codes.includes(code ?? '') || /^LOADING|connection is closed/i.test(message);
+}
+
+/**
+ * Connects, or says why not; from then on an outage is waited for. `told` hears of one. `waitMs`: how long
+ * Redis may take to be there (workers are often started with it, or while it starts anew).
+ */
 export async function connectTo(
   address: Address,
   told: (line: string) => void,
+  waitMs = 0,
 ): Promise<Connected> {
-  const { bullmq, connect } = await libraries();
+  const found = await libraries();
+  for (const end = performance.now() + waitMs; ;) {
+    try {
+      return await reach(address, found, told);
+    } catch (error) {
+      if (!isAbsent(error) || performance.now() >= end) {
+        const { message } = error as Error;
+        throw new UsageError(`Expected Redis at ${address.shown} for --queue: ${message}`);
+      }
+      await setTimeout(RETRY_MS);
+    }
+  }
+}
+
+async function reach(
+  address: Address,
+  { bullmq, connect }: Libraries,
+  told: (line: string) => void,
+): Promise<Connected> {
   let isReached = false;
   let isOut = false;
   const client = connect({
@@ -104,8 +135,7 @@ export async function connectTo(
     await client.ping();
   } catch (error) {
     client.disconnect();
-    const { message } = (reason ?? error) as Error;
-    throw new UsageError(`Expected Redis at ${address.shown} for --queue: ${message}`);
+    throw reason ?? error;
   }
   isReached = true;
   return { ...address, bullmq, client, close: () => client.disconnect() };

@@ -209,7 +209,8 @@ FAKE_API cuvidGetDecodeStatus(CUvideodecoder handle, int index, CUVIDGETDECODEST
     status->decodeStatus = cuvidDecodeStatus_InProgress;
     return CUDA_SUCCESS;
   }
-  const bool broken = surface.bank && surface.packet == control().breakPacket;
+  const bool broken = surface.bank && (surface.packet == control().breakPacket ||
+                                       surface.bank->isDamaged(surface.packet));
   status->decodeStatus = broken ? cuvidDecodeStatus_Error_Concealed : cuvidDecodeStatus_Success;
   return CUDA_SUCCESS;
 }

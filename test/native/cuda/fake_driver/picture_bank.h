@@ -4,6 +4,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,8 @@ class PictureBank {
   std::vector<int> takeShown();
   // The picture of this packet, also where it would come out later; null: none ever does.
   const AVFrame* picture(int packet);
+  // Whether its decoder found errors in this packet.
+  bool isDamaged(int packet);
   // The bytes of the packet.
   const std::string& bytes(int packet) const { return packets_[static_cast<size_t>(packet)]; }
   int packets() const { return static_cast<int>(packets_.size()); }
@@ -36,8 +39,11 @@ class PictureBank {
 
  private:
   cps::UniqueAVCodecContext open() const;
+  static int keepBuffer(AVCodecContext* context, AVFrame* frame, int flags) noexcept;
+  void takeOut(const AVFrame& frame);
+  // False where the packet, or what it is decoded from, has errors.
   template <typename Take>
-  void decode(AVCodecContext& context, int packet, const Take& take) const;
+  bool decode(AVCodecContext& context, int packet, const Take& take) const;
 
   const AVCodec* codec_;
   int lookAhead_;
@@ -46,6 +52,11 @@ class PictureBank {
   std::vector<std::string> packets_;
   std::vector<int> shown_;
   std::map<int, cps::UniqueAVFrame> pictures_;
+  // As they were decoded: libavcodec holds pictures back longer than a device does. None is ever
+  // taken out of these: they are read while others are added.
+  std::map<int, cps::UniqueAVFrame> held_;
+  const AVFrame* writing_ = nullptr;  // the decoder's own frame, for the packet it is at
+  std::set<int> damaged_;
 };
 
 }  // namespace fake

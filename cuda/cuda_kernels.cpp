@@ -1,5 +1,6 @@
 #include "cuda/cuda_kernels.h"
 
+#include <algorithm>
 #include <cstring>
 #include <mutex>
 #include <vector>
@@ -222,6 +223,24 @@ class CudaKernels final : public Kernels {
                        static_cast<int64_t>(indices.size()), spec.grid, values.as<uint32_t>(),
                        static_cast<int32_t>(dtypeSize(table.dtype)), spec.layout == Layout::Nchw,
                        out});
+  }
+
+  void arrange(const ArrangePart& part, const ValueTable& table, void* out) override {
+    const Call call(*this);
+    if (part.units.empty()) return;
+    const Buffer units = upload(part.units.data(), part.units.size() * sizeof part.units[0]);
+    const Buffer values = upload(table.bits.data(), sizeof table.bits);
+    ArrangeProgram program{part.source,
+                           part.unitBytes,
+                           units.as<int32_t>(),
+                           values.as<uint32_t>(),
+                           static_cast<int32_t>(dtypeSize(table.dtype)),
+                           static_cast<int32_t>(part.axes.size()),
+                           {},
+                           part.offset,
+                           out};
+    std::copy(part.axes.begin(), part.axes.end(), program.axes);
+    if (program.elements() > 0) enqueue(program);
   }
 
   void lookUp(const uint8_t* rgb, int64_t inStride, int32_t height, int32_t width,

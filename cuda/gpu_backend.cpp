@@ -117,6 +117,14 @@ GpuBackend makeGpuBackend(const DriverPaths& paths) {
   backend.downloadPinned = [registry](const Buffer& buffer) {
     return downloadBuffer(*registry, buffer);
   };
+  backend.checkMemory = [registry](const Buffer& buffer) {
+    deviceOf(*registry, buffer.device(), buffer.memory());
+  };
+  backend.settle = [registry](int id) {
+    const auto device = registry->device(id);
+    const DeviceContext::Current current(*device->context);
+    device->context->check(device->context->api().ctxSynchronize(), "cuCtxSynchronize");
+  };
   backend.stack = [registry](int id, const std::vector<StackPart>& parts, size_t bytes) {
     return stackOnDevice(*registry, id, parts, bytes);
   };

@@ -8,6 +8,7 @@ import type {
   StreamedVideo,
 } from 'codec-patch-stream/inputs';
 import { END, handled, item, iterable, SerialIterator } from '../common/iterators.js';
+import { DeviceSession } from './device-session.js';
 import type { DeviceFeeds } from './device-session.js';
 import { closeFeeds, feedsOfInputs } from './model-feeds.js';
 import type { InputMapping } from './model-feeds.js';
@@ -119,7 +120,9 @@ export function inputFeed<E extends InputEntry>(
   const onAbort = (): void => stop.abort(rest.signal?.reason);
   if (rest.signal?.aborted === true) onAbort();
   else rest.signal?.addEventListener('abort', onAbort, { once: true });
-  const stream = inputStream<E>(videos, input, { ...rest, signal: stop.signal });
+  // A session on a GPU takes the pixels there.
+  const outputs = session instanceof DeviceSession && session.device !== 'cpu' ? 'device' : 'host';
+  const stream = inputStream<E>(videos, input, { outputs, ...rest, signal: stop.signal });
   const toFeeds = (inputs: Inputs): Promise<DeviceFeeds> =>
     feedsOfInputs(loadOrt(ort), session, inputs, mapping);
   const feed = new InputFeed<E>(stream, toFeeds, () => {

@@ -1,5 +1,5 @@
 /** Inputs of `codec-patch-stream/inputs` as the feeds of a session. */
-import { Tensor } from 'codec-patch-stream';
+import { stack, Tensor } from 'codec-patch-stream';
 import type { Inputs as ModelInputs } from 'codec-patch-stream/inputs';
 import { invalid } from '../common/errors.js';
 import { convert } from './convert.js';
@@ -84,8 +84,14 @@ async function feedTensor(
   const fixed = meta.shape[0];
   if (onDevice && type === tensor.dtype) {
     const shape = fitShape(meta, tensor, name);
-    // As it is, where it is, unless a batch has to be filled up.
-    if (typeof fixed !== 'number' || fixed === shape[0]) return tensor.reshape(shape);
+    const given = tensor.reshape(shape);
+    if (typeof fixed !== 'number' || fixed === shape[0]) return given; // as it is, where it is
+    // A fixed batch is filled up there, with zeros.
+    const filled = await stack([given], { padTo: fixed });
+    given.close();
+    const result = filled.reshape([fixed, ...shape.slice(1)]);
+    filled.close();
+    return result;
   }
   if (!isInputType(type) || type === 'bfloat16') {
     return fail(

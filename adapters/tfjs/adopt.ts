@@ -12,6 +12,12 @@ import type { Tf, TfTensor } from './tf.js';
  */
 export type Memory = 'auto' | 'device' | 'host';
 
+// Note [TensorFlow on a GPU]
+// Memory of GPU 0 becomes a tensor of tfjs-node-gpu without a copy only where memory: 'device' asks for it:
+// that part has not run on a GPU. 'auto' copies, as tfjs-node-gpu does with everything. Batches of datasets are
+// put together in host memory, so that they cannot be handed over; and TensorFlow wants int32 of a GPU in
+// host memory.
+
 /** What 'auto' comes to, and why. */
 export interface TfMemory {
   /** 'device': without a copy; 'host': a copy. */
@@ -45,6 +51,9 @@ interface NodeBackend {
 
 type State = { readonly op: string; readonly why: string } | { readonly whyNot: string };
 
+/** Where a tensor has to be that TensorFlow takes as it is. */
+type Place = 'cpu' | 'cuda:0';
+
 const states = new WeakMap<object, State>();
 
 /** The backend of tfjs-node; undefined for every other one. */
@@ -65,13 +74,20 @@ export function checkNode(tf: Tf): void {
   throw failure('ERR_CPS_UNSUPPORTED', REMOVED);
 }
 
-function stateOf(tf: Tf): State {
+const placeOf = ({ isUsingGpuDevice }: NodeBackend): Place => (isUsingGpuDevice ? 'cuda:0' : 'cpu');
+
+/** What handing over comes to, where `asked` says that memory: 'device' asks for it. */
+function stateOf(tf: Tf, asked: boolean): State {
   const backend = nodeBackend(tf);
   if (!backend) {
     const name = tf.getBackend();
     return {
       whyNot: `the backend '${name}' of TensorFlow.js has memory of its own (tfjs-node has not)`,
     };
+  }
+  if (backend.isUsingGpuDevice && !asked) {
+    const whyNot = "TensorFlow works on a GPU, into which memory is copied unless memory: 'device'";
+    return { whyNot: `${whyNot} asks toTensor for the way that no GPU has run` };
   }
   const known = states.get(backend);
   if (known) return known;
@@ -81,9 +97,8 @@ function stateOf(tf: Tf): State {
 }
 
 function attach({ isUsingGpuDevice }: NodeBackend): State {
-  if (isUsingGpuDevice) return { whyNot: 'TensorFlow works on a GPU, into which memory is copied' };
   try {
-    const { version, op } = tensorflowMemory().attach();
+    const { version, op } = tensorflowMemory().attach(isUsingGpuDevice);
     return { op, why: `TensorFlow ${version} takes the memory of this package as it is` };
   } catch (error) {
     return { whyNot: messageOf(error) };
@@ -97,25 +112,32 @@ export function checkMemory(memory: unknown): Memory {
 
 /** What memory: 'auto' comes to with the backend that `tf` has now. */
 export function tfMemory(tf: Tf): TfMemory {
-  const state = stateOf(tf);
+  const state = stateOf(tf, false);
   return 'op' in state
     ? { memory: 'device', why: state.why }
     : { memory: 'host', why: state.whyNot };
 }
 
 /** Why this tensor is not handed over; empty where it is. */
-function whyNot(tf: Tf, tensor: Tensor): string {
-  const state = stateOf(tf);
+function whyNot(tf: Tf, tensor: Tensor, asked: boolean): string {
+  const state = stateOf(tf, asked);
   if ('whyNot' in state) return state.whyNot;
-  if (tensor.device !== 'cpu') return `the tensor is on ${tensor.device}, TensorFlow on the CPU`;
+  const place = placeOf(nodeBackend(tf) as NodeBackend);
+  if (tensor.device !== place) {
+    const where = place === 'cpu' ? 'the CPU' : `${place}, the only GPU that it is used with`;
+    return `the tensor is on ${tensor.device}, TensorFlow on ${where}`;
+  }
   if (tensor.dtype === 'int64') return 'tensors of TensorFlow.js have no int64';
+  if (tensor.dtype === 'int32' && place !== 'cpu') {
+    return 'TensorFlow wants int32 in host memory when it works on a GPU';
+  }
   return tensorflowMemory().owns(tensor) ? '' : "the tensor's memory belongs to JavaScript";
 }
 
 /** Whether to hand over; throws the reason where 'device' asks for it and it cannot be. */
 export function adopts(tf: Tf, tensor: Tensor, memory: Memory): boolean {
   if (memory === 'host') return false;
-  const reason = whyNot(tf, tensor);
+  const reason = whyNot(tf, tensor, memory === 'device');
   if (reason === '') return true;
   if (memory === 'auto') return false;
   throw failure('ERR_CPS_UNSUPPORTED', `memory: 'device' is not possible here: ${reason}`);
@@ -129,7 +151,7 @@ const TF_TYPES = { float32: 1, int32: 3, bool: 10 } as const;
  */
 export function adopt(tf: Tf, tensor: Tensor, dtype: keyof typeof TF_TYPES): TfTensor {
   const backend = nodeBackend(tf);
-  const state = stateOf(tf);
+  const state = stateOf(tf, true);
   if (!backend || !('op' in state)) throw new TypeError('adopt() without adopts()');
   const { binding } = backend;
   const [from, to] = [tensorflowMemory().typeOf(tensor), TF_TYPES[dtype]];

@@ -6,6 +6,9 @@ namespace cps {
 void launch(const LookUpPicture& program, CudaStream stream) {
   launchProgram(program, stream, "lookUpPicture");
 }
+void launch(const ArrangeProgram& program, CudaStream stream) {
+  launchProgram(program, stream, "arrange");
+}
 void launch(const CutPatches& program, CudaStream stream) {
   launchProgram(program, stream, "cutPatches");
 }

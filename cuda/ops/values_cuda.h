@@ -4,6 +4,7 @@
 #include "cuda/ops/block_program.h"
 #include "ops/geometry.h"
 #include "ops/hd.h"
+#include "ops/pixels/arrange.h"
 
 namespace cps {
 
@@ -87,6 +88,52 @@ struct CutPatches {
   }
 };
 
+// ArrangeKernels::arrange: one thread an element of the loops.
+struct ArrangeProgram {
+  using Shared = NoShared;
+  static constexpr int kThreads = 256;
+
+  const uint8_t* source;
+  int64_t unitBytes;
+  const int32_t* units;  // device
+  const uint32_t* table;  // [3, 256]
+  int32_t bytes;          // of an element
+  int32_t loops;
+  ArrangeAxis axes[kMostArrangeAxes];  // outermost first
+  int64_t offset;
+  void* out;
+
+  int64_t elements() const {
+    int64_t n = 1;
+    for (int32_t i = 0; i < loops; i++) n *= axes[i].size;
+    return n;
+  }
+  int64_t blocks() const { return ceilDiv64(elements(), kThreads); }
+
+  template <class Block>
+  CPS_DEVICE void run(Block& block, Shared&) const {
+    block.forEach([&](int thread) {
+      int64_t rest = block.index() * kThreads + thread;
+      int64_t unit = 0, inner = 0, to = offset, channel = 0;
+      for (int32_t i = loops; i-- > 0;) {
+        const ArrangeAxis& a = axes[i];
+        const int64_t at = rest % a.size;
+        rest /= a.size;
+        unit += at * a.unit;
+        inner += at * a.inner;
+        to += at * a.out;
+        if (a.channel) channel = at;
+      }
+      if (rest > 0) return;  // behind the last element
+      const int32_t from = units[unit];
+      if (from < 0) return;
+      const uint8_t value = source[from * unitBytes + inner];
+      storeBits(out, to, table[256 * channel + value], bytes);
+    });
+  }
+};
+
+void launch(const ArrangeProgram& program, CudaStream stream);
 void launch(const LookUpPicture& program, CudaStream stream);
 void launch(const CutPatches& program, CudaStream stream);
 

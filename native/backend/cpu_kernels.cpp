@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <functional>
 #include <optional>
 
 #include "ops/energy/block_energy_cpu.h"
@@ -168,6 +169,20 @@ class CpuKernels final : public Kernels {
             pictures[t] + inFrame / grid.cols * p * rowBytes + inFrame % grid.cols * p * 3;
         lookUpCpu(table, from, rowBytes, grid.patchSize, grid.patchSize, strides,
                   static_cast<uint8_t*>(out) + i * patchBytes);
+      }
+    });
+  }
+
+  void arrange(const ArrangePart& part, const ValueTable& table, void* out) override {
+    arrangePixels(part, table, out, [this](size_t n, const std::function<void(size_t)>& fn) {
+      const auto run = [&](size_t i) {
+        checkCancel();
+        fn(i);
+      };
+      if (config_.pool && config_.maxThreads > 1) {
+        config_.pool->parallelFor(n, config_.maxThreads, run);
+      } else {
+        for (size_t i = 0; i < n; i++) run(i);
       }
     });
   }

@@ -31,6 +31,10 @@ struct GpuBackend {
   std::function<SourceFrame(const SourceFrame&, Device to)> transfer;
   // A device buffer in host memory, through pinned staging.
   std::function<Buffer(const Buffer&)> downloadPinned;
+  // Throws Error(Device) where this device memory was lost with its context.
+  std::function<void(const Buffer&)> checkMemory;
+  // Waits for all work of the process on device `id`, other libraries' included.
+  std::function<void(int id)> settle;
   // A block of memory of device `id` with `parts`, which are there, in their places and zeros
   // between them.
   std::function<Buffer(int id, const std::vector<StackPart>& parts, size_t bytes)> stack;

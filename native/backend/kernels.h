@@ -10,6 +10,7 @@
 #include "core/picture.h"
 #include "ops/energy/cell_counts.h"
 #include "ops/geometry.h"
+#include "ops/pixels/arrange.h"
 #include "ops/pixels/gather.h"
 #include "ops/pixels/kept_rows.h"
 #include "ops/pixels/resample.h"
@@ -143,12 +144,21 @@ class FrameKernels {
                       void* out) = 0;
 };
 
+// Tensors of models' inputs.
+class ArrangeKernels {
+ public:
+  virtual ~ArrangeKernels() = default;
+  // Note [Arranging pixels]; part.source and out on the device, `part` has been checked.
+  virtual void arrange(const ArrangePart& part, const ValueTable& table, void* out) = 0;
+};
+
 class Kernels : public DeviceMemory,
                 public CellKernels,
                 public MatchKernels,
                 public ScoreKernels,
                 public CellMapKernels,
                 public GatherKernels,
-                public FrameKernels {};
+                public FrameKernels,
+                public ArrangeKernels {};
 
 }  // namespace cps

@@ -11,7 +11,7 @@ namespace {
 Napi::Value attach(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&] {
-    const tf::Attached attached = tf::attach();
+    const tf::Attached attached = tf::attach(info[0].ToBoolean());
     Napi::Object out = Napi::Object::New(env);
     out.Set("version", attached.version);
     out.Set("op", attached.op);
@@ -30,7 +30,11 @@ Napi::Value offer(const Napi::CallbackInfo& info) {
     }
     Bytes bytes = readBytes(info[2].As<Napi::Object>());
     if (!bytes.device.isCpu()) {
-      throw Error(ErrorCode::InvalidArgument, Stage::Process, "Expected host memory");
+      if (bytes.device.id != 0) {
+        throw Error(ErrorCode::InvalidArgument, Stage::Process, "Expected memory of device 0");
+      }
+      const GpuBackend* const gpu = gpuOf(Environment::of(env));
+      offer.settle = [settle = gpu->settle] { settle(0); };
     }
     offer.data = const_cast<void*>(bytes.data);
     offer.bytes = bytes.bytes;

@@ -51,7 +51,6 @@ ArrangeRequest readArrangeRequest(const Napi::Value& value) {
     const auto object = one.As<Napi::Object>();
     ArrangePart part;
     std::shared_ptr<const Buffer> source = NativeBuffer::shared(object.Get("source"));
-    if (!source->device().isCpu()) bad("a source must be in host memory");
     part.source = source->as<const uint8_t>();
     part.sourceBytes = source->bytes();
     part.unitBytes = integer(object.Get("unitBytes"), "unitBytes must be an integer");

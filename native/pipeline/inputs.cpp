@@ -1,6 +1,6 @@
 #include "pipeline/inputs.h"
 
-#include <cstring>
+#include <memory>
 #include <set>
 #include <string>
 #include <utility>
@@ -17,7 +17,8 @@ namespace cps {
 namespace {
 
 // `held` bytes of pictures stay until the result is made of them: both count.
-Buffer allocateResult(double bytes, double held, const DecodeOnlyOptions& options) {
+Buffer allocateResult(double bytes, double held, const DecodeOnlyOptions& options,
+                      std::shared_ptr<MemoryResource> memory) {
   if (bytes + held > static_cast<double>(options.source.maxMemoryBytes)) {
     const auto megabytes = [](double n) { return std::to_string(static_cast<int64_t>(n / 1e6)); };
     const std::string beside =
@@ -26,7 +27,25 @@ Buffer allocateResult(double bytes, double held, const DecodeOnlyOptions& option
                 "The pictures of the model's input would take " + megabytes(bytes) + beside +
                     ", more than maxMemoryBytes allows; sample fewer frames or raise it");
   }
-  return Buffer::allocate(hostMemory(), static_cast<size_t>(bytes));
+  return Buffer::allocate(std::move(memory), static_cast<size_t>(bytes));
+}
+
+// Of the device that all sources are on.
+std::unique_ptr<Kernels> kernelsFor(const ArrangeRequest& request, Context& context,
+                                    const CancelPtr& cancel) {
+  const Device device = request.sources.empty() ? Device::cpu() : request.sources[0]->device();
+  for (const auto& source : request.sources) {
+    if (source->device() == device) continue;
+    throw Error(ErrorCode::InvalidArgument, Stage::Options, "The pictures are on several devices");
+  }
+  if (device.isCpu()) {
+    TaskPool& pool = *context.media().pool;
+    return makeCpuKernels({&pool, pool.threads(), cancel});
+  }
+  const GpuBackend* gpu = context.gpu();
+  if (gpu == nullptr) throw Error(ErrorCode::BackendUnavailable, Stage::Process, kNoCudaBuild);
+  for (const auto& source : request.sources) gpu->checkMemory(*source);
+  return gpu->makeKernels(device.id, cancel);
 }
 
 }  // namespace
@@ -43,17 +62,12 @@ ArrangedPixels runArrange(const ArrangeRequest& request, const DecodeOnlyOptions
   for (const auto& source : request.sources) {
     if (counted.insert(source.get()).second) held += static_cast<double>(source->bytes());
   }
-  Buffer out = allocateResult(bytes, held, options);
-  if (request.padded) std::memset(out.data(), 0, out.bytes());
+  const auto kernels = kernelsFor(request, context, cancel);
+  Buffer out = allocateResult(bytes, held, options, kernels->memory());
+  if (request.padded) kernels->fillZero(out.data(), out.bytes());
   const ValueTable table = makeValueTable(options.frame.normalize, dtype);
-  TaskPool& pool = *context.media().pool;
-  const RunAll run = [&](size_t n, const std::function<void(size_t)>& fn) {
-    pool.parallelFor(n, pool.threads(), [&](size_t i) {
-      cancel->check(Stage::Process);
-      fn(i);
-    });
-  };
-  for (const ArrangePart& part : request.parts) arrangePixels(part, table, out.data(), run);
+  for (const ArrangePart& part : request.parts) kernels->arrange(part, table, out.data());
+  kernels->synchronize();
   return {std::move(out)};
 }
 
@@ -81,7 +95,8 @@ ResizedFrames runResize(const GivenFrames& given, const DecodeOnlyOptions& optio
   result.width = steps.result().width;
   const size_t one = maker.resultBytes();
   result.frames =
-      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), 0, options);
+      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), 0, options,
+                     hostMemory());
   const uint8_t* from = given.source->as<const uint8_t>() + given.byteOffset;
   pool.parallelFor(static_cast<size_t>(given.count), pool.threads(), [&](size_t i) {
     cancel->check(Stage::Process);

@@ -1,11 +1,14 @@
 #include "tf/adoption.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
-#include <atomic>
+#include <condition_variable>
 #include <cstdio>
 #include <cstring>
+#include <exception>
 #include <mutex>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 
@@ -21,6 +24,52 @@ struct State {
   Attached attached;  // version is empty until the op is registered
   std::unordered_map<int32_t, Offer> offers;
   int32_t next = 0;
+  bool gpu = false;  // the kernel for GPUs is registered
+};
+
+// What a tensor of TensorFlow holds.
+struct Hold {
+  std::shared_ptr<const void> owner;
+  std::function<void()> settle;
+};
+
+// Gives memory of the device back (Note [Adopted memory]). Never destroyed, as State.
+class Returns {
+ public:
+  static Returns& one() {
+    static auto* const returns = new Returns;
+    return *returns;
+  }
+  void add(std::unique_ptr<Hold> hold) {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(hold));
+    changed_.notify_one();
+  }
+
+ private:
+  Returns() {
+    std::thread([this] { run(); }).detach();
+  }
+  void run() {
+    for (;;) {
+      std::vector<std::unique_ptr<Hold>> holds;
+      {
+        std::unique_lock lock(mutex_);
+        changed_.wait(lock, [this] { return !waiting_.empty(); });
+        holds.swap(waiting_);
+      }
+      // One wait does for all that came before it: there is one device.
+      try {
+        holds.front()->settle();
+      } catch (const std::exception&) {
+        // The device is lost, and its memory with it.
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Hold>> waiting_;
 };
 
 // Never destroyed: TensorFlow may ask while the process is already exiting.
@@ -32,7 +81,10 @@ State& state() {
 void* create(Construction*) { return nullptr; }
 void destroy(void*) {}
 
-void drop(void*, size_t, void* owner) { delete static_cast<std::shared_ptr<const void>*>(owner); }
+void drop(void*, size_t, void* held) {
+  std::unique_ptr<Hold> hold(static_cast<Hold*>(held));
+  if (hold->settle) Returns::one().add(std::move(hold));
+}
 
 void unknownShape(ShapeContext* context, Status* status) {
   state().api.TF_ShapeInferenceContextSetUnknownShape(context, status);
@@ -61,7 +113,7 @@ void compute(void*, KernelContext* context) {
     if (take(token, taken)) {
       Tensor* const tensor = api.TF_NewTensor(
           taken.type, taken.dims.data(), static_cast<int>(taken.dims.size()), taken.data,
-          taken.bytes, drop, new std::shared_ptr<const void>(std::move(taken.owner)));
+          taken.bytes, drop, new Hold{std::move(taken.owner), std::move(taken.settle)});
       api.TF_SetOutput(context, 0, tensor, status);
       api.TF_DeleteTensor(tensor);
     } else {
@@ -86,19 +138,29 @@ void check(const Api& api, Status* status, const char* what) {
 // The functions above stay where they are, whatever unloads the addon.
 void keepLoaded() {
   Dl_info info{};
-  if (::dladdr(reinterpret_cast<const void*>(&create), &info) == 0 ||
+  link_map* map = nullptr;
+  const void* const here = reinterpret_cast<const void*>(&create);
+  const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0;
+  if (found && map->l_name[0] == '\0') return;  // the program itself, as in tests
+  if (!found ||
       ::dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_NODELETE) == nullptr) {
     throw Error(ErrorCode::BackendUnavailable, Stage::Process,
                 "The native addon cannot be kept loaded");
   }
 }
 
-}  // namespace
+void registerKernel(const Api& api, const std::string& op, const char* device) {
+  KernelBuilder* const kernel =
+      api.TF_NewKernelBuilder(op.c_str(), device, create, compute, destroy);
+  // The token is read here, wherever the output is.
+  api.TF_KernelBuilder_HostMemory(kernel, "token");
+  Status* const status = api.TF_NewStatus();
+  api.TF_RegisterKernelBuilder(op.c_str(), kernel, status);
+  check(api, status, "the kernel");
+}
 
-Attached attach() {
-  State& all = state();
-  const std::lock_guard lock(all.mutex);
-  if (!all.attached.version.empty()) return all.attached;
+void attachOnce(State& all) {
+  if (!all.attached.version.empty()) return;
   keepLoaded();
   all.api = loadedApi();
   const Api& api = all.api;
@@ -111,14 +173,23 @@ Attached attach() {
   api.TF_OpDefinitionBuilderAddAttr(definition, "T: type");
   api.TF_OpDefinitionBuilderSetIsStateful(definition, true);  // never folded, never run twice
   api.TF_OpDefinitionBuilderSetShapeInferenceFunction(definition, unknownShape);
-  Status* status = api.TF_NewStatus();
+  Status* const status = api.TF_NewStatus();
   api.TF_RegisterOpDefinition(definition, status);
   check(api, status, "the op");
-  KernelBuilder* const kernel = api.TF_NewKernelBuilder(op, "CPU", create, compute, destroy);
-  status = api.TF_NewStatus();
-  api.TF_RegisterKernelBuilder(op, kernel, status);
-  check(api, status, "the kernel");
+  registerKernel(api, op, "CPU");
   all.attached = {api.TF_Version(), op};
+}
+
+}  // namespace
+
+Attached attach(bool gpu) {
+  State& all = state();
+  const std::lock_guard lock(all.mutex);
+  attachOnce(all);
+  if (gpu && !all.gpu) {
+    registerKernel(all.api, all.attached.op, "GPU");
+    all.gpu = true;
+  }
   return all.attached;
 }
 

@@ -40,6 +40,7 @@ inline constexpr int kNotFound = 5;
   X(TF_ShapeInferenceContextSetUnknownShape, void(ShapeContext*, Status*))                   \
   X(TF_NewKernelBuilder, KernelBuilder*(const char*, const char*, void* (*)(Construction*),  \
                                         void (*)(void*, KernelContext*), void (*)(void*)))   \
+  X(TF_KernelBuilder_HostMemory, void(KernelBuilder*, const char*))                          \
   X(TF_RegisterKernelBuilder, void(const char*, KernelBuilder*, Status*))                    \
   X(TF_GetInput, void(KernelContext*, int, Tensor**, Status*))                               \
   X(TF_SetOutput, void(KernelContext*, int, const Tensor*, Status*))                         \

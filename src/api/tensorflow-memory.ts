@@ -19,11 +19,11 @@ const TYPES: Readonly<Record<DType, number>> = {
 /** @internal */
 export interface TensorflowMemory {
   /**
-   * Registers the op that hands memory over with the TensorFlow of this process, once. Throws
-   * ERR_CPS_BACKEND_UNAVAILABLE where that cannot be.
+   * Registers the op that hands memory over with the TensorFlow of this process, once; with `gpu`
+   * for its GPU, too. Throws ERR_CPS_BACKEND_UNAVAILABLE where that cannot be.
    */
-  attach(): { readonly version: string; readonly op: string };
-  /** Whether the memory is the addon's, in host memory, so that it can be handed over. */
+  attach(gpu: boolean): { readonly version: string; readonly op: string };
+  /** Whether the memory is the addon's, in host memory or on GPU 0, so that it can be handed over. */
   owns(tensor: Tensor): boolean;
   /** TensorFlow's number of the tensor's element type. */
   typeOf(tensor: Tensor): number;
@@ -46,7 +46,8 @@ export const tensorflowMemory = (): TensorflowMemory => MEMORY;
 
 const owned = (tensor: Tensor) => {
   const bytes = Tensor.bytesOf(tensor);
-  return tensor.device === 'cpu' && !(bytes.memory instanceof Uint8Array) ? bytes : undefined;
+  const reachable = tensor.device === 'cpu' || tensor.device === 'cuda:0';
+  return reachable && !(bytes.memory instanceof Uint8Array) ? bytes : undefined;
 };
 
 const translated = <R>(call: () => R): R => {
@@ -58,12 +59,12 @@ const translated = <R>(call: () => R): R => {
 };
 
 const MEMORY: TensorflowMemory = {
-  attach: () => translated(() => native().adoption.attach()),
+  attach: (gpu) => translated(() => native().adoption.attach(gpu)),
   owns: (tensor) => owned(tensor) !== undefined,
   typeOf: (tensor) => TYPES[tensor.dtype],
   offer(tensor) {
     const bytes = owned(tensor);
-    if (!bytes) throw invalid('tensor', "a tensor over the addon's host memory", tensor.device);
+    if (!bytes) throw invalid('tensor', "a tensor over the addon's memory", tensor.device);
     return translated(() => native().adoption.offer(TYPES[tensor.dtype], tensor.shape, bytes));
   },
   withdraw: (token) => native().adoption.withdraw(token),

@@ -7,7 +7,7 @@ import { parseDecodeOnly } from '../options/records.js';
 import { checkNumber, invalid } from '../support/is.js';
 import type { ParsedInput } from './define.js';
 import { isObject } from './define.js';
-import { frameOptions, gridOf, hostMemoryOf } from './picture-options.js';
+import { frameOptions, gridOf, memoryOf } from './picture-options.js';
 import type { PictureOptions, Pictures } from './picture-options.js';
 
 /** Frames in place of a video: they are the sample, in their order. */
@@ -79,7 +79,7 @@ function check({ frames, seconds, ...rest }: GivenFrames): Checked {
 async function sourceOf({
   frames,
 }: GivenFrames): Promise<{ memory: NativeBuffer; byteOffset: number; own: boolean }> {
-  if (frames instanceof Tensor) return hostMemoryOf(frames);
+  if (frames instanceof Tensor) return memoryOf(frames, false);
   const { data } = frames;
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { memory: native().copyIn(bytes), byteOffset: 0, own: true };

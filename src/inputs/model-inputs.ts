@@ -5,7 +5,7 @@ import { callNative } from '../api/call.js';
 import type { ResultNote } from '../api/notes.js';
 import { Tensor } from '../api/tensor.js';
 import type { VideoInput } from '../api/video.js';
-import type { NativeArranged, NativeArrangePart } from '../native/binding.js';
+import type { NativeArranged, NativeArrangePart, NativeBuffer } from '../native/binding.js';
 import type { SampleRule } from '../options/config.js';
 import { parseDecodeOnly } from '../options/records.js';
 import { closedError } from '../support/errors.js';
@@ -17,6 +17,7 @@ import type { ParsedInput } from './define.js';
 import type { GivenFrames } from './given-frames.js';
 import { copyAxes, extentsOf, layOut } from './layout.js';
 import type { Layout } from './layout.js';
+import { onOneDevice } from './picture-options.js';
 import type { DecodingOptions, PictureOptions, Pictures } from './picture-options.js';
 import { picturesOf } from './pictures.js';
 import type { PresetName } from './presets.js';
@@ -33,6 +34,11 @@ export interface InputOptions extends DecodingOptions {
   readonly select?: SelectSpec | undefined;
   /** Of a preset's name: what its processor class does without a file. Default: false. */
   readonly classDefaults?: boolean | undefined;
+  /**
+   * 'device': the pixels stay on the GPU where the pictures were made, as tensors for a DeviceSession that
+   * runs there. 'host' is the default, but for feedStream with such a session.
+   */
+  readonly outputs?: 'host' | 'device' | undefined;
 }
 
 /** One video of an input: what a prompt and a reader of results need. */
@@ -124,7 +130,9 @@ export function parseInputCall(input: ModelInput, options: InputOptions): Parsed
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw invalid('options', 'object', options);
   }
-  const { sample, select, classDefaults: ofClass = false, ...decoding } = options;
+  const { sample, select, outputs = 'host', classDefaults: ofClass = false, ...decoding } = options;
+  const place: unknown = outputs;
+  if (place !== 'host' && place !== 'device') throw invalid('outputs', "'host' or 'device'", place);
   if (typeof ofClass !== 'boolean') throw invalid('classDefaults', 'boolean', ofClass);
   for (const key of OF_THE_DESCRIPTION) {
     if ((decoding as Record<string, unknown>)[key] === undefined) continue;
@@ -150,7 +158,9 @@ export function parseInputCall(input: ModelInput, options: InputOptions): Parsed
     parsed = parsedInput(select === undefined ? rest : { ...rest, select: chosen });
   }
   parseDecodeOnly({ ...decoding, videoPath: new Uint8Array(1) });
-  return { input: parsed, options: { decoding, sample: undefined, select: undefined } };
+  // What changes from frame to frame is measured in JavaScript.
+  const onDevice = place === 'device' && !parsed.tensors.some(([, { of }]) => of === 'changeMask');
+  return { input: parsed, options: { decoding, sample: undefined, select: undefined, onDevice } };
 }
 
 /** Sides that patches need are those that the size gives; says which video is wrong. */
@@ -318,14 +328,16 @@ export async function inputsOf<V extends InputVideo>(
 ): Promise<Inputs<V>> {
   const { input } = call;
   const tensors: Record<string, Tensor> = {};
+  const moved: NativeBuffer[] = [];
   try {
     checkPictures(input, pictures);
+    const together = await onOneDevice(pictures, moved);
     const wantsChanges = input.tensors.some(([, { of }]) => of === 'changeMask');
     const changes = wantsChanges ? pictures.map((one) => changed(one, stdOf(input))) : [];
     for (const [name, tensor] of input.tensors) {
       tensors[name] =
         tensor.of === 'pixels'
-          ? await arrange(name, tensor.dtype, call, pictures)
+          ? await arrange(name, tensor.dtype, call, together)
           : companion(tensor, input, pictures, changes);
     }
     const videos = pictures.map((one, i) => name(describe(input, one, changes[i]), i));
@@ -334,6 +346,7 @@ export async function inputsOf<V extends InputVideo>(
     for (const tensor of Object.values(tensors)) tensor.close();
     throw error;
   } finally {
+    for (const memory of moved) memory.release();
     for (const one of pictures) one.close();
   }
 }

@@ -31,6 +31,8 @@ export interface PictureOptions {
   readonly decoding: DecodingOptions;
   readonly sample: SampleRule | undefined;
   readonly select: SelectSpec | undefined;
+  /** Whether pictures and pixels may stay in memory of a GPU. */
+  readonly onDevice: boolean;
 }
 
 /** A patch that was selected: frame in the sample, patch row and column. */
@@ -41,7 +43,7 @@ export interface SelectedPatch {
 }
 
 export interface Pictures {
-  /** uint8 RGB in host memory: whole frames [T, H, W, 3], or patches [K, P, P, 3]. */
+  /** uint8 RGB, in host memory unless they may stay on a GPU: whole frames [T, H, W, 3], or patches [K, P, P, 3]. */
   readonly memory: NativeBuffer;
   readonly units: Units;
   /** The first unit of the memory that is ours. */
@@ -59,17 +61,41 @@ export interface Pictures {
   close(): void;
 }
 
-/** The memory of a tensor where the addon can read it: as it is on the CPU, a copy from a GPU. */
-export async function hostMemoryOf(
+/**
+ * The memory of a tensor where the addon can read it: as it is on the CPU, and from a GPU a copy unless it
+ * may stay there.
+ */
+export async function memoryOf(
   tensor: Tensor,
+  onDevice: boolean,
 ): Promise<{ memory: NativeBuffer; byteOffset: number; own: boolean }> {
-  if (tensor.device === 'cpu') {
+  if (tensor.device === 'cpu' || onDevice) {
     const { memory, byteOffset } = Tensor.bytesOf(tensor);
     if (!(memory instanceof Uint8Array)) return { memory, byteOffset, own: false };
     return { memory: native().copyIn(memory), byteOffset: 0, own: true };
   }
   const values = (await tensor.toHost()) as Uint8Array;
   return { memory: native().copyIn(values), byteOffset: 0, own: true };
+}
+
+/**
+ * Pictures of several devices (a video that the GPU does not decode) meet in host memory; `moved` gets what has
+ * to be released for that.
+ */
+export async function onOneDevice(
+  pictures: readonly Pictures[],
+  moved: NativeBuffer[],
+): Promise<readonly Pictures[]> {
+  const devices = pictures.map(({ memory }) => memory.device);
+  if (devices.every((device) => device === devices[0])) return pictures;
+  return Promise.all(
+    pictures.map(async (one) => {
+      if (one.memory.device === 'cpu') return one;
+      const memory = native().copyIn(new Uint8Array(await one.memory.toHost()));
+      moved.push(memory);
+      return { ...one, memory };
+    }),
+  );
 }
 
 export const gridOf = (

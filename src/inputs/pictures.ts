@@ -13,13 +13,17 @@ import type { ParsedInput } from './define.js';
 import { givenPictures, isGiven } from './given-frames.js';
 import type { GivenFrames } from './given-frames.js';
 import { isModelSample, modelSampleIds } from './model-sample.js';
-import { frameOptions, gridOf, hostMemoryOf, pictureOptions } from './picture-options.js';
+import { frameOptions, gridOf, memoryOf, pictureOptions } from './picture-options.js';
 import type { PictureOptions, Pictures } from './picture-options.js';
 import type { ModelSample } from './types.js';
 
-async function fromFrames(frames: DecodedFrames, input: ParsedInput): Promise<Pictures> {
+async function fromFrames(
+  frames: DecodedFrames,
+  input: ParsedInput,
+  { onDevice }: PictureOptions,
+): Promise<Pictures> {
   const [count = 0, height = 0, width = 0] = frames.frames.shape;
-  const { memory, byteOffset, own } = await hostMemoryOf(frames.frames);
+  const { memory, byteOffset, own } = await memoryOf(frames.frames, onDevice);
   const { sampledFrameIds: ids, fps, totalFrames } = frames;
   return {
     memory,
@@ -39,9 +43,13 @@ async function fromFrames(frames: DecodedFrames, input: ParsedInput): Promise<Pi
   };
 }
 
-async function fromPatches(stream: PatchStream, input: ParsedInput): Promise<Pictures> {
+async function fromPatches(
+  stream: PatchStream,
+  input: ParsedInput,
+  { onDevice }: PictureOptions,
+): Promise<Pictures> {
   const { patches, length, sampledFrameIds: ids, fps, totalFrames } = stream;
-  const { memory, byteOffset, own } = await hostMemoryOf(patches);
+  const { memory, byteOffset, own } = await memoryOf(patches, onDevice);
   const { height, width } = stream.targetSize;
   const side = input.patch.size;
   return {
@@ -110,6 +118,7 @@ export async function picturesOf(
     return fromPatches(
       await patchStream({ ...patchOptions(input, options), videoPath: video }),
       input,
+      options,
     );
   }
   let opened: Video | undefined;
@@ -117,7 +126,11 @@ export async function picturesOf(
     if (needsInfo(input)) opened = await openVideo(video, options.decoding);
     const info = () => (opened as Video).info;
     const config = frameOptions(input, options, info);
-    return await fromFrames(await decodeOnly({ ...config, videoPath: opened ?? video }), input);
+    return await fromFrames(
+      await decodeOnly({ ...config, videoPath: opened ?? video }),
+      input,
+      options,
+    );
   } finally {
     opened?.close();
   }
@@ -137,7 +150,8 @@ export async function* windowsOfVideo(
   }
   if (input.spec.select !== undefined) {
     const config = { ...patchOptions(input, options), of: 'patches', signal } as const;
-    for await (const window of video.windows(span, config)) yield await fromPatches(window, input);
+    for await (const window of video.windows(span, config))
+      yield await fromPatches(window, input, options);
     return;
   }
   const config = {
@@ -145,5 +159,6 @@ export async function* windowsOfVideo(
     of: 'frames',
     signal,
   } as const;
-  for await (const window of video.windows(span, config)) yield await fromFrames(window, input);
+  for await (const window of video.windows(span, config))
+    yield await fromFrames(window, input, options);
 }

@@ -106,7 +106,7 @@ export interface NativeFramesResult extends NativeSampleInfo {
 
 /** Loops that copy one video's pixels into a tensor (Note [Arranging pixels]). */
 export interface NativeArrangePart {
-  /** 8-bit RGB in host memory. */
+  /** 8-bit RGB, on one device for all parts; the result is there, too. */
   source: NativeBuffer;
   /** Bytes of a frame or a patch. */
   unitBytes: number;
@@ -214,8 +214,8 @@ export interface NativeSession {
 
 /** The op by which TensorFlow takes our memory (native/tf/adoption.h). */
 export interface NativeAdoption {
-  attach(): { version: string; op: string };
-  /** Host memory of the addon only; gives a token. */
+  attach(gpu: boolean): { version: string; op: string };
+  /** Memory of the addon only, of the host or of GPU 0; gives a token. */
   offer(type: number, dims: readonly number[], bytes: NativeBytes): number;
   withdraw(token: number): void;
 }

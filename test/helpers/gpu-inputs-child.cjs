@@ -1,6 +1,6 @@
 /**
  * Tensors of every preset from frames in GPU memory, which test/reliability/gpu-emulated.test.ts has over the
- * fake driver: by hash those of the CPU. Prints one line of JSON.
+ * fake driver: by hash those of the CPU, whether they come to the host or stay. Prints one line of JSON.
  *
  *   CPS_PACKAGE=FOLDER CPS_FIXTURES=FOLDER node --expose-gc test/helpers/gpu-inputs-child.cjs
  */
@@ -16,9 +16,9 @@ const { modelInputs, presets } = load('src/inputs');
 const video = path.join(process.env.CPS_FIXTURES, 'h264_bpyramid.mp4');
 
 /** Names, types, shapes and elements of all tensors, and what is said of the video. */
-async function made(preset, backend) {
+async function made(preset, backend, outputs = 'host') {
   const inputs = await modelInputs(video, preset, {
-    backend,
+    ...{ backend, outputs },
     classDefaults: true,
     sample: { count: 4 },
   });
@@ -34,6 +34,10 @@ async function made(preset, backend) {
       digest,
     };
   }
+  // What changes from frame to frame is measured on the host.
+  const stays = outputs === 'device' && !Object.hasOwn(tensors, 'video_compression_mask');
+  const devices = Object.values(inputs.tensors).map(({ device }) => device);
+  assert.strictEqual(devices.includes('cuda:0'), stays, preset);
   const { videos } = inputs;
   inputs.close();
   return { tensors, videos };
@@ -47,6 +51,7 @@ async function main() {
       preset,
     );
     assert.deepStrictEqual(gpu, cpu, preset);
+    assert.deepStrictEqual(await made(preset, 'gpu', 'device'), cpu, `${preset} on the device`);
   }
   for (let i = 0; i < 20 && nativeStats().liveBuffers > 0; i++) {
     globalThis.gc();

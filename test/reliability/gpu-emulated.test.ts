@@ -102,21 +102,55 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
     expect(said.longest).toBeLessThan(400); // a busy machine's own pauses
   });
 
-  test('a DeviceSession binds device memory as it is, and nothing is downloaded for it', () => {
-    // An onnxruntime-node whose library is a fake that notes what is bound (test/native/ort/fake_ort).
+  /** An onnxruntime-node whose library is a fake that notes what is bound (test/native/ort/fake_ort). */
+  const withFakeOrt = (): Record<string, string> => {
     const stub = join(folder, 'node_modules', 'onnxruntime-node');
     const bin = join(stub, 'bin', 'napi-v6', process.platform, process.arch);
-    mkdirSync(bin, { recursive: true });
-    const common = join(repoRoot, 'node_modules', 'onnxruntime-common');
-    writeFileSync(join(stub, 'index.js'), `module.exports = require(${JSON.stringify(common)});`);
     const library = join(bin, 'libonnxruntime.so.1');
-    symlinkSync(join(repoRoot, 'build', 'test', 'native', 'libcps_fake_ort.so'), library);
-    const env = {
+    if (!existsSync(library)) {
+      mkdirSync(bin, { recursive: true });
+      const common = join(repoRoot, 'node_modules', 'onnxruntime-common');
+      const text = `module.exports = require(${JSON.stringify(common)});`;
+      writeFileSync(join(stub, 'index.js'), text);
+      symlinkSync(join(repoRoot, 'build', 'test', 'native', 'libcps_fake_ort.so'), library);
+    }
+    const logs = mkdtempSync(join(folder, 'logs-'));
+    return {
       LD_PRELOAD: library,
-      CPS_FAKE_ORT_LOG: join(folder, 'bound'),
-      CPS_FAKE_DOWNLOADS: join(folder, 'downloads'),
+      CPS_FAKE_ORT_LOG: join(logs, 'bound'),
+      CPS_FAKE_DOWNLOADS: join(logs, 'downloads'),
     };
-    const said: unknown = JSON.parse(runWith(env, 'test/helpers/gpu-session-child.cjs'));
+  };
+
+  test('a DeviceSession binds device memory as it is, and nothing is downloaded for it', () => {
+    const said: unknown = JSON.parse(runWith(withFakeOrt(), 'test/helpers/gpu-session-child.cjs'));
     expect(said).toEqual({ checks: 7, left: 0 });
+  });
+
+  test("models' inputs stay on the device for it, bit for bit as the CPU's", () => {
+    const said: unknown = JSON.parse(
+      runWith(withFakeOrt(), 'test/helpers/gpu-input-session-child.cjs'),
+    );
+    expect(said).toEqual({ checks: 17, left: 0 });
+  });
+
+  test('TensorFlow on a GPU takes device memory where it is asked for, and says why not', () => {
+    const logs = mkdtempSync(join(folder, 'logs-'));
+    const env = {
+      LD_PRELOAD: join(repoRoot, 'build', 'test', 'native', 'fake_tf', 'libtensorflow.so.2'),
+      CPS_FAKE_TF_LOG: join(logs, 'registered'),
+      CPS_FAKE_DOWNLOADS: join(logs, 'downloads'),
+    };
+    const said: unknown = JSON.parse(runWith(env, 'test/helpers/gpu-tensorflow-child.cjs'));
+    const says = (text: string): unknown => expect.stringContaining(text);
+    expect(said).toEqual({
+      why: says('no GPU has run'),
+      registered: ['CPU token', 'GPU token'],
+      said: {
+        host: says('ERR_CPS_UNSUPPORTED'),
+        ints: says('ERR_CPS_UNSUPPORTED'),
+        dataset: says('ERR_CPS_UNSUPPORTED'),
+      },
+    });
   });
 });

@@ -132,6 +132,7 @@ int64_t reach(int64_t sum, int64_t size, int64_t step) {
 
 void checkArrange(const ArrangePart& part, int64_t elements) {
   if (part.axes.empty()) bad("there is no loop");
+  if (part.axes.size() > kMostArrangeAxes) bad("there are too many loops");
   if (part.offset < 0 || part.unitBytes <= 0) bad("a part lies nowhere");
   int64_t out = part.offset, unit = 0, inner = 0;
   int channels = 0;

@@ -33,6 +33,9 @@ struct ArrangePart {
   int64_t offset = 0;             // of its first element, in elements
 };
 
+// More than any layout of src/inputs has.
+inline constexpr size_t kMostArrangeAxes = 16;
+
 // Throws Error(InvalidArgument) where a loop would leave the source, the units or the tensor.
 void checkArrange(const ArrangePart& part, int64_t elements);
 

@@ -8,7 +8,7 @@ import type { VideoInput } from '../../api/video.js';
 import type { PatchStreamConfig } from '../../options/config.js';
 import { AbortError, CodecPatchStreamError } from '../../support/errors.js';
 import { checkInteger, invalid } from '../../support/is.js';
-import { hostMemoryOf } from '../picture-options.js';
+import { memoryOf } from '../picture-options.js';
 import type { DecodingOptions } from '../picture-options.js';
 import { CodecCanvases } from './canvases.js';
 import type { CanvasGroup } from './canvases.js';
@@ -125,7 +125,7 @@ async function patchesOf(stream: PatchStream): Promise<Held> {
   let scores = new Float32Array(given.length);
   if (given.device === 'cpu') given.copyTo(scores);
   else scores = Float32Array.from(await given.toHost());
-  const { memory, byteOffset, own } = await hostMemoryOf(stream.patches);
+  const { memory, byteOffset, own } = await memoryOf(stream.patches, false);
   const side = stream.patches.shape[1] as number;
   const bytes = new Uint8Array(rows * columns * side * side * 3);
   const frame = (index: number): Uint8Array => {

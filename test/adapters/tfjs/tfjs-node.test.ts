@@ -92,6 +92,10 @@ if (!built) {
     });
   });
 
+  test('it takes the kernel for GPUs, on request, and works on as before', () => {
+    expect(child('gpuKernel')).toEqual({ same: true });
+  });
+
   test('20,000 adoptions without growth', () => {
     const { grownMB, tensors } = child('many') as Record<string, number>;
     expect(grownMB).toBeLessThan(8);

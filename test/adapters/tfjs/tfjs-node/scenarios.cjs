@@ -19,7 +19,9 @@ if (scenario !== 'removed') {
 }
 process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
 const tf = require(path.join(root, 'build', 'tfjs-node', 'node_modules', '@tensorflow/tfjs-node'));
-const { nativeStats, decodeOnly, patchStream } = require(path.join(root, 'dist/src/index.js'));
+const { nativeStats, decodeOnly, patchStream, tensorflowMemory } = require(
+  path.join(root, 'dist/src/index.js'),
+);
 const { frameDataset, patchDataset, tfMemory, toTensor } = require(
   path.join(root, 'dist/adapters/tfjs/index.js'),
 );
@@ -112,6 +114,16 @@ const scenarios = {
     tf.dispose([shared, positions, ints, laidOut, laidOutCopy]);
     results.tensors = tf.memory().numTensors;
     return results;
+  },
+
+  /** TensorFlow knows kernels for GPUs by name, also where it has no GPU. */
+  async gpuKernel() {
+    const { op } = tensorflowMemory().attach(false);
+    const ops = [1, 2].map(() => tensorflowMemory().attach(true).op);
+    const stream = await open({ outputDtype: 'fp32' });
+    const tensor = await toTensor(tf, stream, { memory: 'device' });
+    assert.deepStrictEqual(tensor.dataSync(), stream.patches.data);
+    return { same: ops.every((one) => one === op) };
   },
 
   async many() {

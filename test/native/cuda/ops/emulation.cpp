@@ -56,6 +56,7 @@ void emulate(const Program& program, CudaStream stream) {
 
 }  // namespace
 
+void launch(const ArrangeProgram& program, CudaStream stream) { emulate(program, stream); }
 void launch(const LookUpPicture& program, CudaStream stream) { emulate(program, stream); }
 void launch(const CutPatches& program, CudaStream stream) { emulate(program, stream); }
 void launch(const BlockLevels& program, CudaStream stream) { emulate(program, stream); }

@@ -1,6 +1,7 @@
 // CPU and GPU give the same bits, as in equality_test.cpp: energies on cell maps, and what pictures
 // for models are made with.
 
+#include <algorithm>
 #include <random>
 
 #include "cuda/ops/equality.h"
@@ -183,6 +184,59 @@ TEST(GpuEquality, PicturesForModels) {
       gpu.kernels->lookUp(Gpu::data<uint8_t>(uploaded), w * 3, h, w, table, s, out.data());
       expectSameBits(tensor, gpu.download<uint8_t>(out),
                      "frame as " + std::string(dtypeName(dtype)));
+    }
+  }
+}
+
+// Loops over frames, rows, columns and channels in any order, with units that repeat and that are
+// left out, into tensors with gaps (Note [Arranging pixels]).
+TEST(GpuEquality, InputsOfModels) {
+  CPS_NEEDS_GPU();
+  Gpu gpu;
+  const auto cpu = cpuKernels();
+  std::mt19937 rng(8);
+  const auto upTo = [&](int most) {
+    return static_cast<int64_t>(std::uniform_int_distribution<int>(1, most)(rng));
+  };
+  for (int turn = 0; turn < 60; turn++) {
+    const int64_t units = upTo(4), rows = upTo(20), columns = upTo(30), wanted = upTo(6);
+    const auto source = noise(static_cast<size_t>(units * rows * columns * 3), rng);
+    ArrangePart part;
+    part.source = source.data();
+    part.sourceBytes = source.size();
+    part.unitBytes = rows * columns * 3;
+    for (int64_t i = 0; i < wanted; i++) {
+      part.units.push_back(static_cast<int32_t>(upTo(static_cast<int>(units) + 1)) - 2);
+    }
+    part.axes = {{wanted, 0, 1, 0, false},
+                 {rows, 0, 0, columns * 3, false},
+                 {columns, 0, 0, 3, false},
+                 {3, 0, 0, 1, true}};
+    std::shuffle(part.axes.begin(), part.axes.end(), rng);
+    int64_t elements = 1;
+    for (size_t i = part.axes.size(); i-- > 0;) {
+      part.axes[i].out = elements;
+      elements *= part.axes[i].size + (upTo(3) - 1);
+    }
+    part.offset = upTo(7) - 1;
+    elements += part.offset;
+    checkArrange(part, elements);
+    for (const DType dtype : {DType::F32, DType::F16, DType::BF16, DType::U8}) {
+      Normalize normalize{1, {0, 0, 0}, {1, 1, 1}};
+      if (dtype != DType::U8) normalize = {1 / 255.0f, {0.48f, 0.45f, 0.4f}, {0.27f, 0.26f, 0.28f}};
+      const ValueTable table = makeValueTable(normalize, dtype);
+      const int64_t bytes = elements * static_cast<int64_t>(dtypeSize(dtype));
+      std::vector<uint8_t> tensor(static_cast<size_t>(bytes));
+      cpu->arrange(part, table, tensor.data());
+      const SourceFrame uploaded = gpu.upload(source);
+      ArrangePart onGpu = part;
+      onGpu.source = Gpu::data<uint8_t>(uploaded);
+      const Buffer out = gpu.allocate<uint8_t>(bytes);
+      gpu.kernels->fillZero(out.data(), out.bytes());
+      gpu.kernels->arrange(onGpu, table, out.data());
+      expectSameBits(tensor, gpu.download<uint8_t>(out),
+                     "input as " + std::string(dtypeName(dtype)));
+      if (HasFatalFailure()) return;
     }
   }
 }

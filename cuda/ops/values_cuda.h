@@ -95,7 +95,7 @@ struct ArrangeProgram {
 
   const uint8_t* source;
   int64_t unitBytes;
-  const int32_t* units;  // device
+  const int32_t* units;   // device
   const uint32_t* table;  // [3, 256]
   int32_t bytes;          // of an element
   int32_t loops;

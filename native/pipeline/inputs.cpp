@@ -94,9 +94,8 @@ ResizedFrames runResize(const GivenFrames& given, const DecodeOnlyOptions& optio
   result.height = steps.result().height;
   result.width = steps.result().width;
   const size_t one = maker.resultBytes();
-  result.frames =
-      allocateResult(static_cast<double>(one) * static_cast<double>(given.count), 0, options,
-                     hostMemory());
+  result.frames = allocateResult(static_cast<double>(one) * static_cast<double>(given.count), 0,
+                                 options, hostMemory());
   const uint8_t* from = given.source->as<const uint8_t>() + given.byteOffset;
   pool.parallelFor(static_cast<size_t>(given.count), pool.threads(), [&](size_t i) {
     cancel->check(Stage::Process);

@@ -28,8 +28,9 @@ struct ArrangedPixels {
   Buffer data;
 };
 
-// On the device of the sources, which is one. `options.frame` has the type and the values of the tensor. Throws Error(OutOfMemory) where it and
-// the pictures that it is made of are larger than maxMemoryBytes together.
+// On the device of the sources, which is one. `options.frame` has the type and the values of the
+// tensor. Throws Error(OutOfMemory) where it and the pictures that it is made of are larger than
+// maxMemoryBytes together.
 ArrangedPixels runArrange(const ArrangeRequest& request, const DecodeOnlyOptions& options,
                           Context& context, const CancelPtr& cancel, Profile& profile);
 

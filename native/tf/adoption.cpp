@@ -142,8 +142,7 @@ void keepLoaded() {
   const void* const here = reinterpret_cast<const void*>(&create);
   const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0;
   if (found && map->l_name[0] == '\0') return;  // the program itself, as in tests
-  if (!found ||
-      ::dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_NODELETE) == nullptr) {
+  if (!found || ::dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_NODELETE) == nullptr) {
     throw Error(ErrorCode::BackendUnavailable, Stage::Process,
                 "The native addon cannot be kept loaded");
   }

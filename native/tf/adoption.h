@@ -36,8 +36,8 @@ struct Attached {
   std::string op;       // token: int32 -> output: T
 };
 
-// Registers the op and its kernel for the CPU with the TensorFlow that the process has loaded, once;
-// with `gpu` the kernel for GPUs, too. Throws Error(BackendUnavailable) where that cannot be.
+// Registers the op and its kernel for the CPU with the TensorFlow that the process has loaded,
+// once; with `gpu` the kernel for GPUs, too. Throws Error(BackendUnavailable) where that cannot be.
 Attached attach(bool gpu);
 
 // Puts an offer under a token, for one run of the op.

@@ -23,9 +23,9 @@ struct Memory {
   float data[8] = {};
 
   Offer offer(std::function<void()> settle = nullptr) {
-    const std::shared_ptr<const void> owner(
-        static_cast<const void*>(data),
-        [this](const void*) { freed.set_value(std::this_thread::get_id()); });
+    const std::shared_ptr<const void> owner(static_cast<const void*>(data), [this](const void*) {
+      freed.set_value(std::this_thread::get_id());
+    });
     return {1, {2, 4}, data, sizeof data, owner, std::move(settle)};
   }
   bool isFreed() { return end.wait_for(std::chrono::seconds(0)) == std::future_status::ready; }

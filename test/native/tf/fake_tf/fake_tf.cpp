@@ -114,8 +114,7 @@ void TF_RegisterOpDefinition(OpBuilder* builder, Status*) {
 void TF_ShapeInferenceContextSetUnknownShape(ShapeContext*, Status*) {}
 KernelBuilder* TF_NewKernelBuilder(const char* op, const char* device,
                                    void* (*create)(Construction*),
-                                   void (*compute)(void*, KernelContext*),
-                                   void (*destroy)(void*)) {
+                                   void (*compute)(void*, KernelContext*), void (*destroy)(void*)) {
   return new KernelBuilder{op, device, "", create, compute, destroy};
 }
 void TF_KernelBuilder_HostMemory(KernelBuilder* builder, const char* argument) {

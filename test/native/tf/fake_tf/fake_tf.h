@@ -8,9 +8,9 @@
 #include "tf/api.h"
 
 // Note [Fake TensorFlow]
-// A library of TensorFlow's name with the functions of its C API that native/tf uses. It keeps what is registered,
-// and runs a kernel where it is told to. It computes nothing and moves no memory. With
-// CPS_FAKE_TF_LOG it also writes what is registered to that file, line by line.
+// A library of TensorFlow's name with the functions of its C API that native/tf uses. It keeps what
+// is registered, and runs a kernel where it is told to. It computes nothing and moves no memory.
+// With CPS_FAKE_TF_LOG it also writes what is registered to that file, line by line.
 namespace cps::tf::fake {
 
 struct Memory {

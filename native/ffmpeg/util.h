@@ -48,8 +48,8 @@ int watchingMemory(bool& ranShort, const Call& call) {
 
 // Note [Sizes that FFmpeg refuses]
 // FFmpeg gives ENOMEM also for a size that it takes from nobody (2 GiB and more in one piece), and
-// asks for no memory then: errno stays as it was. In a demuxer that size is a count in the file that
-// lies, which is damage. As watchingMemory, for calls that do all their work on this thread.
+// asks for no memory then: errno stays as it was. In a demuxer that size is a count in the file
+// that lies, which is damage. As watchingMemory, for calls that do all their work on this thread.
 template <typename Call>
 int watchingDemuxer(bool& ranShort, const Call& call) {
   bool shortNow = false;

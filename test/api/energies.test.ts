@@ -3,7 +3,7 @@ import { decodeOnly, patchStream } from '../../src/index.js';
 import type { PatchStream, PatchStreamConfig } from '../../src/index.js';
 import { displaySize } from '../helpers/ffmpeg.js';
 import { fixture, fixturePath, fixtures } from '../helpers/fixtures.js';
-import { longForm, someOf } from '../helpers/long-form.js';
+import { fullForm, someOf } from '../helpers/long-form.js';
 import { lumaFrames } from '../helpers/luma.js';
 import {
   accumulatedEnergy,
@@ -14,10 +14,10 @@ import {
 import type { Asked, Scored } from '../helpers/naive-energies.js';
 import { patchGrid } from '../helpers/naive.js';
 
-// As in energy-block.test.ts: every ninth clip, every sixth in the long form.
+// As in energy-block.test.ts: every ninth clip, every third in full.
 const clips = fixtures()
   .filter((clip) => !clip.features.includes('mid-gop') && clip.name !== 'rgb_gbrp10.mkv')
-  .filter((_, i) => i % (longForm ? 6 : 9) === 4);
+  .filter((_, i) => i % (fullForm ? 3 : 9) === (fullForm ? 1 : 4));
 
 const NAIVE = { block: blockEnergy, adjacent: adjacentEnergy, accumulated: accumulatedEnergy };
 type Options = Pick<PatchStreamConfig, 'energy' | 'sample'> &

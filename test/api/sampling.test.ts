@@ -2,7 +2,7 @@
 import { decodeOnly, patchStream, seededRandom } from '../../src/index.js';
 import type { DecodedFrames, SampleRule } from '../../src/index.js';
 import { fixture, fixturePath, fixtures } from '../helpers/fixtures.js';
-import { longForm } from '../helpers/long-form.js';
+import { someClips } from '../helpers/long-form.js';
 
 const BPYRAMID = fixturePath('h264_bpyramid.mp4');
 const frames = (sample: SampleRule, videoPath = BPYRAMID): Promise<DecodedFrames> =>
@@ -55,9 +55,7 @@ const RULES: readonly [string, (f: Facts) => SampleRule, (f: Facts) => number[]]
 ];
 
 const all = fixtures();
-describe.each(
-  (longForm ? all : all.filter((_, i) => i % 6 === 0)).map((f) => [f.name, f] as const),
-)('%s', (_, clip) => {
+describe.each(someClips(all).map((f) => [f.name, f] as const))('%s', (_, clip) => {
   const videoPath = fixturePath(clip.name);
   let whole: DecodedFrames;
   let facts: Facts;

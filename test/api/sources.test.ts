@@ -11,7 +11,7 @@ import { frameDataset } from '../../adapters/tfjs/index.js';
 import { decodeOnly, nativeStats, openVideo, patchStream, probe } from '../../src/index.js';
 import type { DecodedFrames, VideoSource } from '../../src/index.js';
 import { fixturePath, fixtures } from '../helpers/fixtures.js';
-import { longForm } from '../helpers/long-form.js';
+import { someClips } from '../helpers/long-form.js';
 import { failingFrom, sourceOf } from '../helpers/sources.js';
 
 const MIB = 2 ** 20;
@@ -27,7 +27,7 @@ const fails = async (call: Promise<unknown>): Promise<Error & { code?: string; c
   );
 
 const all = fixtures();
-const some = (longForm ? all : all.filter((_, i) => i % 6 === 1)).map(({ name }) => name);
+const some = someClips(all).map(({ name }) => name);
 
 test.each(some)('%s: what a source and a Blob give is what the file gives', async (name) => {
   const file = fixturePath(name);

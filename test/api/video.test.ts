@@ -7,7 +7,7 @@ import { decodeOnly, nativeStats, openVideo, patchStream, probe } from '../../sr
 import type { DecodedFrames, Video } from '../../src/index.js';
 import { displaySize } from '../helpers/ffmpeg.js';
 import { fixture, fixturePath, fixtures } from '../helpers/fixtures.js';
-import { longForm } from '../helpers/long-form.js';
+import { someClips } from '../helpers/long-form.js';
 import { buffersInUse } from '../helpers/native-memory.js';
 
 const NAME = 'h264_bpyramid.mp4';
@@ -16,7 +16,7 @@ const CLOSED: unknown = expect.objectContaining({ code: 'ERR_CPS_CLOSED' });
 const bytes = (frames: DecodedFrames): Buffer => Buffer.from(frames.frames.data as Uint8Array);
 
 const all = fixtures();
-const some = (longForm ? all : all.filter((_, i) => i % 6 === 0)).map((f) => [f.name, f] as const);
+const some = someClips(all).map((f) => [f.name, f] as const);
 
 describe.each(some)('%s', (name, clip) => {
   let video: Video;

@@ -1,11 +1,21 @@
 /**
- * Whether tests run in full (CPS_LONG=1, which .ci/run sets) or as `npm test` runs them: what is said
- * of many clips in many ways is then tried in some of the ways for each, each way with many clips.
+ * How much tests try, by CPS_LONG: 0, as `npm test` runs them; 1, as .ci/run does (longForm); 10, everything
+ * (fullForm), before a release. What is said of many clips in many ways is tried in some of the ways for each
+ * clip, each way with many clips.
  */
-export const longForm = !['', '0', undefined].includes(process.env['CPS_LONG']);
+const effort = Number(process.env['CPS_LONG'] ?? 0);
+export const longForm = effort !== 0;
+export const fullForm = effort >= 10;
 
-/** In full: all of `ways`; else `count` of them, other ones for each `turn`. */
+/** In full: all of `ways`; else `count` of them (twice as many in .ci/run), other ones for each `turn`. */
 export function someOf<T>(ways: readonly T[], turn: number, count: number): T[] {
-  if (longForm) return [...ways];
-  return Array.from({ length: count }, (_, i) => ways[(turn * count + i) % ways.length] as T);
+  const wanted = longForm ? 2 * count : count;
+  if (fullForm || wanted >= ways.length) return [...ways];
+  return Array.from({ length: wanted }, (_, i) => ways[(turn * wanted + i) % ways.length] as T);
+}
+
+/** In full: all of `clips`; else every sixth (every third in .ci/run). */
+export function someClips<T>(clips: readonly T[]): T[] {
+  const step = longForm ? 3 : 6;
+  return clips.filter((_, i) => fullForm || i % step === 0);
 }

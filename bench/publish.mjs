@@ -3,8 +3,9 @@
  * node bench/publish.mjs [bench/results/FILE.json …]
  *
  * From the JSON of a run, or of several (of each section the first file that has it counts): what
- * stands between the performance markers of docs/lab/performance.md and of docs/performance.md, and the charts in
- * docs/lab/performance/. Writes figures that were measured, nothing else.
+ * stands between the performance markers of docs/lab/performance.md and of docs/performance.md (decoding), and of
+ * docs/lab/performance-inputs.md (what came on top), and the charts in docs/lab/performance/. A page none of whose
+ * sections was measured stays as it is. Writes figures that were measured, nothing else.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
@@ -17,6 +18,10 @@ import { lineChart } from './lib/svg.mjs';
 const BEGIN = '<!-- performance:begin -->';
 const END = '<!-- performance:end -->';
 const at = (...parts) => path.join(root, ...parts);
+
+/** What each page holds. */
+const DECODING = ['floor', 'stages', 'peers', 'growth', 'concurrency'];
+const INPUTS = ['energies', 'pixels', 'frames', 'inputs'];
 
 /** The text with what stands between the markers replaced; undefined where there are none. */
 export function between(text, inside) {
@@ -64,7 +69,6 @@ function merged([first, ...others]) {
   }
   const inOrder = Object.keys(sections).filter((name) => report.sections[name]);
   report.sections = Object.fromEntries(inOrder.map((name) => [name, report.sections[name]]));
-  report.checks = inOrder.flatMap((name) => sections[name].checks(report.sections[name]));
   return report;
 }
 
@@ -124,6 +128,14 @@ function summary(report) {
   return parts.join('\n\n');
 }
 
+/** A report of some of its sections; undefined where it has none of them. */
+function part(report, names) {
+  const kept = Object.entries(report.sections).filter(([name]) => names.includes(name));
+  if (kept.length === 0) return undefined;
+  const checks = kept.flatMap(([name, data]) => sections[name].checks(data));
+  return { ...report, sections: Object.fromEntries(kept), checks };
+}
+
 function page(report) {
   const parts = [
     '## Figures',
@@ -154,10 +166,13 @@ function main() {
   }
   const report = merged(files.map((file) => JSON.parse(fs.readFileSync(file, 'utf8'))));
   fs.mkdirSync(at('docs', 'lab', 'performance'), { recursive: true });
+  const [decoding, inputs] = [part(report, DECODING), part(report, INPUTS)];
   for (const [name, inside] of [
-    ['docs/lab/performance.md', page(report)],
-    ['docs/performance.md', summary(report)],
+    ['docs/lab/performance.md', decoding && page(decoding)],
+    ['docs/performance.md', decoding && summary(decoding)],
+    ['docs/lab/performance-inputs.md', inputs && page(inputs)],
   ]) {
+    if (!inside) continue;
     const target = at(name);
     const text = between(fs.readFileSync(target, 'utf8'), inside);
     if (!text) throw new Stop(`${name} has no ${BEGIN} … ${END}; nothing was written there.`);

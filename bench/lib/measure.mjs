@@ -26,7 +26,10 @@ export async function interleave(subjects, { repetitions = 5, least = 3, budgetM
   const once = async (name) => {
     if (errors[name]) return undefined;
     const reply = await subjects[name]();
-    if (reply.error) errors[name] = reply.error;
+    if (reply.error) {
+      errors[name] = reply.error;
+      process.stderr.write(`    ${name} is left out: ${reply.error}\n`);
+    }
     return reply.error ? undefined : reply;
   };
   for (const name of names) await once(name);

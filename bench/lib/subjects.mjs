@@ -1,4 +1,5 @@
 /** What is measured: this package, the floor, ffmpeg. Each as functions that resolve to { ms, … }. */
+import * as fs from 'node:fs';
 import { spawn } from 'node:child_process';
 import * as path from 'node:path';
 import { root } from '../../scripts/lib/shell.mjs';
@@ -106,10 +107,17 @@ export async function openStages(video, frames, threads, k = 2048) {
   return server;
 }
 
-/** Runs a program to its end; bytes of its stdout are kept when `keep` says how many there will be. */
+/** Processor milliseconds of all children of this process that have ended, in steps of a tick (10 ms). */
+function childrenMs() {
+  const fields = fs.readFileSync('/proc/self/stat', 'utf8').split(') ')[1].split(' ');
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}
+
+/** Runs a program to its end, alone; bytes of its stdout are kept when `keep` says how many there will be. */
 export function runProgram(command, args, keep) {
   return new Promise((resolve) => {
     const start = performance.now();
+    const cpu = childrenMs();
     const stdout = keep ? 'pipe' : 'ignore';
     const child = spawn(command, args, { stdio: ['ignore', stdout, 'pipe'] });
     const out = keep ? Buffer.allocUnsafe(keep) : undefined;
@@ -122,7 +130,7 @@ export function runProgram(command, args, keep) {
       const ms = performance.now() - start;
       if (code !== 0) return resolve({ error: errors || `exit status ${code}` });
       if (keep && got !== keep) return resolve({ error: `${got} bytes instead of ${keep}` });
-      return resolve({ ms, out });
+      return resolve({ ms, cpuMs: childrenMs() - cpu, out });
     });
   });
 }

@@ -142,8 +142,9 @@ export function checks({ keys, random, windows: w, many: m }) {
   const all = [
     [`only: 'key-frames' / full decode, ${keys.clip}`, 0.15, keys.toFull?.median],
     ...random.map((r) => [`random clip from ${r.first} / floor`, 1.05, r.toFloor?.median]),
-    [`decodeOnly of ${m.frames} frames / their floor`, 1.3, m.framesToFloor?.median],
-    [`patchStream of ${m.frames} frames / their floor`, 1.3, m.patchesToFloor?.median],
+    // Not against the floor, which neither reads the file nor makes an index: 7 µs a frame.
+    [`decodeOnly of ${m.frames} frames / decoding the file`, 1.3, m.framesToFull?.median],
+    [`patchStream of ${m.frames} frames / decoding the file`, 1.3, m.patchesToFull?.median],
     // Two windows, one that JavaScript has seen and not collected yet, the index, and a decoder.
     ['windows, peak (MiB)', (3 * (w.windowBytes ?? 0)) / 2 ** 20 + 64, (w.bytes ?? NaN) / 2 ** 20],
   ];

@@ -96,11 +96,10 @@ export async function run({ clips, threads, subject, rounds, quick }) {
       ...{ what: 'inputs', video: file, preset },
       options: { sample, readerCacheSize: 0, backend: 'cpu', classDefaults: true },
     });
-  const alone = { sequenceLength: undefined, sample };
   const videomae = await interleave(
     {
       inputs: inputs('videomae'),
-      sameSize: subject.call('decodeOnly', file, frames, { ...alone, ...SAME_SIZE }),
+      sameSize: subject.call('decodeOnly', file, undefined, { sample, ...SAME_SIZE }),
     },
     rounds,
   );

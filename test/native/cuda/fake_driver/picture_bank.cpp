@@ -93,8 +93,11 @@ int PictureBank::feed(std::string bytes) {
   const int packet = static_cast<int>(packets_.size()) - 1;
   writing_ = nullptr;
   const bool good = decode(*context_, packet, [&](const AVFrame& frame) { takeOut(frame); });
-  // Errors that were concealed are noted in the decoder's own frame.
-  if (!good || (writing_ != nullptr && writing_->decode_error_flags != 0)) damaged_.insert(packet);
+  // Errors that were concealed are noted in the decoder's own frame; those of a packet that makes
+  // no picture (a message alone) are no damage.
+  const bool seesBuffers = context_->get_buffer2 == keepBuffer;
+  if (seesBuffers && writing_ == nullptr) return packet;
+  if (!good || (seesBuffers && writing_->decode_error_flags != 0)) damaged_.insert(packet);
   return packet;
 }
 

@@ -7,7 +7,10 @@ FrameView rgbView(const uint8_t* rgb, FrameSize size) {
   view.width = size.width;
   view.height = size.height;
   view.color.matrix = ColorMatrix::Rgb;
-  for (int c = 0; c < 3; ++c) view.plane[c] = {rgb + c, int64_t{size.width} * 3, 3, 0};
+  for (int c = 0; c < 3; ++c) {
+    const uint8_t* const first = rgb == nullptr ? nullptr : rgb + c;  // a plan needs no samples
+    view.plane[c] = {first, int64_t{size.width} * 3, 3, 0};
+  }
   return view;
 }
 

@@ -42,12 +42,13 @@ async function build() {
     );
   }
   await fetchTools();
-  await buildNative({ target: 'cps_addon' });
+  const isClone = fs.existsSync(path.join(root, '.git'));
+  await buildNative({ target: 'cps_addon', once: !isClone });
   const folder = path.join(root, 'build');
   const addon = path.join(folder, 'Release', 'codec_patch_stream.node');
   require(addon);
   // In a clone the rest is of use for the next build; elsewhere it is twenty times the addon's size.
-  if (!fs.existsSync(path.join(root, '.git'))) {
+  if (!isClone) {
     for (const name of fs.readdirSync(folder)) {
       if (name !== 'Release') fs.rmSync(path.join(folder, name), { recursive: true, force: true });
     }

@@ -87,11 +87,14 @@ async function feedTensor(
     const given = tensor.reshape(shape);
     if (typeof fixed !== 'number' || fixed === shape[0]) return given; // as it is, where it is
     // A fixed batch is filled up there, with zeros.
-    const filled = await stack([given], { padTo: fixed });
-    given.close();
-    const result = filled.reshape([fixed, ...shape.slice(1)]);
-    filled.close();
-    return result;
+    try {
+      const filled = await stack([given], { padTo: fixed });
+      const result = filled.reshape([fixed, ...shape.slice(1)]);
+      filled.close();
+      return result;
+    } finally {
+      given.close();
+    }
   }
   if (!isInputType(type) || type === 'bfloat16') {
     return fail(

@@ -40,10 +40,15 @@ class Returns {
     static auto* const returns = new Returns;
     return *returns;
   }
-  void add(std::unique_ptr<Hold> hold) {
-    const std::lock_guard lock(mutex_);
-    waiting_.push_back(std::move(hold));
-    changed_.notify_one();
+  // Called by TensorFlow, through whose frames no exception may go.
+  void add(std::unique_ptr<Hold> hold) noexcept {
+    try {
+      const std::lock_guard lock(mutex_);
+      waiting_.push_back(std::move(hold));
+      changed_.notify_one();
+    } catch (const std::exception&) {
+      settle(*hold);  // no room in the list: here, then
+    }
   }
 
  private:
@@ -58,12 +63,14 @@ class Returns {
         changed_.wait(lock, [this] { return !waiting_.empty(); });
         holds.swap(waiting_);
       }
-      // One wait does for all that came before it: there is one device.
-      try {
-        holds.front()->settle();
-      } catch (const std::exception&) {
-        // The device is lost, and its memory with it.
-      }
+      settle(*holds.front());  // does for all that came before it: there is one device
+    }
+  }
+  static void settle(const Hold& hold) noexcept {
+    try {
+      hold.settle();
+    } catch (const std::exception&) {
+      // The device is lost, and its memory with it.
     }
   }
 
@@ -81,7 +88,7 @@ State& state() {
 void* create(Construction*) { return nullptr; }
 void destroy(void*) {}
 
-void drop(void*, size_t, void* held) {
+void drop(void*, size_t, void* held) noexcept {
   std::unique_ptr<Hold> hold(static_cast<Hold*>(held));
   if (hold->settle) Returns::one().add(std::move(hold));
 }
@@ -186,6 +193,7 @@ Attached attach(bool gpu) {
   const std::lock_guard lock(all.mutex);
   attachOnce(all);
   if (gpu && !all.gpu) {
+    Returns::one();  // where there is no thread for it, this is the place to say so
     registerKernel(all.api, all.attached.op, "GPU");
     all.gpu = true;
   }

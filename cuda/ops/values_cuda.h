@@ -113,22 +113,13 @@ struct ArrangeProgram {
   template <class Block>
   CPS_DEVICE void run(Block& block, Shared&) const {
     block.forEach([&](int thread) {
-      int64_t rest = block.index() * kThreads + thread;
-      int64_t unit = 0, inner = 0, to = offset, channel = 0;
-      for (int32_t i = loops; i-- > 0;) {
-        const ArrangeAxis& a = axes[i];
-        const int64_t at = rest % a.size;
-        rest /= a.size;
-        unit += at * a.unit;
-        inner += at * a.inner;
-        to += at * a.out;
-        if (a.channel) channel = at;
-      }
-      if (rest > 0) return;  // behind the last element
-      const int32_t from = units[unit];
+      const int64_t index = block.index() * kThreads + thread;
+      const ArrangePlace at = arrangePlace(axes, loops, index, offset);
+      if (at.rest > 0) return;  // behind the last element
+      const int32_t from = units[at.unit];
       if (from < 0) return;
-      const uint8_t value = source[from * unitBytes + inner];
-      storeBits(out, to, table[256 * channel + value], bytes);
+      const uint8_t value = source[from * unitBytes + at.inner];
+      storeBits(out, at.out, table[256 * at.channel + value], bytes);
     });
   }
 };

@@ -101,18 +101,9 @@ void arrange(const ArrangePart& part, const ValueTable& table, T* out, const Run
     shared++;
   }
   run(static_cast<size_t>(chunks), [&](size_t chunk) {
-    int64_t rest = static_cast<int64_t>(chunk);
-    int64_t unit = 0, inner = 0, to = part.offset, channel = 0;
-    for (size_t axis = shared; axis-- > 0;) {
-      const ArrangeAxis& a = axes[axis];
-      const int64_t i = rest % a.size;
-      rest /= a.size;
-      unit += i * a.unit;
-      inner += i * a.inner;
-      to += i * a.out;
-      if (a.channel) channel = i;
-    }
-    copy.run(shared, unit, inner, to, channel);
+    const ArrangePlace at = arrangePlace(axes.data(), static_cast<int32_t>(shared),
+                                         static_cast<int64_t>(chunk), part.offset);
+    copy.run(shared, at.unit, at.inner, at.out, at.channel);
   });
 }
 

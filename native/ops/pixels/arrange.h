@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "ops/hd.h"
 #include "ops/pixels/values.h"
 
 namespace cps {
@@ -22,6 +23,28 @@ struct ArrangeAxis {
   int64_t inner = 0;     // bytes within a unit
   bool channel = false;  // its index is the channel
 };
+
+// Where one pass of some loops is.
+struct ArrangePlace {
+  int64_t rest = 0;  // above 0: behind the last pass
+  int64_t unit = 0, inner = 0, out = 0, channel = 0;
+};
+
+// Pass `index` of the first `loops` of `axes`, whose innermost loop counts first.
+CPS_HD ArrangePlace arrangePlace(const ArrangeAxis* axes, int32_t loops, int64_t index,
+                                 int64_t offset) {
+  ArrangePlace place{index, 0, 0, offset, 0};
+  for (int32_t i = loops; i-- > 0;) {
+    const ArrangeAxis& a = axes[i];
+    const int64_t at = place.rest % a.size;
+    place.rest /= a.size;
+    place.unit += at * a.unit;
+    place.inner += at * a.inner;
+    place.out += at * a.out;
+    if (a.channel) place.channel = at;
+  }
+  return place;
+}
 
 // What one video gives to the tensor.
 struct ArrangePart {

@@ -84,10 +84,10 @@ describe.each(clips)('%s', (_, clip, turn) => {
     }
   });
 
-  // Every number of samples and every strategy is checked on the planes by the native tests.
+  // media_frames_test checks all strategies and numbers of samples on the planes.
   test('every strategy gives the same frames', async () => {
     every ??= await decodeOnly({ videoPath, sequenceLength: n });
-    for (const way of someOf(WAYS, turn, 2)) {
+    for (const way of someOf(WAYS, turn, 1, 4)) {
       const ids = sampledIds(n, way.sequenceLength);
       const result = await decodeOnly({ videoPath, ...way });
       expect(result.sampledFrameIds).toEqual(ids);

@@ -7,9 +7,14 @@ const effort = Number(process.env['CPS_LONG'] ?? 0);
 export const longForm = effort !== 0;
 export const fullForm = effort >= 10;
 
-/** In full: all of `ways`; else `count` of them (twice as many in .ci/run), other ones for each `turn`. */
-export function someOf<T>(ways: readonly T[], turn: number, count: number): T[] {
-  const wanted = longForm ? 2 * count : count;
+/** In full: all of `ways`; else `count` of them (`longer` in .ci/run), other ones for each `turn`. */
+export function someOf<T>(
+  ways: readonly T[],
+  turn: number,
+  count: number,
+  longer = 2 * count,
+): T[] {
+  const wanted = longForm ? longer : count;
   if (fullForm || wanted >= ways.length) return [...ways];
   return Array.from({ length: wanted }, (_, i) => ways[(turn * wanted + i) % ways.length] as T);
 }

@@ -22,6 +22,9 @@ struct Fixture {
   std::string path() const;
 };
 
+// How often what depends on timing is repeated (CPS_LONG); 0: the short form.
+int longForm();
+
 // The folder that CPS_FIXTURES names; fails the test when it is not set.
 std::string fixtureDir();
 // The clips of the manifest, good or bad.

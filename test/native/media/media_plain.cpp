@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <numeric>
@@ -66,11 +65,6 @@ bool isOf(const Result& got, const hostile::Reference& plain) {
 }
 
 }  // namespace
-
-int longForm() {
-  const char* text = std::getenv("CPS_LONG");
-  return text ? std::atoi(text) : 0;
-}
 
 Bytes fixtureBytes(const std::string& name) { return hostile::readFile(fixturePath(name)); }
 

@@ -15,9 +15,6 @@ namespace media_test {
 
 using hostile::Bytes;
 
-// How often what depends on timing is repeated (CPS_LONG); 0: the short form.
-int longForm();
-
 Bytes fixtureBytes(const std::string& name);
 Bytes joined(Bytes a, const Bytes& b);
 cps::VideoInput inMemory(const Bytes& bytes);

@@ -41,6 +41,19 @@ export class Package {
   }
 }
 
+/** The first call of a process, which has no memory of earlier results to use again. */
+export function firstCall(call, videoPath, frames, options = {}) {
+  return async () => {
+    const fresh = new Package();
+    try {
+      await fresh.server.ready;
+      return await fresh.call(call, videoPath, frames, options)();
+    } finally {
+      await fresh.close();
+    }
+  };
+}
+
 /** Peak memory of one call in a fresh process, over the same process before its first call. */
 export async function peakMemory(call, videoPath, frames, idleWith, options = {}, checkout = root) {
   const fresh = new Package(checkout);

@@ -72,7 +72,7 @@ class Stages {
         patch_(patchOptions(k)),
         threads_(threads) {
     const CallContext call{options_, cancel_, profile_};
-    const auto source = openCpuSource({path, nullptr}, call, services_);
+    const auto source = openCpuSource({path, nullptr, nullptr}, call, services_);
     info_ = source->info();
     distinct_ = distinctFrames(placeEnds(info_.totalFrames, frames));
     Keep keep;

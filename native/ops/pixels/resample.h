@@ -24,7 +24,7 @@ struct ResampleTaps {
   int32_t sourceBegin = 0;       // positions that are read: [sourceBegin, sourceEnd)
   int32_t sourceEnd = 0;
 };
-constexpr int32_t kResampleGroup = 4;
+constexpr int32_t kResampleGroup = 8;
 
 // `mirrored`: the axis is stored back to front. 0 < sizes, parts within their whole.
 ResampleTaps makeResampleTaps(const ResampleAxis& axis, ResampleKernel kernel, bool mirrored);

@@ -153,7 +153,7 @@ const OpsTable kAvx2Ops = {"avx2",
                            referenceMatchRowWide<Avx2>,
                            lerpColumnsPlain,
                            energyRowPlain,
-                           resampleAcrossAvx2,
+                           resampleAcrossWide<PixelAvx2>,
                            resampleDown};
 
 }  // namespace cps

@@ -113,6 +113,49 @@ void matchRow(const MatchRow& row) {
   }
 }
 
+// Eight taps a step: bytes of eight RGB pixels are brought into pairs of the same channel, two
+// pixels to a quarter of the vector, one permutation for each vector of them.
+class Pixel {
+ public:
+  explicit Pixel(int32_t bits)
+      : half_(_mm512_maskz_set1_epi32(0x7, 1 << (bits - 1))), bits_(_mm_cvtsi32_si128(bits)) {
+    alignas(64) uint8_t bytes[64] = {};
+    for (int32_t lane = 0; lane < 16; lane++) {
+      const int32_t pair = lane / 4, channel = lane % 4;
+      if (channel == 3) continue;
+      for (int32_t k = 0; k < 2; k++) {
+        bytes[4 * lane + 2 * k] = static_cast<uint8_t>((2 * pair + k) * 3 + channel);
+        low_ |= uint64_t{1} << (4 * lane + 2 * k);
+      }
+    }
+    pairs_ = _mm512_load_si512(bytes);
+  }
+
+  __m128i at(const ResampleRow& r, int32_t i) const {
+    const __m512i spread = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    const int16_t* weights = r.weights + int64_t{i} * r.stride;
+    const uint8_t* in = r.in + int64_t{r.first[i]} * 3;
+    __m512i sum = half_;
+    for (int32_t j = 0; j < r.used[i]; j += 8, in += 24) {
+      const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(in));
+      const __m512i words =
+          _mm512_maskz_permutexvar_epi8(low_, pairs_, _mm512_castsi256_si512(bytes));
+      const __m128i eight = _mm_loadu_si128(reinterpret_cast<const __m128i*>(weights + j));
+      const __m512i w = _mm512_permutexvar_epi32(spread, _mm512_castsi128_si512(eight));
+      sum = _mm512_dpwssd_epi32(sum, words, w);
+    }
+    const __m256i two =
+        _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+    const __m128i upper = _mm256_extracti128_si256(two, 1);
+    return _mm_sra_epi32(_mm_add_epi32(_mm256_castsi256_si128(two), upper), bits_);
+  }
+
+ private:
+  __m512i pairs_, half_;
+  __m128i bits_;
+  __mmask64 low_ = 0;
+};
+
 // 64 samples at a time, two rows a step.
 void resampleDown(const ResampleColumn& r) {
   const __m512i half = _mm512_set1_epi32(1 << (r.bits - 1));
@@ -160,7 +203,7 @@ const OpsTable kAvx512Ops = {"avx512",
                              referenceMatchRowWide<Avx512>,
                              lerpColumnsPlain,
                              energyRowPlain,
-                             resampleAcrossAvx2,
+                             resampleAcrossWide<Pixel>,
                              resampleDown};
 
 }  // namespace cps

@@ -114,7 +114,7 @@ struct ResampleRow {
   const int32_t* first;    // [count]
   const int32_t* used;     // [count]
   const int16_t* weights;  // [count, stride]
-  uint8_t* out;            // [count, 3]; one byte more may be written
+  uint8_t* out;            // [count, 3]; four bytes more may be written
 };
 // ... and one sample of the height, for a row of bytes.
 struct ResampleColumn {
@@ -125,7 +125,7 @@ struct ResampleColumn {
   int32_t count;  // bytes
   uint8_t* out;
 };
-constexpr int32_t kResampleOverread = 16;
+constexpr int32_t kResampleOverread = 32;
 
 // Values written behind the last one asked for, by the loops that say so.
 constexpr int32_t kOverrun = 16;

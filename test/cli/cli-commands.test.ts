@@ -239,6 +239,18 @@ describe('at a terminal', () => {
     }
   });
 
+  // Node's own recursive mkdir never returns there.
+  test('a folder that no file system lets be made', () => {
+    for (const place of ['/proc/none', '/proc/none/below']) {
+      const args = ['frames', clip, '--frames', '2', '--out', place];
+      const { status, stderr } = command(args, { timeout: 20_000 });
+      expect(stderr).toBe(
+        `error: Expected a folder that can be written to for --out but received '${place}': ENOENT\n`,
+      );
+      expect(status).toBe(1);
+    }
+  });
+
   test('a run that fails leaves no folder behind', () => {
     command(['missing.mp4', '--out-dir', 'new/deeper']);
     expect(fs.existsSync(path.join(folder, 'new'))).toBe(false);

@@ -2,6 +2,7 @@
 import {
   accessSync,
   constants,
+  existsSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -20,6 +21,21 @@ const reasonOf = (error: unknown): string => (error as { code?: string }).code ?
 /** Folders that this run made, to be taken back if nothing came into them. */
 const made: string[] = [];
 
+/** Makes what is missing of the path; Node's own way (`recursive`) never ends where nothing can be made, as in /proc. */
+function makeFolders(place: string): void {
+  const missing: string[] = [];
+  for (let at = place; !existsSync(at); at = dirname(at)) missing.unshift(at);
+  for (const folder of missing) {
+    try {
+      mkdirSync(folder);
+      made.push(folder);
+    } catch (error) {
+      // Another process has made it.
+      if (reasonOf(error) !== 'EEXIST') throw error;
+    }
+  }
+}
+
 /** Makes the folder `folder` of `flag` with all above it; an error that says what is in the way. */
 export function ensureFolder(flag: string, folder: string): void {
   const place = resolve(folder);
@@ -36,10 +52,7 @@ export function ensureFolder(flag: string, folder: string): void {
   }
   if (isFile) throw wrong('it is a file');
   try {
-    const first = mkdirSync(place, { recursive: true });
-    if (first !== undefined) {
-      for (let at = place; at.length >= first.length; at = dirname(at)) made.push(at);
-    }
+    makeFolders(place);
     accessSync(place, constants.W_OK | constants.X_OK);
   } catch (error) {
     throw wrong(reasonOf(error));

@@ -80,6 +80,7 @@ struct CodecRules {
   bool concealsOverMarks = false;
   // Note [Made-up references] in picture_buffers.h
   bool makesReferencesUp = false;
+  bool makesThemUpAgain = false;  // for every picture that refers to them
   // Headers in mid-stream come in packets of their own, which only the decoder understands that was
   // given all of them.
   bool headersApart = false;

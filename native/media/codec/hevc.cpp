@@ -264,6 +264,7 @@ constinit const CodecRules kHevcRules = {
     .marks = true,
     .concealsOverMarks = true,
     .makesReferencesUp = true,
+    .makesThemUpAgain = LIBAVCODEC_VERSION_MAJOR >= 60,
     .isEntry = isEntry,
     .isDroppable = isHevcDroppable,
     .isSkippedLeading = isRasl,

@@ -16,6 +16,9 @@ namespace cps {
 // decodes the packet that refers to it: a packet that asks for more than one picture lacks
 // references. Entry points need none, but ask for those that their leading pictures use. (H.264
 // decoders take another picture instead; see Note [Picture numbers] in h264.h.)
+//
+// FFmpeg 5 keeps what it made up for the pictures to come. From 6 on it is made up anew for each
+// picture, and from 8 on a picture that needs it is an error (but for gradual refreshes).
 
 // The memory of a decoder's pictures: marks them (Note [Marks] in picture_marks.h), counts them per
 // packet, and knows when there was none to be had. Must outlive the decoder.

@@ -8,17 +8,28 @@ void SegmentDamage::clear() {
   bad_.clear();
   lacking_.clear();
   refreshes_.clear();
+  cut_ = kNoCut;
 }
 
-void SegmentDamage::learnStart(int32_t ordinal, PacketBytes packet,
-                               const BitstreamFormat& format) const {
+void SegmentDamage::learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format) {
+  if (ordinal == 0 && format.rules->makesThemUpAgain && !isEntryPoint(packet, format)) cut_ = 0;
   if (!index_.packets[static_cast<size_t>(ordinal)].key || index_.seeks().startVerified(ordinal))
     return;
   index_.seeks().setStart(ordinal, isEntryPoint(packet, format));
 }
 
-void SegmentDamage::addMissingBefore(int32_t ordinal) {
-  (isEntry(ordinal) ? lacking_ : bad_).push_back(ordinal);
+bool SegmentDamage::lacksWhatWasCut(int32_t ordinal) const {
+  return ordinal == cut_ && (isEntry(ordinal) || index_.seeks().startFor(ordinal) == 0);
+}
+
+bool SegmentDamage::addMissingBefore(int32_t ordinal) {
+  if (lacksWhatWasCut(ordinal)) {
+    ++cut_;
+    return false;
+  }
+  const bool entry = isEntry(ordinal);
+  (entry ? lacking_ : bad_).push_back(ordinal);
+  return !entry;
 }
 
 // Leading pictures of an open GOP miss their references after a jump: not wanted, not needed.

@@ -8,6 +8,14 @@
 
 namespace cps {
 
+// Note [Cut before]
+// The first pictures of a file that begins in mid-group are given out as FFmpeg shows them: which
+// of them it shows is for the decoder to say, and the index counts those. What they lack is no
+// damage. A decoder that makes missing references up once tells of it at the first packet alone;
+// one that makes them up anew tells of it at each packet from there on that may still refer to
+// them. A picture refers to nothing that the one before it could not have referred to, so these are
+// one run from the first packet to, at the furthest, the leading pictures of the first entry point.
+
 // What is known to be damaged in the packets of a segment, and whose pictures it spoils (Note
 // [Damage] in segment_decoder.h): the same on every device. In a file, damage reaches from a packet
 // to the next entry point, or to where a gradual refresh ends (Note [Gradual refresh] in h264.h).
@@ -18,12 +26,13 @@ class SegmentDamage {
   void clear();
   // Of each packet that is read, also one that is left out: whether decoding may begin at it, which
   // flags alone do not tell. How far damage reaches depends on it, wherever decoding begins.
-  void learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format) const;
+  void learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format);
   // A packet that failed, or whose picture is damaged.
   void add(int32_t ordinal) { bad_.push_back(ordinal); }
   // Pictures before this packet are not in the file, and it may refer to them. What an entry point
-  // lacks only its leading pictures can notice.
-  void addMissingBefore(int32_t ordinal);
+  // lacks only its leading pictures can notice. False where that does not say that the file is
+  // damaged: there, and where it begins in mid-group (Note [Cut before]).
+  bool addMissingBefore(int32_t ordinal);
   // From the picture of packet `done` on nothing shows of what was damaged before packet `from`.
   void addRefresh(int32_t from, int32_t done) { refreshes_.push_back({from, done}); }
 
@@ -33,9 +42,11 @@ class SegmentDamage {
   void forgetBefore(int32_t start);
 
  private:
+  static constexpr int32_t kNoCut = -1;
   struct Refresh {
     int32_t from, done;
   };
+  bool lacksWhatWasCut(int32_t ordinal) const;
   bool isLeading(int32_t bad, int32_t start) const;
   bool isRefreshed(int32_t bad, int32_t target) const;
 
@@ -43,6 +54,7 @@ class SegmentDamage {
   std::vector<int32_t> bad_;
   std::vector<int32_t> lacking_;  // entry points before which references are missing
   std::vector<Refresh> refreshes_;
+  int32_t cut_ = kNoCut;  // the next packet that may lack what was before the file
 };
 
 }  // namespace cps

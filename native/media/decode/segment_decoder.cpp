@@ -231,10 +231,9 @@ bool SegmentDecoder::noteUnreferenced() {
 }
 
 bool SegmentDecoder::noteMissingBefore(int32_t ordinal) {
-  if (strict_ && !damage_.isEntry(ordinal)) {
+  if (damage_.addMissingBefore(ordinal) && strict_) {
     return stop(Kind::Suspicious, ordinal, "references are missing");
   }
-  damage_.addMissingBefore(ordinal);
   return true;
 }
 

@@ -2,6 +2,7 @@
 // do not fit, packets that were put in or destroyed. Every picture is compared with a plain decode
 // of the same bytes, and whether it can be had must not depend on how it is asked for.
 #include <algorithm>
+#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -139,6 +140,39 @@ TEST(Joins, DamageEndsWhereAGradualRefreshDoes) {
       EXPECT_EQ(look.hash, whole.frames[static_cast<size_t>(original)].hash) << format << ' ' << d;
     }
   }
+}
+
+// HEVC whose first packets are not there, nor packet `gone`.
+Bytes cutHevc(int first, int gone) {
+  static int from, without;
+  from = first;
+  without = gone;
+  return withPackets("hevc.ts", "mpegts", [](int ordinal, const Bytes& packet) {
+    const bool there = ordinal >= from && ordinal != without;
+    return there ? std::vector<Bytes>{packet} : std::vector<Bytes>{};
+  });
+}
+
+// Whatever FFmpeg makes of the pictures before the first entry point and of its leading ones.
+TEST(Cuts, OfHevcInMidGroupAreNoDamage) {
+  std::vector<int> cuts = {3, 13, 18};
+  if (longForm() > 0) {
+    cuts.resize(40);
+    std::iota(cuts.begin(), cuts.end(), 1);
+  }
+  for (const int first : cuts) {
+    expectAsPlain(cutHevc(first, -1), "from packet " + std::to_string(first));
+  }
+}
+
+// And what is missing behind that entry point is, up to the next one.
+TEST(Cuts, OfHevcDoNotHideDamageBehindThem) {
+  int damaged = 0;
+  for (const int gone : {21, 22, 26, 30}) {
+    const std::string what = "without packet " + std::to_string(gone);
+    damaged += !expectSameLosses(cutHevc(13, gone), what).empty();
+  }
+  EXPECT_GT(damaged, 0);
 }
 
 Bytes thatIsOneByte(uint8_t byte, const char* name, const char* format) {

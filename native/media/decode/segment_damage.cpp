@@ -12,21 +12,25 @@ void SegmentDamage::clear() {
 }
 
 void SegmentDamage::learnStart(int32_t ordinal, PacketBytes packet, const BitstreamFormat& format) {
-  if (ordinal == 0 && format.rules->makesThemUpAgain && !isEntryPoint(packet, format)) cut_ = 0;
+  if (ordinal == 0 && format.rules->makesReferencesUp && !isEntryPoint(packet, format)) cut_ = 0;
   if (!index_.packets[static_cast<size_t>(ordinal)].key || index_.seeks().startVerified(ordinal))
     return;
   index_.seeks().setStart(ordinal, isEntryPoint(packet, format));
 }
 
-bool SegmentDamage::lacksWhatWasCut(int32_t ordinal) const {
-  return ordinal == cut_ && (isEntry(ordinal) || index_.seeks().startFor(ordinal) == 0);
+bool SegmentDamage::lacksWhatWasCut(int32_t ordinal) {
+  if (cut_ == kNoCut) return false;
+  const auto makesNone = [&](int32_t o) {
+    return index_.packets[static_cast<size_t>(o)].displayIndex < 0;
+  };
+  while (cut_ < ordinal && makesNone(cut_)) ++cut_;
+  if (cut_ != ordinal || !(isEntry(ordinal) || index_.seeks().startFor(ordinal) == 0)) return false;
+  cut_ = index_.bitstream.rules->makesThemUpAgain ? ordinal + 1 : kNoCut;
+  return true;
 }
 
 bool SegmentDamage::addMissingBefore(int32_t ordinal) {
-  if (lacksWhatWasCut(ordinal)) {
-    ++cut_;
-    return false;
-  }
+  if (lacksWhatWasCut(ordinal)) return false;
   const bool entry = isEntry(ordinal);
   (entry ? lacking_ : bad_).push_back(ordinal);
   return !entry;

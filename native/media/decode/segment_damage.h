@@ -11,10 +11,11 @@ namespace cps {
 // Note [Cut before]
 // The first pictures of a file that begins in mid-group are given out as FFmpeg shows them: which
 // of them it shows is for the decoder to say, and the index counts those. What they lack is no
-// damage. A decoder that makes missing references up once tells of it at the first packet alone;
-// one that makes them up anew tells of it at each packet from there on that may still refer to
-// them. A picture refers to nothing that the one before it could not have referred to, so these are
-// one run from the first packet to, at the furthest, the leading pictures of the first entry point.
+// damage. A decoder that makes missing references up once tells of it at the first picture alone
+// (leading pictures may come before it, which make none); one that makes them up anew tells of it
+// at each picture from there on that may still refer to them. A picture refers to nothing that the
+// one before it could not have referred to, so these are one run from the first picture to, at the
+// furthest, the leading pictures of the first entry point.
 
 // What is known to be damaged in the packets of a segment, and whose pictures it spoils (Note
 // [Damage] in segment_decoder.h): the same on every device. In a file, damage reaches from a packet
@@ -46,7 +47,7 @@ class SegmentDamage {
   struct Refresh {
     int32_t from, done;
   };
-  bool lacksWhatWasCut(int32_t ordinal) const;
+  bool lacksWhatWasCut(int32_t ordinal);
   bool isLeading(int32_t bad, int32_t start) const;
   bool isRefreshed(int32_t bad, int32_t target) const;
 

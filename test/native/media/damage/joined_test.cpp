@@ -2,7 +2,6 @@
 // do not fit, packets that were put in or destroyed. Every picture is compared with a plain decode
 // of the same bytes, and whether it can be had must not depend on how it is asked for.
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -157,8 +156,7 @@ Bytes cutHevc(int first, int gone) {
 TEST(Cuts, OfHevcInMidGroupAreNoDamage) {
   std::vector<int> cuts = {3, 13, 18};
   if (longForm() > 0) {
-    cuts.resize(40);
-    std::iota(cuts.begin(), cuts.end(), 1);
+    for (int first = 1; first < 40; first += 4) cuts.push_back(first);
   }
   for (const int first : cuts) {
     expectAsPlain(cutHevc(first, -1), "from packet " + std::to_string(first));

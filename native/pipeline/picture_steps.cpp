@@ -78,9 +78,13 @@ FrameSize areaSize(const SizeStepRule& rule, FrameSize source, int64_t frames) {
   double times = 1, trueTimes = 1;
   if (rule.ofVideo) {
     if (count < pair) {
+      const std::string least = std::to_string(rule.framesPerStep);
       throw Error(ErrorCode::InvalidArgument, Stage::Options,
-                  "Expected at least " + std::to_string(rule.framesPerStep) +
-                      " frames for size with of 'video' but received " + std::to_string(frames));
+                  "Expected at least " + least +
+                      " sampled frames, as many as a temporal patch takes (size with of 'video'), "
+                      "but received " +
+                      std::to_string(frames) + "; sample { count: " + least +
+                      " } repeats those of a shorter video");
     }
     if (std::min(h, w) < f) {
       const double scale = std::max(f / h, f / w);

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import type { NativeBuffer, NativeBytes } from '../native/binding.js';
 import { closedError, CodecPatchStreamError } from '../support/errors.js';
-import { fromBfloat16, fromFloat16 } from '../support/floats.js';
+import { toFloat32 } from '../support/floats.js';
 import { checkInteger, invalid, isDetached } from '../support/is.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits, bool is 0 or 1. */
@@ -254,23 +254,15 @@ export class Tensor<D extends DType = DType, H extends boolean = boolean> {
   }
 
   /**
-   * The values as float32, in memory of its own (float32 on the CPU: `data` itself). Exact for
-   * every dtype but int32 and int64 values beyond ±2^24.
+   * The values as float32, in memory of its own (float32 on the CPU: `data` itself), made piece by
+   * piece, between which the event loop goes on. Exact for every dtype but int32 and int64 values
+   * beyond ±2^24.
    */
   async toFloat32(): Promise<Float32Array> {
     const data = await this.toHost();
-    switch (this.#dtype) {
-      case 'float32':
-        return data as Float32Array;
-      case 'bfloat16':
-        return fromBfloat16(data as Uint16Array);
-      case 'float16':
-        return fromFloat16(data as Uint16Array);
-      case 'int64':
-        return Float32Array.from(data as BigInt64Array, Number);
-      default:
-        return Float32Array.from(data as Uint8Array | Int32Array);
-    }
+    const dtype: DType = this.#dtype;
+    if (dtype === 'float32') return data as Float32Array;
+    return toFloat32(dtype, data as Exclude<TensorDataMap[DType], Float32Array>);
   }
 
   /** Entries [start, start + count) of the first axis, sharing the memory. Close it like any tensor. */

@@ -6,6 +6,7 @@ import { describeInput, openedFrom, OpenVideo, standsFor } from '../native/video
 import type { DecodeConfig, DecodeOnlyConfig, PatchStreamConfig } from '../options/config.js';
 import { parseDecodeOnly } from '../options/records.js';
 import { closedError } from '../support/errors.js';
+import { invalid } from '../support/is.js';
 import { callNative } from './call.js';
 import { decodeOnly } from './decoded-frames.js';
 import type { DecodedFrames, FollowingFrames, FramesOf } from './decoded-frames.js';
@@ -31,6 +32,16 @@ export type OpenOptions = Omit<DecodeConfig, PerVideo>;
 export type FrameOptions = Omit<DecodeOnlyConfig, 'videoPath'>;
 /** Options of `Video.patches`: those of patchStream without the video. */
 export type PatchOptions = Omit<PatchStreamConfig, 'videoPath'>;
+
+/** Options of a Video's own calls. */
+function own<T extends object>(options: T): T {
+  if ((options as { videoPath?: unknown }).videoPath === undefined) return options;
+  throw invalid(
+    'videoPath',
+    'no value for a Video, which is the video',
+    (options as { videoPath?: unknown }).videoPath,
+  );
+}
 
 /**
  * A video with its frame index, which is built once and held until close(). It can be given wherever
@@ -114,7 +125,7 @@ export class Video extends OpenVideo {
     B extends BackendOption = undefined,
     P extends BackendOption = undefined,
   >(options: FrameOptions & FollowingFrames<D, L, B, P> = {}): Promise<FramesOf<D, L, B, P>> {
-    const call: unknown = decodeOnly({ ...this.#options, ...options, videoPath: this });
+    const call: unknown = decodeOnly({ ...this.#options, ...own(options), videoPath: this });
     return call as Promise<FramesOf<D, L, B, P>>;
   }
 
@@ -124,7 +135,7 @@ export class Video extends OpenVideo {
     B extends BackendOption = undefined,
     P extends BackendOption = undefined,
   >(options: PatchOptions & Following<D, B, P> = {}): Promise<PatchesOf<D, B, P>> {
-    const call: unknown = patchStream({ ...this.#options, ...options, videoPath: this });
+    const call: unknown = patchStream({ ...this.#options, ...own(options), videoPath: this });
     return call as Promise<PatchesOf<D, B, P>>;
   }
 
@@ -161,7 +172,7 @@ export class Video extends OpenVideo {
   ): Windows<DecodedFrames> | Windows<PatchStream> {
     const held = this.#open();
     const reader = openedFrom(held.reader(), held);
-    return windowsOf(this, reader, span, { ...this.#options, ...options });
+    return windowsOf(this, reader, span, { ...this.#options, ...own(options) });
   }
 
   /** Whether close() was called. This alone never throws. */
@@ -195,7 +206,8 @@ export class Video extends OpenVideo {
 
   /** What console.log shows. */
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    return `Video ${inspect(this.toJSON(), options)}`;
+    const shown = this.closed ? { closed: true } : { video: this.#name, info: this.info };
+    return `Video ${inspect(shown, options)}`;
   }
 
   #open(): NativeVideo {
@@ -211,7 +223,10 @@ export class Video extends OpenVideo {
  * Rejects with a CodecPatchStreamError (docs/errors.md has its codes) or an AbortError.
  */
 export async function openVideo(video: VideoInput, options: OpenOptions = {}): Promise<Video> {
-  const { input, signal, records, notes } = parseDecodeOnly({ ...options, videoPath: video });
+  const { input, signal, records, notes } = parseDecodeOnly(
+    { ...options, videoPath: video },
+    'openVideo',
+  );
   const result = await callNative({
     api: 'openVideo',
     input,

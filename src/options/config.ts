@@ -71,8 +71,9 @@ export interface CountRule {
       >
     | undefined;
   /**
-   * Seconds that are left out at both ends. With an fps count and its max only where more than
-   * max · fps seconds are left. Number >= 0.
+   * Seconds that are left out at both ends, where frames are left then; a shorter video is taken
+   * whole. With an fps count and its max only where more than max · fps seconds are left. Number
+   * >= 0.
    */
   readonly trim?: number | undefined;
   /** Leaves out frames that are there already. Default: false. */
@@ -114,8 +115,9 @@ export interface ClipRule {
       >
     | undefined;
   /**
-   * Seconds that are left out at both ends. With an fps count and its max only where more than
-   * max · fps seconds are left. Number >= 0.
+   * Seconds that are left out at both ends, where frames are left then; a shorter video is taken
+   * whole. With an fps count and its max only where more than max · fps seconds are left. Number
+   * >= 0.
    */
   readonly trim?: number | undefined;
   /** Leaves out frames that are there already. Default: false. */

@@ -43,22 +43,24 @@ type ValueOf<S> = S extends { readonly per: infer P }
       : never;
 type Values = { readonly [K in OptionName]: ValueOf<(typeof OPTIONS)[K]> };
 
-/** Checks every given option of `api` and fills in the plain defaults. */
-function parseValues(api: Api, config: unknown): Values {
+/** Checks every given option of `api` and fills in the plain defaults. `caller`: for messages. */
+function parseValues(api: Api, config: unknown, caller: string = api): Values {
   if (typeof config !== 'object' || config === null || Array.isArray(config)) {
-    throw invalid('config', `an object with the options of ${api}`, config);
+    throw invalid('config', `an object with the options of ${caller}`, config);
   }
   const names: readonly string[] = optionNames(api);
   for (const key of Object.keys(config)) {
-    if (!names.includes(key)) throw unknownOption(api, key, names);
+    if (!names.includes(key)) throw unknownOption(api, caller, key, names);
   }
-  checkShortForms(config as Record<string, unknown>);
+  const given = config as Readonly<Record<string, unknown>>;
+  checkShortForms(given);
   const values: Record<string, unknown> = {};
   for (const name of Object.keys(OPTIONS) as OptionName[]) {
     const spec = specOf(name, api);
-    const value = names.includes(name) ? (config as Record<string, unknown>)[name] : undefined;
+    const value = names.includes(name) ? given[name] : undefined;
     values[name] = value === undefined ? spec.default : spec.parse(name, value);
   }
+  checkValues(values as Values, given);
   return values as Values;
 }
 
@@ -79,7 +81,12 @@ function checkShortForms(config: Readonly<Record<string, unknown>>): void {
   }
 }
 
-function unknownOption(api: Api, key: string, names: readonly string[]): CodecPatchStreamError {
+function unknownOption(
+  api: Api,
+  caller: string,
+  key: string,
+  names: readonly string[],
+): CodecPatchStreamError {
   const other: Api = api === 'patchStream' ? 'decodeOnly' : 'patchStream';
   let hint = '';
   if (Object.hasOwn(OPTIONS, key)) {
@@ -91,7 +98,7 @@ function unknownOption(api: Api, key: string, names: readonly string[]): CodecPa
   return new CodecPatchStreamError(
     'ERR_CPS_INVALID_ARGUMENT',
     'options',
-    `Expected an option of ${api} for config but received the unknown key ${show(key)}${hint}`,
+    `Expected an option of ${caller} for config but received the unknown key ${show(key)}${hint}`,
   );
 }
 
@@ -140,10 +147,15 @@ const isIdentity = ({ scale, offset, mean, std }: NormalizeRecord): boolean =>
   scale === 1 && (offset ?? 0) === 0 && mean.every((m) => m === 0) && std.every((s) => s === 1);
 
 /** uint8 holds pixels as they are. */
-function checkValues({ outputDtype, normalize }: Values): void {
-  if (outputDtype === 'uint8' && !isIdentity(normalize)) {
-    throw invalid('normalize', "'none' (outputDtype is 'uint8')", normalize);
-  }
+function checkValues(
+  { outputDtype, normalize }: Values,
+  given: Readonly<Record<string, unknown>>,
+): void {
+  if (outputDtype !== 'uint8' || isIdentity(normalize)) return;
+  const why = given['outputDtype'] === undefined ? "'uint8' unless given" : "'uint8'";
+  const hint = "; 'fp32', 'fp16' and 'bf16' hold normalised values";
+  const received = given['normalize'] ?? 'its default';
+  throw invalid('normalize', `'none' (outputDtype is ${why})`, received, hint);
 }
 
 /** A crop at random needs something to be cropped from or to. */
@@ -212,7 +224,6 @@ function patchRecord(v: Values): PatchRecord {
     throw invalid('minPixels', `integer <= maxPixels (${v.maxPixels})`, v.minPixels);
   }
   checkSelection(v);
-  checkValues(v);
   checkAugment(v, true);
   checkReference(v);
   return recordOf('patchStream', 'patch', {
@@ -236,7 +247,6 @@ function frameRecord(v: Values): FrameRecord {
   if (v.resample !== undefined && !resizes) {
     throw invalid('resample', 'no value without size (or width and height)', v.resample);
   }
-  checkValues(v);
   checkAugment(v, resizes);
   const resample = v.resample ?? (v.size === undefined ? 'bilinear-plain' : 'bilinear');
   return recordOf('decodeOnly', 'frame', { ...v, resample });
@@ -304,8 +314,9 @@ function parsedCall<Records>(
   api: Api,
   config: unknown,
   recordsOf: (values: Values) => Records,
+  caller?: string,
 ): ParsedCall<Records> {
-  const v = parseValues(api, config);
+  const v = parseValues(api, config, caller);
   const input = inputOf(v);
   const { values, notes } = withAllowedCache(v, input);
   return Object.freeze({ input, signal: v.signal, records: recordsOf(values), notes });
@@ -316,8 +327,10 @@ export const parsePatchStream = (config: PatchStreamConfig): ParsedCall<PatchStr
   parsedCall('patchStream', config, patchStreamRecords);
 
 /** Throws ERR_CPS_INVALID_ARGUMENT naming the option, the expected and the received value. */
-export const parseDecodeOnly = (config: DecodeOnlyConfig): ParsedCall<DecodeOnlyRecords> =>
-  parsedCall('decodeOnly', config, decodeOnlyRecords);
+export const parseDecodeOnly = (
+  config: DecodeOnlyConfig,
+  caller?: string,
+): ParsedCall<DecodeOnlyRecords> => parsedCall('decodeOnly', config, decodeOnlyRecords, caller);
 
 /**
  * For datasets: checks options before any video is known, and says how far to decode ahead and how

@@ -1,11 +1,13 @@
-/** Values of 16-bit floats, given as their bits. */
+/** Elements of tensors as float32; 16-bit floats are given as their bits. */
 
-export function fromBfloat16(bits: Uint16Array): Float32Array {
-  // A bfloat16 is the upper half of a float32.
-  const out = new Uint32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = (bits[i] ?? 0) << 16;
-  return new Float32Array(out.buffer);
-}
+type Numbers = Uint8Array | Int32Array | BigInt64Array | Uint16Array;
+type Convert = (from: Numbers, to: Float32Array) => void;
+
+// A bfloat16 is the upper half of a float32.
+const fromBfloat16: Convert = (bits, to) => {
+  const out = new Uint32Array(to.buffer, to.byteOffset, to.length);
+  for (let i = 0; i < out.length; i++) out[i] = (bits[i] as number) << 16;
+};
 
 let halfTable: Float32Array | undefined;
 
@@ -33,9 +35,34 @@ function halfToFloat32(): Float32Array {
   return halfTable;
 }
 
-export function fromFloat16(bits: Uint16Array): Float32Array {
+const fromFloat16: Convert = (bits, to) => {
   const table = halfToFloat32();
-  const out = new Float32Array(bits.length);
-  for (let i = 0; i < bits.length; i++) out[i] = table[bits[i] ?? 0] ?? 0;
+  for (let i = 0; i < to.length; i++) to[i] = table[bits[i] as number] ?? 0;
+};
+
+const fromIntegers: Convert = (from, to) => to.set(from as Uint8Array | Int32Array);
+
+const fromInt64: Convert = (from, to) => {
+  for (let i = 0; i < to.length; i++) to[i] = Number(from[i]);
+};
+
+const CONVERSIONS = {
+  ...{ bfloat16: fromBfloat16, float16: fromFloat16 },
+  ...{ int64: fromInt64, int32: fromIntegers, uint8: fromIntegers, bool: fromIntegers },
+};
+
+// A few milliseconds; the event loop goes on in between.
+const PIECE = 1 << 20;
+
+/** Copies of `from`, which has elements of `dtype`. */
+export async function toFloat32(
+  dtype: keyof typeof CONVERSIONS,
+  from: Numbers,
+): Promise<Float32Array> {
+  const out = new Float32Array(from.length);
+  for (let at = 0; at < out.length; at += PIECE) {
+    if (at > 0) await new Promise(setImmediate);
+    CONVERSIONS[dtype](from.subarray(at, at + PIECE), out.subarray(at, at + PIECE));
+  }
   return out;
 }

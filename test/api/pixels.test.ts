@@ -446,7 +446,7 @@ describe('errors name the options', () => {
     ],
     [
       { size: { area: [99, 4096], multipleOf: 28, of: 'video', framesPerStep: 4 } },
-      /at least 4 frames for size/,
+      /at least 4 sampled frames.*; sample \{ count: 4 \} repeats/,
     ],
     [{ size: { short: 16384 } }, /at most 16384 pixels a side for size/],
   ])('%j', async (more, message) => {

@@ -218,6 +218,20 @@ describe('toFloat32', () => {
     );
   });
 
+  test('large ones let the event loop go on', async () => {
+    const n = 3_500_000;
+    const bits = new Uint16Array(n).fill(0x3f80);
+    bits[n - 1] = 0x4000;
+    let turns = 0;
+    const timer = setInterval(() => turns++, 0);
+    const values = await Tensor.over(jsMemory(bits.buffer), 'bfloat16', [n]).toFloat32();
+    clearInterval(timer);
+    expect(turns).toBeGreaterThanOrEqual(2);
+    expect(values).toHaveLength(n);
+    expect(values.subarray(0, -1).every((value) => value === 1)).toBe(true);
+    expect(values[n - 1]).toBe(2);
+  });
+
   const everyPattern = new Uint16Array(65536).map((_, i) => i);
 
   test('bfloat16: all 65536 patterns', async () => {

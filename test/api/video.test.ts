@@ -221,9 +221,24 @@ describe('Video', () => {
     await expect(decodeOnly({ videoPath: video })).rejects.toEqual(CLOSED);
   });
 
+  test('no other video can be given to its calls, and options are named after the call', async () => {
+    const video = await openVideo(BPYRAMID);
+    const other = { videoPath: 'other.mp4' } as object;
+    const refused = { message: expect.stringContaining('no value for a Video') as string };
+    await expect(video.frames(other)).rejects.toMatchObject(refused);
+    await expect(video.patches(other)).rejects.toMatchObject(refused);
+    expect(() => video.windows({ frames: 4 }, { of: 'frames', ...other })).toThrow(
+      'no value for a Video',
+    );
+    video.close();
+    await expect(openVideo(BPYRAMID, { foo: 1 } as object)).rejects.toMatchObject({
+      message: expect.stringContaining('Expected an option of openVideo') as string,
+    });
+  });
+
   test('console.log and JSON show facts', async () => {
     const video = await openVideo(BPYRAMID);
-    expect(inspect(video)).toMatch(/^Video \{[^]*codec: 'h264'/);
+    expect(inspect(video)).toMatch(/^Video \{[^]*info: \{[^]*codec: 'h264'/);
     expect(JSON.parse(JSON.stringify(video))).toMatchObject({ video: BPYRAMID, codec: 'h264' });
     video.close();
     expect(inspect(video)).toBe('Video { closed: true }');

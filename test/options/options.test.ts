@@ -296,8 +296,14 @@ describe('combinations', () => {
     [{ size: { short: 9 }, width: 9, height: 9 }, 'no value beside size for width'],
     [{ size: { short: 9 }, height: 9 }, 'no value beside size for height'],
     [{ resample: 'bicubic' }, 'no value without size (or width and height) for resample'],
-    [{ normalize: 'unit' }, "Expected 'none' (outputDtype is 'uint8') for normalize"],
-    [{ normalize: { offset: 1 } }, "Expected 'none' (outputDtype is 'uint8') for normalize"],
+    [
+      { normalize: 'clip' },
+      "'none' (outputDtype is 'uint8' unless given) for normalize but received",
+    ],
+    [
+      { normalize: { offset: 1 }, outputDtype: 'uint8' },
+      "Expected 'none' (outputDtype is 'uint8') for normalize",
+    ],
     [{ augment: crop }, 'Expected a size (augment has crop) for size but received undefined'],
     [{ augment: { crop: 'random' } }, "Expected { short, crop } (augment has crop 'random')"],
     [{ augment: { crop: 'random' }, size: { long: 9 } }, "augment has crop 'random') for size"],

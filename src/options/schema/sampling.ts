@@ -93,8 +93,8 @@ const AMONG = {
     min: 0,
     field: { absent: null },
     doc:
-      'Seconds that are left out at both ends. With an fps count and its max only where more than ' +
-      'max · fps seconds are left.',
+      'Seconds that are left out at both ends, where frames are left then; a shorter video is taken whole. ' +
+      'With an fps count and its max only where more than max · fps seconds are left.',
   }),
   unique: boolean({ default: false, doc: 'Leaves out frames that are there already.' }),
 } as const;

@@ -3,6 +3,8 @@
 #include <chrono>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "backend/kernels.h"
 #include "core/options.h"
@@ -43,7 +45,7 @@ void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t heigh
 // Memory that leaks, memory that runs out, an error that breaks the CUDA context. Returns how many
 // of the checks failed. `breakContext` is the last: nothing may follow in this process.
 using BreakContext = std::function<void(Kernels& kernels)>;
-int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
+int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip, int calls,
                 const BreakContext& breakContext);
 
 // What differs between a GPU (real_gpu.cpp) and the fake driver
@@ -51,6 +53,9 @@ int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
 struct CheckSetup {
   DriverPaths driver;
   double seconds;  // of each measurement
+  int calls;       // after which as much memory is in use as after a few
+  std::vector<std::pair<int32_t, int32_t>> sizes;  // of the pictures that stages are timed with
+  std::vector<int32_t> frames;                     // and how many
   BreakContext breakContext;
 };
 CheckSetup checkSetup();

@@ -78,10 +78,12 @@ struct Report {
   }
 };
 
-void checkLeaks(Report& report, GpuRegistry& registry, const std::string& clip) {
-  const int64_t before = usedAfter(registry, clip, 10);
-  const int64_t after = usedAfter(registry, clip, 60);
-  report("memory after 10 and after 70 calls", after - before < kLeakAllowance,
+void checkLeaks(Report& report, GpuRegistry& registry, const std::string& clip, int calls) {
+  constexpr int kFew = 10;
+  const int64_t before = usedAfter(registry, clip, kFew);
+  const int64_t after = usedAfter(registry, clip, calls - kFew);
+  report("memory after " + std::to_string(kFew) + " and after " + std::to_string(calls) + " calls",
+         after - before < kLeakAllowance,
          std::to_string(before >> 20) + " and " + std::to_string(after >> 20) + " MiB in use");
 }
 
@@ -123,7 +125,7 @@ void checkBrokenContext(Report& report, GpuRegistry& registry, const BreakContex
 
 }  // namespace
 
-int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
+int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip, int calls,
                 const BreakContext& breakContext) {
   json.open("faults", '[');
   Report report{json};
@@ -134,7 +136,7 @@ int checkFaults(Json& json, GpuRegistry& registry, const std::string& clip,
       report(name, false, error.what());
     }
   };
-  guarded("leaks", [&] { checkLeaks(report, registry, clip); });
+  guarded("leaks", [&] { checkLeaks(report, registry, clip, calls); });
   guarded("out of memory", [&] { checkOutOfMemory(report, registry); });
   guarded("broken context", [&] { checkBrokenContext(report, registry, breakContext); });
   json.close(']');

@@ -90,8 +90,8 @@ int run(const std::string& what, const std::vector<std::string>& clips) {
     json.text("whyNot", whyNot);
   } else if (what == "stages") {
     json.open("stages", '[');
-    for (const auto& [width, height] : {std::pair{1920, 1080}, std::pair{3840, 2160}}) {
-      for (const int frames : {16, 64}) benchStages(json, registry, width, height, frames);
+    for (const auto& [width, height] : setup.sizes) {
+      for (const int32_t frames : setup.frames) benchStages(json, registry, width, height, frames);
     }
     json.close(']');
   } else if (const std::string why = registry.whyNotDecode(0); !why.empty()) {
@@ -114,7 +114,7 @@ int run(const std::string& what, const std::vector<std::string>& clips) {
     }
     json.close(']');
   } else {
-    failed = checkFaults(json, registry, clips.front(), setup.breakContext);
+    failed = checkFaults(json, registry, clips.front(), setup.calls, setup.breakContext);
   }
   json.close('}');
   std::puts(json.str().c_str());

@@ -19,8 +19,10 @@ class DecoderUse {
     double toDeviceMBps = 0, fromDeviceMBps = 0;  // means; 0 where the device does not say
   };
 
-  DecoderUse() {
-    void* library = dlopen("libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+  explicit DecoderUse(const char* name = "libnvidia-ml.so.1",
+                      std::chrono::milliseconds tick = std::chrono::milliseconds(100))
+      : tick_(tick) {
+    void* library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
     if (library == nullptr) return;
     const auto init = reinterpret_cast<int (*)()>(dlsym(library, "nvmlInit_v2"));
     const auto handle = reinterpret_cast<int (*)(unsigned, void**)>(
@@ -54,7 +56,7 @@ class DecoderUse {
   void sample() {
     double sum = 0, to = 0, from = 0;
     for (int tick = 0; !stopped_; tick++) {
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+      std::this_thread::sleep_for(tick_);
       unsigned percent = 0, period = 0;
       if (tick < 8 || use_(device_, &percent, &period) != 0) continue;
       sum += percent;
@@ -68,6 +70,7 @@ class DecoderUse {
     }
   }
 
+  const std::chrono::milliseconds tick_;
   Use use_ = nullptr;
   Pcie pcie_ = nullptr;
   void* device_ = nullptr;

@@ -17,6 +17,8 @@ void readBadAddress(Kernels& kernels) {
 
 }  // namespace
 
-CheckSetup checkSetup() { return {DriverPaths(), 2, readBadAddress}; }
+CheckSetup checkSetup() {
+  return {DriverPaths(), 2, 500, {{1920, 1080}, {3840, 2160}}, {16, 64}, readBadAddress};
+}
 
 }  // namespace cps

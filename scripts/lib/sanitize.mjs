@@ -48,7 +48,10 @@ const TESTS = [
   ...['robust_faults_test', 'robust_streams_test'],
 ];
 // The GPU path over the fake driver, with the kernels' programs emulated.
-const GPU = ['cuda_lifetime_test', 'cuda_decode_test', 'cuda_recovery_test', 'cuda_failures_test'];
+const GPU = ['cuda_lifetime_test', 'cuda_decode_test', 'cuda_recovery_test'].concat([
+  'cuda_failures_test',
+  'cuda_pipeline_test',
+]);
 const RACED = ['media_test', 'pipeline_test', 'robust_streams_test'];
 
 /**

@@ -30,21 +30,22 @@ inline std::string whyNoDevice() { return backend().whyNotProcess(0); }
 #ifndef CPS_TEST_REAL_GPU
 // What exists on the fake device now: compare before and after, or with {}.
 struct Live {
-  long deviceAllocations, pinnedAllocations, streams, events, pools, contexts, contextDepth;
+  long deviceAllocations, deviceBytes, pinnedAllocations, streams, events, pools, contexts,
+      contextDepth;
   long decoders, parsers, mapped;
   bool operator==(const Live&) const = default;
 };
 inline Live live() {
   fake::finish();  // memory is freed in the order of its stream
   const fake::Stats& s = fake::stats();
-  return {s.deviceAllocations, s.pinnedAllocations, s.streams,  s.events,  s.pools,
-          s.contexts,          s.contextDepth,      s.decoders, s.parsers, s.mapped};
+  return {s.deviceAllocations, s.deviceBytes,  s.pinnedAllocations, s.streams, s.events, s.pools,
+          s.contexts,          s.contextDepth, s.decoders,          s.parsers, s.mapped};
 }
 inline std::ostream& operator<<(std::ostream& out, const Live& l) {
-  return out << "device " << l.deviceAllocations << " pinned " << l.pinnedAllocations << " streams "
-             << l.streams << " events " << l.events << " pools " << l.pools << " contexts "
-             << l.contexts << " depth " << l.contextDepth << " decoders " << l.decoders
-             << " parsers " << l.parsers << " mapped " << l.mapped;
+  return out << "device " << l.deviceAllocations << " bytes " << l.deviceBytes << " pinned "
+             << l.pinnedAllocations << " streams " << l.streams << " events " << l.events
+             << " pools " << l.pools << " contexts " << l.contexts << " depth " << l.contextDepth
+             << " decoders " << l.decoders << " parsers " << l.parsers << " mapped " << l.mapped;
 }
 inline void expectNothingLeft() {
   EXPECT_EQ(live(), Live{});

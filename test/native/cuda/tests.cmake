@@ -4,7 +4,7 @@ set(check_sources gpu_check.cpp bench_decode.cpp bench_stages.cpp faults.cpp)
 list(TRANSFORM check_sources PREPEND ${PROJECT_SOURCE_DIR}/cuda/check/)
 if(TARGET cps_cuda_host)
   add_library(cps_fake_driver SHARED cuda/fake_driver/fake_cuda.cpp
-    cuda/fake_driver/fake_nvcuvid.cpp cuda/fake_driver/fake_parser.cpp
+    cuda/fake_driver/fake_nvcuvid.cpp cuda/fake_driver/fake_nvml.cpp cuda/fake_driver/fake_parser.cpp
     cuda/fake_driver/picture_bank.cpp cuda/fake_driver/real_parser.cpp)
   target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG ${CMAKE_DL_LIBS})
   target_include_directories(cps_fake_driver SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
@@ -17,7 +17,7 @@ if(TARGET cps_cuda_host)
   target_link_libraries(cps_cuda_emulated PUBLIC cps_cuda_host cps_fake_driver)
   target_include_directories(cps_cuda_emulated PUBLIC ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(cps_cuda_emulated PUBLIC
-    CPS_FAKE_DRIVER="$<TARGET_FILE:cps_fake_driver>")
+    CPS_FAKE_DRIVER="$<TARGET_FILE_NAME:cps_fake_driver>") # loaded already: found by its name
 
   function(cps_cuda_test name)
     cps_test(${name} ${ARGN})
@@ -37,13 +37,15 @@ if(TARGET cps_cuda_host)
   target_include_directories(cuda_decode_test SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
   cps_cuda_test(cuda_real_parser_test cuda/nvdec/real_parser_test.cpp media/media_common.cpp)
   cps_cuda_test(cuda_recovery_test cuda/driver/recovery_test.cpp media/media_common.cpp)
-  cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp media/media_common.cpp)
+  cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp
+    media/media_common.cpp)
 
   # What scripts/gpu-check.sh runs on a GPU machine, tried out here first.
   add_executable(cuda_check ${check_sources} cuda/check/check_fake.cpp)
   target_include_directories(cuda_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
   target_link_libraries(cuda_check PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
   add_test(NAME cuda_check_facts COMMAND cuda_check facts)
+  add_test(NAME cuda_check_stages COMMAND cuda_check stages)
   foreach(part faults decode)
     add_test(NAME cuda_check_${part} COMMAND sh -c
       "exec '$<TARGET_FILE:cuda_check>' ${part} \"$CPS_FIXTURES/h264_bpyramid.mp4\"")
@@ -83,7 +85,7 @@ if(TARGET cps_cuda)
   add_test(NAME gpu_check_says_what_is_missing COMMAND gpu_check facts)
   set_tests_properties(gpu_check_says_what_is_missing PROPERTIES
     PASS_REGULAR_EXPRESSION "\"whyNotProcess\":")
-  cps_test(gpu_decode_test cuda/gpu_decode_test.cpp media/media_common.cpp)
+  cps_test(gpu_decode_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp media/media_common.cpp)
   target_link_libraries(gpu_decode_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_decode_test PRIVATE CPS_TEST_REAL_GPU)
 endif()

@@ -10,7 +10,7 @@ CheckSetup checkSetup() {
     fake::control().sticky = true;
     kernels.synchronize();
   };
-  return {{CPS_FAKE_DRIVER, CPS_FAKE_DRIVER}, 0.05, breakContext};
+  return {{CPS_FAKE_DRIVER, CPS_FAKE_DRIVER}, 0.05, 70, {{160, 90}}, {4}, breakContext};
 }
 
 }  // namespace cps

@@ -1,6 +1,10 @@
 // What the GPU path says on machines that cannot run it. Each text must name what is missing.
 
+#include <chrono>
+#include <thread>
+
 #include "core/error.h"
+#include "cuda/check/nvml.h"
 #include "cuda/cuda_device.h"
 
 namespace cps {
@@ -83,6 +87,22 @@ TEST(CudaDriver, ContextThatCannotBeMadeSaysWhichCallFailed) {
     EXPECT_TRUE(has(why, call)) << why;
     EXPECT_EQ(gpu.whyNotProcess(0), "") << "the next try works";
   }
+}
+
+// What scripts/gpu-check.sh reports of NVDEC and the bus while it measures.
+TEST(CudaDriver, UtilisationComesFromTheManagementLibrary) {
+  DecoderUse::Result seen;
+  for (int i = 0; i < 100 && seen.samples == 0; i++) {
+    DecoderUse use(CPS_FAKE_DRIVER, std::chrono::milliseconds(1));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    seen = use.stop();
+  }
+  EXPECT_GT(seen.samples, 0);
+  EXPECT_EQ(seen.meanPercent, 73);
+  EXPECT_EQ(seen.maxPercent, 73);
+  EXPECT_EQ(seen.toDeviceMBps, 5);
+  EXPECT_EQ(seen.fromDeviceMBps, 2);
+  EXPECT_EQ(DecoderUse("libcps-no-such-ml.so.1").stop().samples, 0);
 }
 
 }  // namespace

@@ -201,6 +201,7 @@ void* deviceAllocate(size_t bytes) {
   deviceMemory[data] = bytes;
   deviceBytes += bytes;
   theStats->deviceAllocations++;
+  theStats->deviceBytes += static_cast<long>(bytes);
   return data;
 }
 
@@ -210,6 +211,7 @@ void deviceRelease(void* data) {
   if (it == deviceMemory.end()) return misuse("device memory freed twice or never allocated");
   std::memset(data, 0xdd, it->second);
   deviceBytes -= it->second;
+  theStats->deviceBytes -= static_cast<long>(it->second);
   deviceMemory.erase(it);
   theStats->deviceAllocations--;
   std::free(data);

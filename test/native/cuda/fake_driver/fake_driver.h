@@ -52,7 +52,8 @@ struct Control {
 };
 
 struct Stats {
-  long deviceAllocations = 0, pinnedAllocations = 0, streams = 0, events = 0, pools = 0;
+  long deviceAllocations = 0, deviceBytes = 0;
+  long pinnedAllocations = 0, streams = 0, events = 0, pools = 0;
   long contexts = 0;      // retains less releases
   long contextDepth = 0;  // pushes less pops, all threads
   long decoders = 0, parsers = 0, mapped = 0;

@@ -132,8 +132,8 @@ TEST(GpuEquality, PicturesForModels) {
       const naive::TestFrame host(spec);
       const SourceFrame device = gpu.upload(host.view);
       const int32_t dh = host.view.displayHeight(), dw = host.view.displayWidth();
-      for (const auto filter :
-           {ResampleKernel::Bilinear, ResampleKernel::Bicubic, ResampleKernel::Lanczos}) {
+      for (const auto filter : {ResampleKernel::Bilinear, ResampleKernel::Bicubic,
+                                ResampleKernel::Lanczos, ResampleKernel::Area}) {
         ResampleAxis y = ResampleAxis::whole(dh, 48), x = ResampleAxis::whole(dw, 56);
         x.reversed = rng() % 2 == 0;  // mirrored
         y.sourceBegin = dh / 5;       // cropped

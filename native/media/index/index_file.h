@@ -23,8 +23,9 @@ namespace cps {
 // too; the order in which pictures come out of the decoder is compared with the display order; and
 // whatever goes wrong with the file under an index from disk makes it be forgotten, in memory and
 // on disk, and the call run once more with one of its own (pipeline.cpp). What cannot be compared
-// are packets that no call reads: therefore only files count that belong to the user, to root or to
-// the owner of the video, who could as well change the video.
+// are packets that no call reads, among them those behind the last frame that there is by the index
+// (one that leaves out the last frames is not found out): therefore only files count that belong to
+// the user, to root or to the owner of the video, who could as well change the video.
 class IndexFile {
  public:
   // `place`: a folder, made when missing, or kBesideVideo.

@@ -138,12 +138,14 @@ Bytes edited(Bytes bytes, const uint8_t* data, size_t size) {
   return bytes;
 }
 
+// `all`: the frames are those of a whole video, as its index has it. One that leaves out the last
+// ones is not found out: no call reads their packets (Note [Index files]).
 void requireTrue(const Clip& clip, const Frames& frames, bool all) {
   for (const auto& [d, hash] : frames) {
     const auto it = clip.truth.find(d);
     if (it == clip.truth.end() || it->second != hash) std::abort();
   }
-  if (all && frames.size() != clip.truth.size()) std::abort();
+  if (all && (frames.empty() || frames.rbegin()->first + 1 != std::ssize(frames))) std::abort();
 }
 
 }  // namespace
@@ -159,7 +161,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const bool good = decodeAll(clip.video, clip.place, frames);
   requireTrue(clip, frames, good);
   if (good) return 0;
+  // The index of that call is its own.
   if (!decodeAll(clip.video, clip.place, frames)) std::abort();
   requireTrue(clip, frames, true);
+  if (frames.size() != clip.truth.size()) std::abort();
   return 0;
 }

@@ -10,7 +10,7 @@
  *
  * Encoders of another build, and some x264 options on another processor, make other clips: a fixture
  * of other bytes is compared among its own eight ways only. Under the ffmpeg that the file names, most
- * fixtures have to be the recorded ones.
+ * fixtures have to be the recorded ones. Under another one, those of BY_FFMPEG are not compared with it.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -105,6 +105,15 @@ for (const line of text.split('\n')) {
 }
 const lines: string[] = [];
 
+/**
+ * What comes out of these is for the FFmpeg to say that is there: which pictures there are, or RGB that its
+ * scaler makes (otherwise in 9.0).
+ */
+const BY_FFMPEG = new Set([
+  ...['hevc_cut.ts', 'nv12.nut', 'yuv410.mkv', 'yuv440.mkv', 'odd_10bit.mkv', 'odd_420.mp4'],
+  'odd_mpeg4.avi',
+]);
+
 /** In how many ways each row is computed. */
 const MOST = longForm && !fullForm ? 1 : 2;
 
@@ -131,7 +140,7 @@ describe.each(fixtures().map((f, n) => [f.name, n] as const))('%s', (name, n) =>
       }
       const key = `${name} ${bytes} ${row.name}`;
       lines.push(`${key} ${now}`);
-      const then = recorded.get(key);
+      const then = sameEncoders || !BY_FFMPEG.has(name) ? recorded.get(key) : undefined;
       if (MODE !== 'write' && then !== undefined && then !== now)
         wrong.push(`${key}: ${now} not ${then}`);
     }

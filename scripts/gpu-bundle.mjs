@@ -2,13 +2,15 @@
 /**
  * A self-contained bundle for a GPU machine that has neither Node nor FFmpeg nor a network:
  *
- *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--native DIR] [--fixtures DIR] [--cache DIR]
+ *   node scripts/gpu-bundle.mjs [--out build/gpu-bundle] [--native DIR] [--fixtures DIR] [--cache DIR] [--emulated]
  *
  * It holds this Node, the built package, a minimal LGPL FFmpeg made from the distribution's source
  * package, the native tests and benchmarks, fixtures, clips for the benchmark, licences, and
  * gpu-check.sh. Addon and tests come from the build folder of `npm test` (--native: the tests from
  * another one, up to date). FFmpeg and the clips are made once and kept in the cache
- * (~/.cache/codec-patch-stream). scripts/gpu/try-bundle.sh tries the result here.
+ * (~/.cache/codec-patch-stream). scripts/gpu/try-bundle.sh tries the result here. With --emulated addon
+ * and tests are those over the imitation of the driver (test/native/cuda/fake_driver), so that every
+ * step of gpu-check.sh can be tried without a GPU.
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,6 +25,7 @@ const { values } = parseArgs({
   options: {
     out: { type: 'string', default: path.join(root, 'build', 'gpu-bundle') },
     native: { type: 'string' },
+    emulated: { type: 'boolean', default: false },
     fixtures: { type: 'string', default: path.join(root, 'test', 'fixtures', 'cache') },
     cache: {
       type: 'string',
@@ -33,10 +36,11 @@ const { values } = parseArgs({
     },
   },
 });
-// All that NVDEC may decode, and of the others (raw and lossless) what is small.
-const largestFixture = 2 ** 20;
+// All clips. Of large ones that no NVDEC decodes and whose pictures stand for themselves (raw, lossless) the
+// first frames alone.
+const largestFixture = 2 ** 18;
+const firstFrames = 4;
 const ofNvdec = /\t(.*,)?(h264|hevc|vp8|vp9|av1|mpeg2|mpeg4|mjpeg)\b/;
-const alwaysKept = ['prores.mov'];
 const limitBytes = 60 * 2 ** 20;
 const out = path.resolve(values.out);
 const name = 'codec-patch-stream-gpu';
@@ -44,6 +48,13 @@ const stage = path.join(out, name);
 const tests = ['gpu_check', 'gpu_equality_test', 'gpu_decode_test'].concat(
   ['core_test', 'ops_test', 'media_frames_test', 'pipeline_test'], // the CPU's share
 );
+const emulations = values.emulated
+  ? new Map([
+      ['gpu_check', 'cuda_check'],
+      ['gpu_equality_test', 'cuda_equality_test'],
+      ['gpu_decode_test', 'cuda_pipeline_test'],
+    ])
+  : new Map();
 const clips = [
   ['h264_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx264', '-preset', 'fast', '-b:v', '2M']],
   ['hevc_1080p.mp4', '1920x1080', 240, ['-c:v', 'libx265', '-preset', 'fast', '-b:v', '1.5M']],
@@ -93,7 +104,7 @@ if (!values.native) await buildNative({ tests: true });
 await buildTypeScript();
 const native = path.resolve(values.native ?? path.join(root, 'build'));
 const addon = need(
-  path.join(root, 'build', 'Release', 'codec_patch_stream.node'),
+  path.join(root, 'build', values.emulated ? 'emulated' : 'Release', 'codec_patch_stream.node'),
   'run `npm run build` first',
 );
 need(path.join(root, 'dist', 'src', 'index.js'), 'run `npm run build` first');
@@ -113,22 +124,25 @@ copy(path.join(root, 'dist'), path.join(stage, 'package', 'dist'));
 copy(path.join(root, 'package.json'), path.join(stage, 'package', 'package.json'));
 for (const test of tests)
   copy(
-    need(path.join(native, 'test', 'native', test), 'build it'),
+    need(path.join(native, 'test', 'native', emulations.get(test) ?? test), 'build it'),
     path.join(stage, 'tests', test),
   );
 const manifest = fs.readFileSync(path.join(values.fixtures, 'manifest.tsv'), 'utf8');
-const kept = manifest.split('\n').filter((line) => {
-  const file = path.join(values.fixtures, line.split('\t')[0]);
-  if (!line || !fs.existsSync(file)) return false;
-  const small = fs.statSync(file).size <= largestFixture;
-  return small || ofNvdec.test(line) || alwaysKept.includes(path.basename(file));
-});
-for (const line of kept) {
+for (const line of manifest.split('\n').filter(Boolean)) {
   const file = line.split('\t')[0];
-  copy(path.join(values.fixtures, file), path.join(stage, 'fixtures', file));
+  const from = need(path.join(values.fixtures, file), 'run `node scripts/fixtures.mjs`');
+  const to = path.join(stage, 'fixtures', file);
+  const whole = ofNvdec.test(line) || !/\bintra-only\b/.test(line);
+  if (whole || fs.statSync(from).size <= largestFixture) {
+    copy(from, to);
+    continue;
+  }
+  fs.mkdirSync(path.dirname(to), { recursive: true });
+  const first = ['-map', '0:v:0', '-c', 'copy', '-frames:v', String(firstFrames)];
+  run('ffmpeg', ['-v', 'error', '-y', '-i', from, ...first, to]);
 }
-fs.writeFileSync(path.join(stage, 'fixtures', 'manifest.tsv'), kept.join('\n') + '\n');
-for (const file of ['report.cjs', 'js-check.cjs']) {
+fs.writeFileSync(path.join(stage, 'fixtures', 'manifest.tsv'), manifest);
+for (const file of ['report.cjs', 'js-check.cjs', 'js-features.cjs']) {
   copy(path.join(root, 'scripts', 'gpu', file), path.join(stage, file));
 }
 copy(path.join(root, 'scripts', 'gpu-check.sh'), path.join(stage, 'gpu-check.sh'));
@@ -152,23 +166,45 @@ for (const binary of binaries) {
     copy(file, path.join(stage, 'lib', soname));
 }
 for (const [file, size, frames, codec] of clips) {
-  const target = path.join(values.cache, 'gpu-clips', file);
+  // The imitation decodes on the processor.
+  const [folder, drawn, count] = values.emulated
+    ? ['gpu-clips-small', '320x180', 30]
+    : ['gpu-clips', size, frames];
+  const target = path.join(values.cache, folder, file);
   if (!fs.existsSync(target)) {
     fs.mkdirSync(path.dirname(target), { recursive: true });
-    const source = `testsrc2=size=${size}:rate=30`;
+    const source = `testsrc2=size=${drawn}:rate=30`;
     run('ffmpeg', [
-      ...['-v', 'error', '-f', 'lavfi', '-i', source, '-frames:v', String(frames)],
+      ...['-v', 'error', '-f', 'lavfi', '-i', source, '-frames:v', String(count)],
       ...[...codec, '-pix_fmt', 'yuv420p', '-g', '30', target],
     ]);
   }
   copy(target, path.join(stage, 'clips', file));
 }
+// Whatever is a fixture has to be read by the FFmpeg that goes with it.
+const opens = `
+  const { openVideo } = require('./package/dist/src/index.js');
+  Promise.all(process.argv.slice(1).map((file) =>
+    openVideo('fixtures/' + file, {}).then((video) => video.close(), (error) => console.log(error.message))));
+`;
+const good = manifest.split('\n').filter((line) => line && !/\tbad\b/.test(line));
+const unread = execFileSync(
+  path.join(stage, 'bin', 'node'),
+  ['-e', opens, ...good.map((line) => line.split('\t')[0])],
+  {
+    encoding: 'utf8',
+    cwd: stage,
+    env: { ...process.env, LD_LIBRARY_PATH: path.join(stage, 'lib') },
+  },
+);
+if (unread) throw new Error(`The bundle's FFmpeg does not read\n${unread}`);
 const stripped = [
   ...tests.map((t) => `tests/${t}`),
   'bin/node',
   'package/build/Release/codec_patch_stream.node',
 ];
 for (const file of stripped) run('strip', ['--strip-unneeded', path.join(stage, file)]);
+const emulated = values.emulated ? ', over an imitation of the driver' : '';
 const { version } = JSON.parse(fs.readFileSync(path.join(root, 'package.json'), 'utf8'));
 const dirty = capture('git', ['status', '--porcelain', '--untracked-files=no']) ? ', changed' : '';
 const commit = capture('git', ['rev-parse', '--short', 'HEAD']) + dirty;
@@ -177,15 +213,17 @@ const shipped = [
   ...fs.readdirSync(path.join(stage, 'lib')).map((file) => path.join(stage, 'lib', file)),
 ];
 const glibc = newestSymbolVersion(shipped, 'GLIBC_');
-const text = `codec-patch-stream ${version} (${commit}); Node ${process.version}; needs glibc >= ${glibc}\n`;
+const text = `codec-patch-stream ${version} (${commit}${emulated}); Node ${process.version}; needs glibc >= ${glibc}\n`;
 fs.writeFileSync(path.join(stage, 'VERSION'), text);
 step(text.trim());
 
 step('packing');
 const archive = path.join(out, `${name}.tar.xz`);
+const level = values.emulated ? '-1' : '-9';
 run('tar', ['-C', out, '--owner=0', '--group=0', '-cJf', archive, name], {
-  env: { ...process.env, XZ_OPT: '-9 -T1' },
+  env: { ...process.env, XZ_OPT: `${level} -T1` },
 });
 const { size } = fs.statSync(archive);
 console.log(`${archive}: ${(size / 2 ** 20).toFixed(1)} MiB`);
-if (size >= limitBytes) throw new Error(`The bundle is larger than ${limitBytes / 2 ** 20} MiB`);
+if (size >= limitBytes && !values.emulated)
+  throw new Error(`The bundle is larger than ${limitBytes / 2 ** 20} MiB`);

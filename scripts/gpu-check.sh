@@ -5,8 +5,10 @@
 #   sh gpu-check.sh [codec-patch-stream-gpu.tar.xz] [OUTDIR]
 #
 # Unpacks the bundle (scripts/gpu-bundle.mjs makes it), or runs from within an unpacked one. Every
-# step has a time limit of its own and the whole run one as well (CPS_GPU_CHECK_SECONDS, 530); a
-# step that fails does not stop the others. OUTDIR gets three files, kept up to date while it runs:
+# step has a time limit of its own and the whole run one as well (CPS_GPU_CHECK_SECONDS, 530; more of
+# it stretches the steps' too); a step that fails does not stop the others. CPS_ORT names the folder of an
+# onnxruntime-node with CUDA, where a DeviceSession is to be tried; CPS_DRIVER_VERSION the driver's version,
+# where /proc/driver/nvidia does not say it. OUTDIR gets three files, kept up to date while it runs:
 # gpu-results.json, gpu-results.txt (the table, printed last) and gpu-check.log.
 # Exit status: 0 when nothing failed, 3 when there is no usable GPU (the CPU part ran, the rest is
 # listed as skipped), 1 otherwise. The GPU's settings are left alone.
@@ -40,6 +42,10 @@ cd "$here" || exit 1
 
 export LD_LIBRARY_PATH="$here/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
 export CPS_FIXTURES="$here/fixtures"
+if [ -n "${CPS_ORT:-}" ]; then
+  mkdir -p package/node_modules
+  ln -sfn "$CPS_ORT" package/node_modules/onnxruntime-node
+fi
 details=$work/details
 export details
 steps=$details/steps.tsv
@@ -57,6 +63,7 @@ skip() { note "$1" skipped 0 "$2"; }
 step() {
   name=$1
   most=$2
+  [ "$limit" -le 530 ] || most=$((most * limit / 530))
   shift 2
   from=$(date +%s)
   left=$((limit - from + begin))
@@ -99,7 +106,8 @@ json() {
 
 # The driver's libraries may lie where the loader does not look (mounted into a container, beside other
 # versions): those of the running driver's version get links of their own.
-driver=$(sed -n 's/.*Kernel Module[^0-9]*\([0-9][0-9.]*\).*/\1/p' /proc/driver/nvidia/version 2>/dev/null)
+driver=${CPS_DRIVER_VERSION:-$(sed -n 's/.*Kernel Module[^.]* \([0-9][0-9]*\.[0-9.]*\).*/\1/p' \
+  /proc/driver/nvidia/version 2>/dev/null)}
 find_library() {
   loaded=$(ldconfig -p 2>/dev/null | sed -n "s|.*$1 (.*x86-64.*=> ||p" | head -n 1)
   [ -n "$loaded" ] && { echo "  $1: $loaded" >&2; return; }
@@ -157,15 +165,16 @@ nvdec() {
   fi
 }
 gpu gtest gpu_equality 90 tests/gpu_equality_test
-nvdec gtest gpu_decode 120 tests/gpu_decode_test
-nvdec step js_gpu 60 bin/node --expose-gc js-check.cjs gpu "$details/js_gpu.json"
+nvdec gtest gpu_decode 150 tests/gpu_decode_test
+nvdec step js_gpu 90 bin/node --expose-gc js-check.cjs gpu "$details/js_gpu.json"
 gpu json stages 60 tests/gpu_check stages
 nvdec json decode 120 tests/gpu_check decode clips/*
-nvdec json faults 60 tests/gpu_check faults clips/h264_1080p.mp4
+nvdec json faults 90 tests/gpu_check faults clips/h264_1080p.mp4
 
+# What compares with recorded files, or makes clips with the ffmpeg CLI, stays at home.
 gtest cpu_core 60 tests/core_test
-gtest cpu_ops 90 tests/ops_test
-gtest cpu_pipeline 60 tests/pipeline_test
+gtest cpu_ops 90 tests/ops_test --gtest_filter=-OpsParity.*
+gtest cpu_pipeline 60 tests/pipeline_test --gtest_filter=-CodecEnergy.*:PictureSteps.RecordedSizes
 
 # CUDA's memory checker: it is slow and some machines refuse it.
 sanitizer=

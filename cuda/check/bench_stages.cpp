@@ -28,6 +28,74 @@ double timed(Kernels& kernels, const Work& work) {
   return median(ms);
 }
 
+// What models ask for of `views`: small pictures, their values in a layout, their places in a
+// tensor of patches; and energy 'adjacent', down to single pixels.
+void benchModels(Json& json, Kernels& kernels, const std::vector<FrameView>& views) {
+  const FrameView& view = views.front();
+  const int32_t side = std::min(224, view.height / 14 * 14), patches = side / 14;
+  const auto memory = kernels.memory();
+  const size_t one = size_t{3} * static_cast<size_t>(side) * static_cast<size_t>(side);
+  const Buffer pictures = Buffer::allocate(memory, one * views.size());
+  const Buffer tensor = Buffer::allocate(memory, one * views.size() * sizeof(float));
+  const auto plan = std::make_shared<const ResamplePlan>(
+      makeResamplePlan(view, ResampleAxis::whole(view.displayHeight(), side),
+                       ResampleAxis::whole(view.displayWidth(), side), ResampleKernel::Bicubic));
+  const auto table = std::make_shared<const ValueTable>(
+      makeValueTable({1 / 255.0, {0.5f, 0.5f, 0.5f}, {0.5f, 0.5f, 0.5f}}, DType::F32));
+  const auto each = [&](const auto& fn) {
+    return [&] {
+      for (size_t t = 0; t < views.size(); t++) fn(t);
+    };
+  };
+  const auto picture = [&](size_t t) { return pictures.as<uint8_t>() + one * t; };
+  json.number("resampleMs", timed(kernels, each([&](size_t t) {
+                                    kernels.resample(views[t], plan, picture(t), int64_t{side} * 3);
+                                  })));
+  json.number("lookUpMs", timed(kernels, each([&](size_t t) {
+                                  const PixelStrides planar{int64_t{side} * side, side, 1};
+                                  kernels.lookUp(picture(t), int64_t{side} * 3, side, side, table,
+                                                 planar, tensor.as<float>() + one * t);
+                                })));
+  ArrangePart part;
+  part.source = pictures.as<uint8_t>();
+  part.sourceBytes = pictures.bytes();
+  part.unitBytes = static_cast<int64_t>(one);
+  for (size_t t = 0; t < views.size(); t++) part.units.push_back(static_cast<int32_t>(t));
+  // (t h w) (c y x)
+  const int64_t patch = 3 * 14 * 14, row = int64_t{side} * 3;
+  part.axes = {{std::ssize(views), static_cast<int64_t>(one), 1, 0, false},
+               {patches, patches * patch, 0, 14 * row, false},
+               {patches, patch, 0, 14 * 3, false},
+               {3, 14 * 14, 0, 1, true},
+               {14, 14, 0, row, false},
+               {14, 1, 0, 3, false}};
+  checkArrange(part, static_cast<int64_t>(one) * std::ssize(views));
+  json.number("arrangeMs", timed(kernels, [&] { kernels.arrange(part, *table, tensor.data()); }));
+  const PyramidGrid pyramid = makePyramidGrid(view.height, view.width);
+  std::vector<Buffer> levels;
+  std::vector<const uint8_t*> cur, prev;
+  for (int32_t l = 0; l < pyramid.levels; l++) {
+    const auto cells = static_cast<size_t>(pyramid.level[l].cells());
+    for (auto* at : {&cur, &prev}) {
+      levels.push_back(Buffer::allocate(memory, cells));
+      at->push_back(levels.back().as<uint8_t>());
+      kernels.fillZero(levels.back().data(), cells);
+    }
+  }
+  const auto blocks = static_cast<size_t>(pyramid.last().blocks());
+  const Buffer moves = Buffer::allocate(memory, blocks * sizeof(Move));
+  const Buffer residual = Buffer::allocate(memory, static_cast<size_t>(pyramid.last().cells()));
+  json.number("adjacentMs", timed(kernels, each([&](size_t t) {
+                                    for (int32_t l = 0; l < pyramid.levels; l++) {
+                                      kernels.lumaCells(
+                                          views[t], pyramid.level[l],
+                                          levels[static_cast<size_t>(2 * l)].as<uint8_t>());
+                                    }
+                                    kernels.pyramidMatch(cur.data(), prev.data(), pyramid,
+                                                         moves.as<Move>(), residual.as<uint8_t>());
+                                  })));
+}
+
 }  // namespace
 
 void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t height, int32_t frames) {
@@ -130,6 +198,7 @@ void benchStages(Json& json, GpuRegistry& registry, int32_t width, int32_t heigh
   });
   json.number("afterDecodeMs", after);
   json.number("allMs", timed(*kernels, everything));
+  benchModels(json, *kernels, views);
   json.close('}');
   std::fprintf(stderr, "  %dx%d, %d frames: %.3f ms after the last decoded frame\n", width, height,
                frames, after);

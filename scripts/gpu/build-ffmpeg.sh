@@ -48,9 +48,10 @@ decoders=h264,hevc,vp8,vp9,av1,libdav1d,mpeg1video,mpeg2video,mpeg4,mjpeg,mjpegb
 decoders=$decoders,wmv1,wmv2,wmv3,dvvideo,ffv1,png,apng,qtrle,utvideo,gif,rawvideo,flv,h261,h263
 decoders=$decoders,h263p,theora,vp3,vp6,vp6f,msmpeg4v1,msmpeg4v2,msmpeg4v3,huffyuv,ffvhuff,cinepak
 decoders=$decoders,svq1,svq3,rv30,rv40,v210,v410,r210,magicyuv,cfhd,bmp,tiff,qdraw,rpza,smc,zmbv
+decoders=$decoders,msrle,flic,roq
 demuxers=mov,matroska,avi,mpegts,mpegtsraw,mpegps,mpegvideo,h264,hevc,av1,obu,ivf,flv,live_flv,asf
 demuxers=$demuxers,asf_o,ogg,mxf,nut,gif,apng,m4v,mjpeg,dv,rm,wtv,h261,h263,vc1,vc1t,dnxhd,swf,gxf
-demuxers=$demuxers,pva,yuv4mpegpipe,rawvideo,mpjpeg
+demuxers=$demuxers,pva,yuv4mpegpipe,rawvideo,mpjpeg,flic,roq
 
 mkdir -p build
 cd build

@@ -36,6 +36,9 @@ async function gc() {
   }
 }
 
+const features = require('./js-features.cjs')({ home, clip, config, bytes, contents });
+const onGpu = Object.entries(features).map(([name, check]) => [name, () => check('gpu')]);
+
 const cpuChecks = {
   async 'the addon loads'() {
     return JSON.stringify(await cps.backendInfo());
@@ -62,6 +65,7 @@ const cpuChecks = {
     assert.match(error.message, /no CUDA device 99|no NVIDIA driver|finds no GPU|has no CUDA/);
     return error.message;
   },
+  'a DeviceSession': () => features['a DeviceSession takes tensors where they are']('cpu'),
   async 'nothing is left'() {
     await gc();
     assert.deepStrictEqual(
@@ -148,6 +152,7 @@ const gpuChecks = {
     }
     return `${count} ways`;
   },
+  ...Object.fromEntries(onGpu),
   async 'tensors on the device'() {
     const stream = await cps.patchStream({ ...config, backend: 'gpu' });
     const { patches } = stream;

@@ -106,7 +106,9 @@ for (const s of results.stages ?? []) {
   row(
     `${s.width}x${s.height}, ${s.frames} frames`,
     `after decode ${s.afterDecodeMs} ms; cells ${s.cellsMs}, match ${s.matchMs}, scores ${s.scoresMs}, ` +
-      `scores to the host ${s.downloadMs}, gather ${s.gatherMs}, all ${s.allMs} ms; over the bus ` +
+      `scores to the host ${s.downloadMs}, gather ${s.gatherMs}, all ${s.allMs} ms; for models: ` +
+      `resample ${s.resampleMs}, values ${s.lookUpMs}, arrange ${s.arrangeMs} ms; energy 'adjacent' ` +
+      `${s.adjacentMs} ms; over the bus ` +
       `${s.bytesToDevice} bytes there, ${s.bytesFromDevice} back`,
   );
 }

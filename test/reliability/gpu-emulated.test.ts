@@ -64,44 +64,6 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
 }
 
 (built || expected ? describe : describe.skip)('the GPU path over the fake driver', () => {
-  test('addon, auto and gpu', () => {
-    const said = check('cpu');
-    expect(said).toContain('ok      \'gpu\' works or says what is missing: {"decode":"cuda:0"');
-    expect(said).toContain('no CUDA device 99');
-  });
-
-  test('four combinations, device tensors, garbage collection, workers, fallback', () => {
-    const said = check('gpu');
-    expect(said).toContain('16 runs');
-    expect(said.match(/^ok {6}/gm)).toHaveLength(10);
-  });
-
-  test("the adapters make the same of device tensors as of the host's", () => {
-    const said: unknown = JSON.parse(run('test/helpers/gpu-adapters-child.cjs'));
-    const same = 'feeds bf16 fp16 fp32 frames patchDataset frameDataset feedStream'.split(' ');
-    expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
-  });
-
-  test("every preset makes the same tensors of a GPU's frames as of the CPU's", () => {
-    const said: unknown = JSON.parse(run('test/helpers/gpu-inputs-child.cjs'));
-    expect(said).toEqual({ presets: Object.keys(presets).length, left: 0 });
-  });
-
-  test('the event loop goes on while a driver starts, and a device can be opened ahead', () => {
-    const env = { CPS_FAKE_SLOW_INIT: '600' };
-    const said = JSON.parse(runWith(env, 'test/helpers/gpu-start-child.cjs')) as {
-      took: number;
-      longest: number;
-    };
-    expect(said).toMatchObject({
-      gpu: [true, true],
-      refused: expect.stringContaining('Expected deviceId for options of warmUp') as unknown,
-      none: expect.stringContaining('no CUDA device 99') as unknown,
-    });
-    expect(said.took).toBeGreaterThan(500);
-    expect(said.longest).toBeLessThan(400); // a busy machine's own pauses
-  });
-
   /** An onnxruntime-node whose library is a fake that notes what is bound (test/native/ort/fake_ort). */
   const withFakeOrt = (): Record<string, string> => {
     const stub = join(folder, 'node_modules', 'onnxruntime-node');
@@ -121,6 +83,46 @@ function runWith(env: Record<string, string>, script: string, ...args: string[])
       CPS_FAKE_DOWNLOADS: join(logs, 'downloads'),
     };
   };
+
+  test('addon, auto and gpu', () => {
+    const said = check('cpu');
+    expect(said).toContain('ok      \'gpu\' works or says what is missing: {"decode":"cuda:0"');
+    expect(said).toContain('no CUDA device 99');
+  });
+
+  test('four combinations, device tensors, garbage collection, workers, fallback; every feature', () => {
+    const model = join(folder, 'identity');
+    const shape = '10 1 24 3 14 14';
+    writeFileSync(model, `in x ${shape}\nout y ${shape}\ncopy y x\n`);
+    const env = { ...withFakeOrt(), CPS_ORT_MODEL: model };
+    const said = runWith(env, 'scripts/gpu/js-check.cjs', 'gpu');
+    expect(said).toContain('16 runs');
+    expect(said).toContain('14 ways');
+    expect(said).toContain(`${Object.keys(presets).length} presets`);
+    expect(said).toContain('a DeviceSession takes tensors where they are: outputs on cuda:0');
+    expect(said.match(/^ok {6}/gm)).toHaveLength(15);
+  });
+
+  test("the adapters make the same of device tensors as of the host's", () => {
+    const said: unknown = JSON.parse(run('test/helpers/gpu-adapters-child.cjs'));
+    const same = 'feeds bf16 fp16 fp32 frames patchDataset frameDataset feedStream'.split(' ');
+    expect(said).toEqual({ same: expect.arrayContaining(same) as unknown, left: 0 });
+  });
+
+  test('the event loop goes on while a driver starts, and a device can be opened ahead', () => {
+    const env = { CPS_FAKE_SLOW_INIT: '600' };
+    const said = JSON.parse(runWith(env, 'test/helpers/gpu-start-child.cjs')) as {
+      took: number;
+      longest: number;
+    };
+    expect(said).toMatchObject({
+      gpu: [true, true],
+      refused: expect.stringContaining('Expected deviceId for options of warmUp') as unknown,
+      none: expect.stringContaining('no CUDA device 99') as unknown,
+    });
+    expect(said.took).toBeGreaterThan(500);
+    expect(said.longest).toBeLessThan(400); // a busy machine's own pauses
+  });
 
   test('a DeviceSession binds device memory as it is, and nothing is downloaded for it', () => {
     const said: unknown = JSON.parse(runWith(withFakeOrt(), 'test/helpers/gpu-session-child.cjs'));

@@ -220,6 +220,12 @@ class FakeParser final : public Parser {
     format.display_area.top = static_cast<int>(frame.crop_top);
     format.display_area.right = frame.width - static_cast<int>(frame.crop_right);
     format.display_area.bottom = frame.height - static_cast<int>(frame.crop_bottom);
+    if (format.codec == cudaVideoCodec_HEVC && frame.crop_right == 0 && frame.crop_bottom == 0) {
+      // A buffer that is taken while the picture is being written has no conformance window yet.
+      const std::vector<int> shape = bank_->shape();
+      format.display_area.right = shape[2];
+      format.display_area.bottom = shape[3];
+    }
     if (format.codec == cudaVideoCodec_VP9 || format.codec == cudaVideoCodec_MPEG2) {
       // VP9's render size, MPEG-2's display extension: not what was coded.
       format.display_area.right -= 16;

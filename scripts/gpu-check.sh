@@ -21,7 +21,7 @@ bundle=
 out=
 for arg in "$@"; do
   case $arg in
-  *.tar.xz) bundle=$arg ;;
+  *.tar.xz | *.tar) bundle=$arg ;;
   *) out=$arg ;;
   esac
 done
@@ -32,9 +32,12 @@ work=${TMPDIR:-/tmp}/codec-patch-stream-gpu.$$
 mkdir -p "$work/details"
 trap 'rm -rf "$work"' EXIT
 if [ -n "$bundle" ]; then
-  tar -xJf "$bundle" -C "$work" 2>/dev/null ||
-    python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1], "r:xz").extractall(sys.argv[2])' \
-      "$bundle" "$work" || { echo "gpu-check.sh: cannot unpack $bundle" >&2; exit 1; }
+  tar -xf "$bundle" -C "$work" 2>/dev/null ||
+    python3 -c 'import sys, tarfile; tarfile.open(sys.argv[1], "r:*").extractall(sys.argv[2])' \
+      "$bundle" "$work" 2>/dev/null || {
+      echo "gpu-check.sh: cannot unpack $bundle here (no xz, no python3?); 'xz -d' elsewhere makes a .tar of it" >&2
+      exit 1
+    }
   here=$work/codec-patch-stream-gpu
 fi
 cd "$here" || exit 1

@@ -48,7 +48,14 @@ enter() {
     ${CPS_GPU_CHECK_SECONDS:+CPS_GPU_CHECK_SECONDS="$CPS_GPU_CHECK_SECONDS"} "$@"
 }
 
-cp "$bundle" "$root/bundle.tar.xz"
+# A minimal distribution has no xz.
+archive=/bundle.tar.xz
+if enter /bin/sh -c 'command -v xz' >/dev/null; then
+  cp "$bundle" "$root$archive"
+else
+  archive=/bundle.tar
+  xz -dc "$bundle" >"$root$archive"
+fi
 tar -xJf "$bundle" -C "$root"
 unpacked=/codec-patch-stream-gpu
 status=0
@@ -61,7 +68,7 @@ if [ -e "$root$unpacked/lib/libcps_fake_driver.so" ]; then
   ln -s $fake "$root/opt/elsewhere/libnvcuvid.so.550.54.14"
   enter /bin/env CPS_DRIVER_VERSION=550.54.14 /bin/sh $unpacked/gpu-check.sh /out || status=$?
 else
-  enter /bin/sh $unpacked/gpu-check.sh /bundle.tar.xz /out || status=$?
+  enter /bin/sh $unpacked/gpu-check.sh $archive /out || status=$?
 fi
 cp "$root"/out/* "$out/"
 

@@ -21,6 +21,7 @@ export class ShardPatches implements PatchRows {
   readonly positions: Tensor<'int32'>;
   /** What KEY.json says of the video. */
   readonly facts: ShardFacts;
+  readonly ofShard = true;
   readonly #sample: ShardSample;
 
   /** `most`: how many patches there may be. */

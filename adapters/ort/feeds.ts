@@ -23,6 +23,8 @@ export interface FedPatches extends Pick<PatchStream, 'length' | 'patches' | 'po
   readonly metadataTensors?: PatchStream['metadataTensors'];
   readonly scores?: Tensor<'float32'>;
   readonly indices?: Int32Array;
+  /** They were extracted, not decoded now. */
+  readonly ofShard?: boolean;
 }
 
 /** B and K of one set of feeds. */
@@ -46,7 +48,7 @@ function sizeOf(inputs: Inputs, streams: readonly FedPatches[]): Size {
   if (other !== undefined) {
     fail(
       `Expected streams with patches of one shape but received [${shapes[0]}] and [${other}]; ` +
-        'decode all of them with the same patchSize and layout',
+        `${streams.some(({ ofShard }) => ofShard) ? 'extract' : 'decode'} all of them with the same patchSize and layout`,
     );
   }
   const batch = agreed(fed, 'batch') ?? streams.length;
@@ -57,14 +59,19 @@ function sizeOf(inputs: Inputs, streams: readonly FedPatches[]): Size {
   }
   const longest = Math.max(...streams.map((stream) => stream.length));
   const count = agreed(fed, 'count') ?? longest;
-  if (longest > count) {
+  const most = streams.find((stream) => stream.length > count);
+  if (most) {
     fail(
-      `The model takes ${count} patches but the stream has ${longest}; ` +
-        `decode with kKeep: ${count} (patchOptions(session) says so)`,
+      `The model takes ${count} patches but the ${most.ofShard ? 'sample' : 'stream'} has ${longest}; ` +
+        `${remedy(most, `kKeep: ${count}`, `--topk ${count}`)} (patchOptions(session) says so)`,
     );
   }
   return { batch, count };
 }
+
+/** What makes patches fit: an option of the call that decodes, or of the command that made the shards. */
+const remedy = ({ ofShard }: FedPatches, option: string, flag: string): string =>
+  ofShard === true ? `extract the shards again with ${flag}` : `decode with ${option}`;
 
 /** Checks the pixels' axes against the model's; says which option makes them fit. */
 function checkPatches(input: StreamInput, stream: FedPatches): void {
@@ -77,9 +84,11 @@ function checkPatches(input: StreamInput, stream: FedPatches): void {
   const other = a === 3 ? [b, c, a] : [c, a, b];
   const what = `Input '${input.name}' of the model is ${input.declared} but patches are [${shape.join(', ')}]`;
   if (input.rest.length === 3 && fits(other)) {
-    fail(`${what}; decode with layout: '${a === 3 ? 'nhwc' : 'nchw'}'`);
+    const layout = a === 3 ? 'nhwc' : 'nchw';
+    fail(`${what}; ${remedy(stream, `layout: '${layout}'`, `--layout ${layout}`)}`);
   }
-  fail(`${what}; decode with the patchSize of the model (patchOptions(session) says so)`);
+  const size = remedy(stream, 'the patchSize of the model', 'the --patch-size of the model');
+  fail(`${what}; ${size} (patchOptions(session) says so)`);
 }
 
 const valuesPerPatch = (input: StreamInput, stream: FedPatches): number => {
@@ -158,7 +167,7 @@ async function feedOne(
     const given = streams.map(({ patches }) => patches.dtype).join(', ');
     return fail(
       `Input '${input.name}' of the model is ${input.declared} but patches are ${given}; ` +
-        "decode with outputDtype: 'bf16' (patchOptions(session) says so)",
+        `${remedy(first, "outputDtype: 'bf16'", '--members safetensors --dtype bf16')} (patchOptions(session) says so)`,
     );
   }
   const row = size.count * valuesPerPatch(input, first);

@@ -15,8 +15,9 @@ export function repeatedFrames(
   const distinct = new Set(sampledFrameIds).size;
   const asked = sampledFrameIds.length;
   if (distinct * MANY >= asked || replacedFrames.length > 0) return [];
+  const there = distinct === 1 ? 'there is 1: it' : `there are ${distinct}: each`;
   const message =
-    `${asked} frames were asked for and there are ${distinct}: each stands there about ` +
+    `${asked} frames were asked for and ${there} stands there about ` +
     `${Math.round(asked / distinct)} times. sample with short: 'all' takes each once.`;
   return [{ code: 'repeated-frames', message }];
 }

@@ -85,7 +85,7 @@ export function closedError(what: string): CodecPatchStreamError {
   return new CodecPatchStreamError(
     'ERR_CPS_CLOSED',
     'result',
-    `${what} is closed; read what you need of it before close()`,
+    `${what} ${what.endsWith('s') ? 'are' : 'is'} closed; read what you need before close()`,
   );
 }
 

@@ -116,7 +116,7 @@ test.each([
   [
     ['frmaes', 'x.mp4'],
     1,
-    /Expected a command \(inspect, probe, frames, report, extract, merge\).*'frmaes'/,
+    /Expected a command \(inspect, probe, .*\benqueue\b.*\) or a video but received 'frmaes'/,
   ],
   [['-', '-'], 1, /at most once/],
   [['-'], 1, /stdin for '-' but it is empty/],

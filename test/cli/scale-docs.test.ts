@@ -47,6 +47,10 @@ test('they do what the page says', () => {
     });
   }
   expect(manifestOf(path.join(folder, 'shards'))).toMatchObject({ samples: 2 });
-  expect(manifestOf(path.join(folder, 'patches'))).toMatchObject({ samples: 3 });
+  const patches = ['patches', 'patches-nchw'].map((name) => manifestOf(path.join(folder, name)));
+  expect(patches).toMatchObject([
+    { samples: 3, tensors: { patches: { shape: [64, 14, 14, 3] } } },
+    { samples: 3, tensors: { patches: { shape: [64, 3, 14, 14] } } },
+  ]);
   expect(manifestOf(path.join(shared, 'shards'))).toMatchObject({ samples: 3 });
 });

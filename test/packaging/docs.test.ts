@@ -56,7 +56,7 @@ beforeAll(() => {
   fs.writeFileSync(path.join(place, 'other-names.onnx'), otherNames());
   const command = path.join(root, 'packages', 'cli', 'dist', 'main.js');
   const flags = ['--patches', '--topk', '64', '--layout', 'nchw', '--dtype', 'float32'];
-  const extract = ['extract', 'a.mp4', 'b.mp4', ...flags, '--out', 'shards'];
+  const extract = ['extract', 'a.mp4', 'b.mp4', ...flags, '--out', 'patches-nchw'];
   execFileSync(process.execPath, [command, ...extract], { cwd: place, stdio: 'ignore' });
   const models = path.join(root, 'examples', 'models');
   fs.copyFileSync(path.join(models, 'videomae.onnx'), path.join(place, 'videomae.onnx'));

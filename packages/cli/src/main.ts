@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /**
- * The command `codec-patch-stream`: inspect, probe, frames, report, extract, merge, enqueue, work, status,
- * drain. It uses nothing but the public API of the package.
+ * The command `codec-patch-stream`. It uses nothing but the public API of the package.
  */
 import { constants } from 'node:os';
 import { createRequire } from 'node:module';
@@ -14,10 +13,10 @@ import { addMerge } from './commands/merge.js';
 import { addProbe } from './commands/probe.js';
 import { addQueue } from './commands/queue.js';
 import { addReport } from './commands/report.js';
-import { forgetEmptyFolders } from './files.js';
+import { forgetEmptyFolders, HELP_HINT } from './files.js';
 import { asTyped, canonical } from './flags.js';
 import { interrupted } from './interrupt.js';
-import { clearProgress, red } from './terminal.js';
+import { clearProgress, endWithOutput, red } from './terminal.js';
 import { sayError, setDefaultVideo } from './videos.js';
 
 const load = createRequire(__filename);
@@ -34,13 +33,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     if (!interrupted(signal)) leave(128 + constants.signals[signal]);
   });
 }
-// Whoever read the output has read enough (| head): no error, and nobody left to tell.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') leave(128 + constants.signals.SIGPIPE);
-    throw error;
-  });
-}
+endWithOutput(leave);
 
 function versions(): string {
   const of = (manifest: string): string => (load(manifest) as { version: string }).version;
@@ -63,16 +56,24 @@ function withoutDefault(args: readonly string[]): string[] {
   return [...args.slice(0, at), ...args.slice(at + 2)];
 }
 
+/** A flag of a command that stands before it is none of the default command's. */
+function commandHint(program: Command): string {
+  const [first = '', ...rest] = process.argv.slice(2);
+  const behind = program.commands.find((one) => rest.includes(one.name()))?.name();
+  if (!first.startsWith('-') || behind === undefined) return '';
+  return `(a command stands before all flags: codec-patch-stream ${behind} ${first} ...)\n`;
+}
+
 function commands(): Command {
-  const program = new Command('codec-patch-stream')
+  const program: Command = new Command('codec-patch-stream')
     .description('Looks into videos: what they are, their frames, and which patches are selected.')
     .option('-V, --version', 'print the versions and exit')
     .on('option:version', () => {
       process.stdout.write(`${versions()}\n`);
       process.exit(0);
     })
-    .configureOutput({ outputError: (text, write) => write(asTyped(text)) })
-    .showHelpAfterError('(--help lists every option)')
+    .configureOutput({ outputError: (text, write) => write(asTyped(text) + commandHint(program)) })
+    .showHelpAfterError(HELP_HINT)
     .addHelpText(
       'after',
       `

@@ -1,4 +1,5 @@
 /** What the terminal gets: progress while somebody watches, colours where they are wanted, no noise. */
+import { constants } from 'node:os';
 import { Presets, SingleBar } from 'cli-progress';
 
 /** Whether `stream` takes colours: https://no-color.org, and FORCE_COLOR as Node has it. */
@@ -58,10 +59,28 @@ export function progress(total: number, what: string): Progress {
 
 /** Writes to stdout and waits until it is taken: process.exit would drop what is in the pipe. */
 export function print(text: string): Promise<void> {
-  return new Promise((done, failed) => {
+  return new Promise((done) => {
     process.stdout.write(text, (error) => {
-      if (error) failed(error);
-      else done();
+      // An error is the stream's, too, which ends the process (endWithOutput): nobody is told twice.
+      if (!error) done();
     });
   });
+}
+
+/**
+ * What cannot be written ends the process by `leave`. Whoever read stdout has read enough (| head): that is no
+ * error, and nobody is left to tell.
+ */
+export function endWithOutput(leave: (status: number) => never): void {
+  for (const name of ['stdout', 'stderr'] as const) {
+    process[name].on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') leave(128 + constants.signals.SIGPIPE);
+      clearProgress();
+      if (name === 'stdout') {
+        const why = error.code ?? error.message;
+        process.stderr.write(`${red('error')}: Could not write to stdout: ${why}\n`);
+      }
+      leave(1);
+    });
+  }
 }

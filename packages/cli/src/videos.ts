@@ -2,7 +2,7 @@
 import { basename, extname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { CodecPatchStreamError } from 'codec-patch-stream';
-import { UsageError } from './files.js';
+import { HELP_HINT, UsageError } from './files.js';
 import { inFlags } from './flags.js';
 import { red } from './terminal.js';
 
@@ -25,7 +25,9 @@ export function setDefaultVideo(video: string | undefined): void {
 /** Reads stdin where it is asked for; once, as there is only one. */
 export async function namedVideos(given: readonly string[]): Promise<NamedVideo[]> {
   const arguments_ = given.length > 0 || defaultVideo === undefined ? given : [defaultVideo];
-  if (arguments_.length === 0) throw new UsageError("missing required argument 'video'");
+  if (arguments_.length === 0) {
+    throw new UsageError(`missing required argument 'video'\n${HELP_HINT}`);
+  }
   if (arguments_.filter((one) => one === '-').length > 1) {
     throw new UsageError("Expected '-' (stdin) at most once");
   }

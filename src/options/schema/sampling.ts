@@ -17,7 +17,11 @@ const FPS_COUNT = structure('FpsCount', {
   fps: number({ min: Number.MIN_VALUE, doc: 'Frames per second of video.' }),
   min: integer({ ...frameCount, field: { absent: null }, doc: 'At least so many.' }),
   max: integer({ ...frameCount, field: { absent: null }, doc: 'At most so many.' }),
-  multipleOf: integer({ ...frameCount, default: 1, doc: 'Cut down to a multiple of this.' }),
+  multipleOf: integer({
+    ...frameCount,
+    default: 1,
+    doc: 'Cut down to a multiple of this; 1 where not even one multiple is left.',
+  }),
   round: oneOf(['floor', 'nearest'], {
     field: { enum: 'CountRound' },
     default: 'floor',

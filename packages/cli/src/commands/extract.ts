@@ -13,7 +13,7 @@ import { runShards } from '../extract/run.js';
 import type { Totals } from '../extract/run.js';
 import type { ExtractEvent, Settings } from '../extract/shards.js';
 import { splitOf } from '../extract/split.js';
-import { ensureFolder } from '../files.js';
+import { counted, ensureFolder } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { onInterrupt } from '../interrupt.js';
 import { factTable } from '../tables.js';
@@ -149,7 +149,7 @@ async function extract(
   const split = splitOf(flags.shard, process.env);
   const { settings, machine } = await settingsOf(flags, options);
   const list = await videoList(given, flags.root);
-  const plan = await planOf(list, settings);
+  const plan = await planOf(list, settings, flags.input);
   ensureFolder('--out', out);
   await beginWith(out, plan);
   if (flags.threads !== undefined) setThreads(flags.threads);
@@ -201,7 +201,7 @@ async function summarize(
   }
   const { shards, samples, failed, bytes } = totals;
   const facts: [string, string][] = [
-    ['samples', `${samples} in ${shards} shards, ${(bytes / 1e6).toFixed(1)} MB`],
+    ['samples', `${samples} in ${counted(shards, 'shard')}, ${(bytes / 1e6).toFixed(1)} MB`],
     ['failed', failed === 0 ? 'none' : `${failed}${complete ? ' (failures.jsonl)' : ''}`],
     ['time', `${seconds.toFixed(1)} s`],
     ['data set', complete ? `complete: ${out}/manifest.json` : 'other shares are not finished'],

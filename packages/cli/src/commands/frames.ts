@@ -6,7 +6,7 @@ import { checkDecodeOnlyOptions, decodeOnly, openVideo } from 'codec-patch-strea
 import type { DecodedFrames } from 'codec-patch-stream';
 import { encode, inParallel } from '../encode.js';
 import type { Format } from '../encode.js';
-import { ensureFolder, removeMatching, UsageError, writeWhole } from '../files.js';
+import { counted, ensureFolder, removeMatching, UsageError, writeWhole } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { factTable } from '../tables.js';
 import { print, progress } from '../terminal.js';
@@ -67,6 +67,11 @@ export function addFrames(program: Command): void {
     if (own.all && (config['sample'] !== undefined || config['sequenceLength'] !== undefined)) {
       throw new UsageError('Expected --all without --sample and --frames');
     }
+    if (own.format !== 'jpeg' && command.getOptionValueSource('quality') === 'cli') {
+      throw new UsageError(
+        `Expected --format jpeg beside --quality but received --format ${own.format}`,
+      );
+    }
     ensureFolder('--out', own.out);
     const videos = await namedVideos(given);
     const results = await forEachVideo(videos, async (video) => {
@@ -78,7 +83,7 @@ export function addFrames(program: Command): void {
     if (own.json) return print(`${JSON.stringify(results, null, 2)}\n`);
     const facts = results.map(({ video, folder, files }): [string, string] => [
       video,
-      `${files.length} frames in ${folder}/`,
+      `${counted(files.length, 'frame')} in ${folder}/`,
     ]);
     if (facts.length > 0) await print(`${factTable(facts)}\n`);
   });
@@ -151,7 +156,7 @@ async function writePart(
     const place = String(first + i).padStart(digits, '0');
     const ending = format === 'png' ? 'png' : 'jpg';
     const file = `frame_${place}_id${String(frameId).padStart(6, '0')}.${ending}`;
-    writeWhole(join(folder, file), await encode({ width, height, data }, format, percent));
+    await writeWhole(join(folder, file), await encode({ width, height, data }, format, percent));
     bar.step('writing');
     const [secondsFromStart = 0, timestampSec = 0] = [
       frames.secondsFromStart[i],

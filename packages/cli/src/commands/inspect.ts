@@ -6,7 +6,7 @@ import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
 import type { PatchStream, PatchStreamConfig } from 'codec-patch-stream';
 import { brightest, Display, labelsOf, selectionOf } from '../display.js';
 import { encode } from '../encode.js';
-import { ensureFolder, removeMatching, UsageError, writeWhole } from '../files.js';
+import { counted, ensureFolder, removeMatching, UsageError, writeWhole } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { enlarge } from '../picture.js';
 import type { Picture } from '../picture.js';
@@ -44,7 +44,10 @@ export function addInspect(program: Command): void {
   addFlags(command, options, PRESETS);
   command.action(async (given: string[]) => {
     const { outDir, json } = command.opts<{ outDir: string; json?: boolean }>();
-    checkFirst(given);
+    checkFirst(
+      given,
+      program.commands.map((one) => one.name()),
+    );
     const config = { ...PRESETS, ...givenOf(command, options) };
     checkPatchStreamOptions(config);
     ensureFolder('--out-dir', outDir);
@@ -62,13 +65,14 @@ export function addInspect(program: Command): void {
   });
 }
 
-/** A command that does not exist is taken for a video; say so before decoding says less. */
-function checkFirst([first = '']: readonly string[]): void {
-  if (/^[a-z]+$/.test(first) && !existsSync(first)) {
-    throw new UsageError(
-      `Expected a command (inspect, probe, frames, report, extract, merge) or a video but received '${first}'`,
-    );
-  }
+/** What is no command, or stands behind a flag, is taken for a video; say so before decoding says less. */
+function checkFirst([first = '']: readonly string[], commands: readonly string[]): void {
+  if (!/^[a-z]+$/.test(first) || existsSync(first)) return;
+  throw new UsageError(
+    commands.includes(first)
+      ? `Expected command '${first}' before all flags but received it behind one`
+      : `Expected a command (${commands.join(', ')}) or a video but received '${first}'`,
+  );
 }
 
 interface Inspected {
@@ -108,7 +112,7 @@ async function inspect(
       peakRssMiB,
       files,
     };
-    writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
+    await writeWhole(join(folder, 'summary.json'), `${JSON.stringify(summary, null, 2)}\n`);
     const cost: [string, string][] = [
       ...timingFacts(stream.timings),
       ['peak memory', `${peakRssMiB.toFixed(0)} MiB`],
@@ -143,7 +147,7 @@ async function draw(
   removeMatching(folder, OWN_FILES);
   const files = { patches: [] as string[], energy: [] as string[] };
   const write = async (name: string, picture: Picture, what: string): Promise<void> => {
-    writeWhole(join(folder, name), await encode(picture));
+    await writeWhole(join(folder, name), await encode(picture));
     bar.step(what);
   };
   const [dimmed, heats]: [Picture[], Picture[]] = [[], []];
@@ -191,7 +195,7 @@ function factsOf(stream: PatchStream): [string, string][] {
     [
       'video',
       `${stream.codec}, ${stream.width}x${stream.height}, ${stream.fps.toFixed(3)} fps, ` +
-        `${stream.totalFrames} frames, ${stream.durationSec.toFixed(2)} s`,
+        `${counted(stream.totalFrames, 'frame')}, ${stream.durationSec.toFixed(2)} s`,
     ],
     ['devices', `decode ${backend.decode}, process ${backend.process}`],
     ...(stream.fallbackReason

@@ -1,7 +1,7 @@
 /** `merge`: from the shares of several machines to one data set. */
 import type { Command } from 'commander';
 import { mergeShards, missingText } from '../extract/merge.js';
-import { UsageError } from '../files.js';
+import { counted, UsageError } from '../files.js';
 import { factTable } from '../tables.js';
 import { print } from '../terminal.js';
 
@@ -27,7 +27,10 @@ export function addMerge(program: Command): void {
     if (!complete) throw new UsageError(missingText(merged));
     if (json) return;
     const facts: [string, string][] = [
-      ['samples', `${samples} in ${shards.length} shards, ${(bytes / 1e6).toFixed(1)} MB`],
+      [
+        'samples',
+        `${samples} in ${counted(shards.length, 'shard')}, ${(bytes / 1e6).toFixed(1)} MB`,
+      ],
       ['failed', failures.length === 0 ? 'none' : `${failures.length} (failures.jsonl)`],
       ['data set', `complete: ${folder}/manifest.json`],
     ];

@@ -7,7 +7,7 @@ import { videoList } from '../extract/list.js';
 import { allFinished, mergeShards } from '../extract/merge.js';
 import { beginWith, planOf } from '../extract/plan.js';
 import { settingsOf } from '../extract/recipe.js';
-import { ensureFolder, UsageError } from '../files.js';
+import { counted, ensureFolder, UsageError } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { onInterrupt } from '../interrupt.js';
 import { addressOf, connectTo } from '../queue/connection.js';
@@ -75,7 +75,7 @@ function addEnqueue(program: Command): void {
       throw new UsageError(`Expected no option of the machine (${other}): it belongs to 'work'`);
     }
     const list = await videoList(given, flags.root);
-    const plan = await planOf(list, settings);
+    const plan = await planOf(list, settings, flags.input);
     const out = resolve(flags.out);
     const { root } = list;
     const { videos, shards } = plan;
@@ -92,10 +92,13 @@ function addEnqueue(program: Command): void {
       const { added, retried } = result;
       await print(
         `${factTable([
-          ['queue', `${connection.shown}: ${videos} videos in ${shards.length} shards`],
+          [
+            'queue',
+            `${connection.shown}: ${counted(videos, 'video')} in ${counted(shards.length, 'shard')}`,
+          ],
           [
             'added',
-            `${added} jobs${retried > 0 ? `, ${retried} that had failed are tried again` : ''}`,
+            `${counted(added, 'job')}${retried > 0 ? `, ${retried} that had failed are tried again` : ''}`,
           ],
         ])}\n`,
       );
@@ -274,7 +277,7 @@ function addDrain(program: Command): void {
     });
     if (flags.json) return print(`${JSON.stringify(taken)}\n`);
     await print(
-      `${taken.taken} jobs were taken out, ${taken.active} are in work. ` +
+      `${counted(taken.taken, 'job')} taken out, ${taken.active} in work. ` +
         (flags.forget ? 'Nothing of them is left in Redis.\n' : 'enqueue puts them back.\n'),
     );
   });

@@ -6,7 +6,7 @@ import { checkPatchStreamOptions, patchStream } from 'codec-patch-stream';
 import type { OptionInfo, PatchStream, PatchStreamConfig } from 'codec-patch-stream';
 import { brightest, Display, selectionOf } from '../display.js';
 import { encode, inParallel } from '../encode.js';
-import { ensureFolder, UsageError, writeWhole } from '../files.js';
+import { ensureFolder, isFolder, UsageError, writeWhole } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { frameReports } from '../tables.js';
 import { print, progress } from '../terminal.js';
@@ -30,25 +30,33 @@ export function addReport(program: Command): void {
         'time, a table of what is selected in each frame, timings, and the options that were used.',
     )
     .argument('[video...]', "paths or file: URLs of videos, '-' for one on stdin")
-    .option('--out <file>', 'the page', 'report.html')
+    .option('--out <file>', "the page; '-' for stdout", 'report.html')
     .option('--json', 'print what the page shows, without pictures');
   addFlags(command, options, PRESETS);
   command.action(async (given: string[]) => {
     const { out, json } = command.opts<{ out: string; json: boolean }>();
     const config = { ...PRESETS, ...givenOf(command, options) };
     checkPatchStreamOptions(config);
-    if (basename(out) === '' || out.endsWith('/')) {
-      throw new UsageError(`Expected a file for --out but received '${out}'`);
-    }
-    ensureFolder('--out', dirname(out));
+    const isStdout = out === '-';
+    if (isStdout && json)
+      throw new UsageError("Expected a file for --out beside --json but received '-'");
+    if (!isStdout) checkFile(out);
     const videos = await namedVideos(given);
     const reports = await forEachVideo(videos, (video) => reportOf(video, config, options));
     if (reports.length === 0) return;
-    writeWhole(out, pageOf(reports));
+    if (isStdout) return print(pageOf(reports));
+    await writeWhole(out, pageOf(reports));
     if (!json) return print(`${out}\n`);
     const plain = reports.map(({ pictures: _, ...rest }) => rest);
     await print(`${JSON.stringify(plain, null, 2)}\n`);
   });
+}
+
+function checkFile(out: string): void {
+  const wrong = (): UsageError => new UsageError(`Expected a file for --out but received '${out}'`);
+  if (basename(out) === '' || out.endsWith('/')) throw wrong();
+  ensureFolder('--out', dirname(out));
+  if (isFolder(out)) throw wrong();
 }
 
 type Report = Awaited<ReturnType<typeof reportOf>>;

@@ -1,13 +1,20 @@
 /** The videos of a data set: named one by one, in folders, in lists. Read as often as needed, row by row. */
-import { accessSync, constants, createReadStream, readdirSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  constants,
+  createReadStream,
+  existsSync,
+  readdirSync,
+  statSync,
+} from 'node:fs';
 import { dirname, extname, join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { parse } from 'csv-parse';
-import { UsageError } from '../files.js';
+import { HELP_HINT, UsageError } from '../files.js';
 import type { Json, VideoRow } from './shards.js';
-import { isRemote } from './sources.js';
+import { isRemote, localPath } from './sources.js';
 
 /** What files of a folder are taken for videos. */
 const VIDEOS = new Set(
@@ -107,7 +114,9 @@ const pathsPart = (where: string, paths: readonly string[]): Part => ({
 function folderPart(folder: string, base: string): Part {
   const names = readdirSync(join(base, folder), { recursive: true, encoding: 'utf8' });
   const files = names.filter((name) => VIDEOS.has(extname(name).toLowerCase()));
-  if (files.length === 0) throw new UsageError(`Expected videos in '${folder}' but found none`);
+  if (files.length === 0) {
+    throw new UsageError(`Expected videos in '${join(base, folder)}' but found none`);
+  }
   return pathsPart(
     folder,
     files.sort().map((file) => join(folder, file)),
@@ -130,15 +139,23 @@ async function firstLine(file: string): Promise<string> {
   return '';
 }
 
-async function partOf(argument: string, root: string, alone: boolean): Promise<Part> {
+const nothingThere = (name: string): UsageError =>
+  new UsageError(`Expected videos, folders or lists but there is no '${name}'`);
+
+async function partOf(argument: string, base: string, alone: boolean): Promise<Part> {
   if (argument === '-') return stdinPart();
   if (isRemote(argument)) return pathsPart(argument, [argument]);
   const file = resolve(argument);
   const found = statSync(file, { throwIfNoEntry: false });
   const ofRoot = alone ? '.' : argument;
-  if (found?.isDirectory()) return folderPart(ofRoot, alone ? file : root);
+  if (found?.isDirectory()) return folderPart(ofRoot, alone ? file : process.cwd());
   const extension = extname(argument).toLowerCase();
-  if (!Object.hasOwn(LISTS, extension)) return pathsPart(argument, [argument]);
+  if (!Object.hasOwn(LISTS, extension)) {
+    // A video that is gone is one that fails; what was to be a folder would begin a data set of nothing.
+    const isThere = existsSync(localPath(argument, base));
+    if (!isThere && !VIDEOS.has(extension)) throw nothingThere(argument);
+    return pathsPart(argument, [argument]);
+  }
   if (!found) throw new UsageError(`Expected a list for '${argument}' but there is no such file`);
   try {
     accessSync(file, constants.R_OK);
@@ -217,7 +234,9 @@ export async function videoList(
   root: string | undefined,
 ): Promise<VideoList> {
   const [first] = given;
-  if (first === undefined) throw new UsageError("missing required argument 'videos'");
+  if (first === undefined) {
+    throw new UsageError(`missing required argument 'videos'\n${HELP_HINT}`);
+  }
   if (given.filter((one) => one === '-').length > 1) {
     throw new UsageError("Expected '-' (stdin) at most once");
   }
@@ -227,8 +246,15 @@ export async function videoList(
     given.length === 1 && stats?.isFile() === true && extname(first).toLowerCase() in LISTS;
   const own = isFolder ? resolve(first) : isList ? dirname(resolve(first)) : process.cwd();
   const base = root === undefined ? own : resolve(root);
+  const isMissing = (one: string): boolean =>
+    one !== '-' &&
+    !isRemote(one) &&
+    !Object.hasOwn(LISTS, extname(one).toLowerCase()) &&
+    !existsSync(localPath(one, base)) &&
+    !existsSync(one);
+  if (given.every(isMissing)) throw nothingThere(first);
   const parts: Part[] = [];
-  for (const one of given) parts.push(await partOf(one, process.cwd(), isFolder));
+  for (const one of given) parts.push(await partOf(one, base, isFolder));
   async function* rows(): AsyncGenerator<VideoRow> {
     const maker = new RowMaker();
     for (const part of parts) {

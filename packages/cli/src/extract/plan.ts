@@ -16,6 +16,8 @@ import { packageVersions } from './versions.js';
 export interface Plan {
   readonly settings: Settings;
   readonly versions: Readonly<Record<string, string>>;
+  /** What --input named; its description, in the settings, is what has to agree. */
+  readonly input?: string | undefined;
   readonly videos: number;
   /** Of the rows of each shard. */
   readonly shards: readonly string[];
@@ -47,7 +49,7 @@ export async function* jobsOf(
 }
 
 /** Reads the list once: how long it is, whether it is a good one, and what it says. */
-export async function planOf(list: VideoList, settings: Settings): Promise<Plan> {
+export async function planOf(list: VideoList, settings: Settings, input?: string): Promise<Plan> {
   const shards: string[] = [];
   let videos = 0;
   const { recipe } = settings;
@@ -71,7 +73,7 @@ export async function planOf(list: VideoList, settings: Settings): Promise<Plan>
     videos += rows.length;
   }
   if (videos === 0) throw new UsageError('Expected at least one video but the list is empty');
-  return { settings, versions: packageVersions(), videos, shards };
+  return { settings, versions: packageVersions(), input, videos, shards };
 }
 
 /** Every place in which two values differ, by name. */
@@ -92,6 +94,14 @@ function* differences(
   }
 }
 
+/** What is extracted, as the command line says it: told before the parts of the descriptions that differ. */
+function* otherInput(before: Plan, now: Plan): ReturnType<typeof differences> {
+  const [was, is] = [before.settings.recipe, now.settings.recipe];
+  if (ordered(was as unknown as Json) === ordered(is as unknown as Json)) return;
+  if (before.settings.format !== now.settings.format) return;
+  if (before.input !== now.input) yield ['--input', before.input, now.input];
+}
+
 const said = (value: Json | undefined): string =>
   value === undefined ? 'not given' : JSON.stringify(value);
 
@@ -107,6 +117,7 @@ function compare(out: string, before: Plan, now: Plan): void {
   const other = `; take another --out, or remove '${out}'`;
   const settings = [before.settings, now.settings] as unknown as [Json, Json];
   const [first] = [
+    ...otherInput(before, now),
     ...differences('', ...settings),
     ...differences('version', before.versions, now.versions),
   ];

@@ -32,14 +32,14 @@ export async function writeCanvases(
   const names = await inParallel(count, async (i) => {
     const picture = { width, height, data: data.subarray(i * size, (i + 1) * size) };
     const name = `canvas_${String(i).padStart(3, '0')}.${format === 'jpeg' ? 'jpg' : 'png'}`;
-    writeWhole(join(folder, name), await encode(picture, format, quality));
+    await writeWhole(join(folder, name), await encode(picture, format, quality));
     return name;
   });
   const positions = await canvases.positions.toHost();
   const { shape } = canvases.positions;
-  writeWhole(join(folder, 'src_patch_position.npy'), npy(positions, 'int32', shape));
+  await writeWhole(join(folder, 'src_patch_position.npy'), npy(positions, 'int32', shape));
   const ids = Int32Array.from(canvases.frameIds);
-  writeWhole(join(folder, 'frame_ids.npy'), npy(ids, 'int32', [ids.length]));
+  await writeWhole(join(folder, 'frame_ids.npy'), npy(ids, 'int32', [ids.length]));
   const meta = {
     fps: canvases.fps,
     canvas_files: names,
@@ -48,6 +48,6 @@ export async function writeCanvases(
     grid_hw: canvases.grid,
     groups: canvases.groups.map(({ frames, anchor }) => ({ frame_ids: frames, anchor })),
   };
-  writeWhole(join(folder, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
-  writeWhole(join(folder, '_DONE'), '');
+  await writeWhole(join(folder, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
+  await writeWhole(join(folder, '_DONE'), '');
 }

@@ -23,7 +23,7 @@ export const visidxName = (video: string): string => `${video}.visidx.npy`;
  */
 export async function writeVisibleIndices(file: string, inputs: Codec): Promise<void> {
   const indices = Int32Array.from(await numbers(inputs, 'visible_indices')).sort();
-  writeWhole(file, npy(indices, 'int32', [indices.length]));
+  await writeWhole(file, npy(indices, 'int32', [indices.length]));
 }
 
 /** A folder name that is the same for the same video and no other's: <stem>__<8 hex digits>. */
@@ -79,17 +79,17 @@ export async function writeCodecAssets(
   const names = await inParallel(canvases, async (i) => {
     const picture = { width, height, data: data.subarray(i * size, (i + 1) * size) };
     const name = `mosaic_${String(i).padStart(3, '0')}.jpg`;
-    writeWhole(join(folder, name), await encode(picture, 'jpeg', quality));
+    await writeWhole(join(folder, name), await encode(picture, 'jpeg', quality));
     return name;
   });
   const positions = Int32Array.from(await numbers(inputs, 'patch_positions'));
   const count = positions.length / 3;
-  writeWhole(join(folder, 'positions_thw.npy'), npy(positions, 'int32', [count, 3]));
+  await writeWhole(join(folder, 'positions_thw.npy'), npy(positions, 'int32', [count, 3]));
   const indices = BigInt64Array.from((await numbers(inputs, 'visible_indices')).map(BigInt));
-  writeWhole(join(folder, 'visible_indices.npy'), npy(indices, 'int64', [indices.length]));
+  await writeWhole(join(folder, 'visible_indices.npy'), npy(indices, 'int64', [indices.length]));
   const [video] = inputs.videos;
   const ids = Int32Array.from(video?.frames.map(({ id }) => id) ?? []);
-  writeWhole(join(folder, 'frame_ids.npy'), npy(ids, 'int32', [ids.length]));
+  await writeWhole(join(folder, 'frame_ids.npy'), npy(ids, 'int32', [ids.length]));
   const meta = { mosaics: names, size: [height, width], patches: count, frames: ids.length };
-  writeWhole(join(folder, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
+  await writeWhole(join(folder, 'meta.json'), `${JSON.stringify(meta, null, 2)}\n`);
 }

@@ -21,6 +21,7 @@ export class ShardPatches implements PatchRows {
   readonly positions: Tensor<'int32'>;
   /** What KEY.json says of the video. */
   readonly facts: ShardFacts;
+  /** They were extracted, not decoded now: messages say what to extract anew. */
   readonly ofShard = true;
   readonly #sample: ShardSample;
 

@@ -165,6 +165,9 @@ export async function beginWith(out: string, plan: Plan): Promise<void> {
     /^(shard-\d+\.(tar|jsonl)|manifest\.json)$/.test(name),
   );
   if (foreign !== undefined) {
+    // Or another process has begun and finished meanwhile.
+    const done = await readPlan(out);
+    if (done) return compare(out, done, plan);
     throw new UsageError(
       `Expected an empty folder, or one of an earlier run, for --out but '${out}' has ${foreign}`,
     );

@@ -12,7 +12,10 @@ export interface FpsCount {
   readonly min?: number | undefined;
   /** At most so many. Integer between 1 and 1000000. */
   readonly max?: number | undefined;
-  /** Cut down to a multiple of this. Integer between 1 and 1000000. Default: 1. */
+  /**
+   * Cut down to a multiple of this; 1 where not even one multiple is left. Integer between 1 and
+   * 1000000. Default: 1.
+   */
   readonly multipleOf?: number | undefined;
   /** What becomes of a fraction of a frame; 'nearest' rounds halves to even. Default: 'floor'. */
   readonly round?: 'floor' | 'nearest' | undefined;

@@ -43,7 +43,10 @@ export class TestRedis {
       stdio: 'ignore',
     });
     for (let tries = 0; tries < 200; tries++) {
-      const client = new Redis({ port: this.port, lazyConnect: true, retryStrategy: () => null });
+      const client = new Redis(this.port, '127.0.0.1', {
+        lazyConnect: true,
+        retryStrategy: () => null,
+      });
       client.on('error', () => undefined);
       const answer = await client.connect().then(
         () => client.ping(),

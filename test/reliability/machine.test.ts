@@ -98,23 +98,35 @@ describe('a process that may not have what it wants', () => {
   const user =
     process.getuid?.() === 0 ? ['setpriv', '--reuid=12345', '--regid=12345', '--clear-groups'] : [];
   const video = path.join(folder, 'video.mp4');
+  const child = path.join(folder, 'child.cjs');
+  const library = path.join(folder, 'package');
+  // That user cannot read a checkout below /root.
   beforeAll(() => {
     fs.copyFileSync(VIDEO, video);
-    for (const file of [folder, video]) fs.chmodSync(file, 0o755);
+    fs.copyFileSync(CHILD, child);
+    for (const part of ['package.json', 'dist', 'build/Release/codec_patch_stream.node']) {
+      fs.cpSync(path.join(repoRoot, part), path.join(library, part), { recursive: true });
+    }
+    spawnSync('chmod', ['-R', 'a+rX', folder]);
   });
 
   test.each(['main', 'worker'])('of threads, in the %s thread', async (mode) => {
     const codes = new Set<string>();
     for (const limit of [6, 7, 8, 9, 10, 11, 12, 14, 18]) {
-      const command = [...user, 'prlimit', `--nproc=${limit}`, process.execPath, CHILD];
-      const child = await childOf([...command, DIST, video, mode]);
-      const lines = child.stdout.split('\n');
+      const command = [...user, 'prlimit', `--nproc=${limit}`, process.execPath, child];
+      const ended = await childOf([
+        ...command,
+        path.join(library, 'dist/src/index.js'),
+        video,
+        mode,
+      ]);
+      const lines = ended.stdout.split('\n');
       const [started] = lines;
       const line = lines.find((l) => l.startsWith('{'));
       // Node ends the process where it cannot have the threads that it needs itself.
       if (started !== 'started' || (mode === 'worker' && line === undefined)) continue;
-      const what = `--nproc=${limit}: ${line ?? ''} ${child.stderr}`;
-      expect(`${what} exit ${child.status} ${child.signal}`).toContain('exit 0 null');
+      const what = `--nproc=${limit}: ${line ?? ''} ${ended.stderr}`;
+      expect(`${what} exit ${ended.status} ${ended.signal}`).toContain('exit 0 null');
       const answer = JSON.parse(line ?? '{}') as Answer;
       codes.add(answer.code ?? answer.node ?? 'worked');
       if (answer.ids) expect(answer.ids).toEqual([0, 33, 66, 99]);

@@ -6,7 +6,7 @@ const { createHash } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 
-module.exports = ({ home, clip, config, bytes, contents }) => {
+module.exports = ({ home, config, bytes, contents }) => {
   const load = (name) => require(path.join(home, 'dist', name, 'index.js'));
   const cps = load('src');
 

@@ -36,7 +36,7 @@ async function gc() {
   }
 }
 
-const features = require('./js-features.cjs')({ home, clip, config, bytes, contents });
+const features = require('./js-features.cjs')({ home, config, bytes, contents });
 const onGpu = Object.entries(features).map(([name, check]) => [name, () => check('gpu')]);
 
 const cpuChecks = {

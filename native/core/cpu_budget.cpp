@@ -1,6 +1,8 @@
 #include "core/cpu_budget.h"
 
+#if defined(__linux__)
 #include <sched.h>
+#endif
 
 #include <algorithm>
 #include <cmath>
@@ -19,11 +21,13 @@ constexpr int kNoLimit = std::numeric_limits<int>::max();
 
 // The mask grows with the machine: asked for again in twice the size while the kernel's is larger.
 int affinityCpus() {
+#if defined(__linux__)
   for (size_t bits = 1024; bits <= size_t{1} << 20; bits *= 2) {
     std::vector<cpu_set_t> mask(bits / 1024);
     const size_t bytes = mask.size() * sizeof(cpu_set_t);
     if (::sched_getaffinity(0, bytes, mask.data()) == 0) return CPU_COUNT_S(bytes, mask.data());
   }
+#endif
   return static_cast<int>(std::thread::hardware_concurrency());
 }
 

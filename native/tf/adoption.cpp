@@ -1,7 +1,11 @@
 #include "tf/adoption.h"
 
 #include <dlfcn.h>
+#if defined(__APPLE__)
+#include <mach-o/dyld.h>
+#else
 #include <link.h>
+#endif
 
 #include <condition_variable>
 #include <cstdio>
@@ -142,14 +146,25 @@ void check(const Api& api, Status* status, const char* what) {
   }
 }
 
+// Whether what lies at `here` is part of the program itself, as in tests.
+bool isProgram(const void* here) {
+  Dl_info info{};
+#if defined(__APPLE__)
+  return ::dladdr(here, &info) != 0 && info.dli_fbase == ::_dyld_get_image_header(0);
+#else
+  link_map* map = nullptr;
+  const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0;
+  return found && map->l_name[0] == '\0';
+#endif
+}
+
 // The functions above stay where they are, whatever unloads the addon.
 void keepLoaded() {
-  Dl_info info{};
-  link_map* map = nullptr;
   const void* const here = reinterpret_cast<const void*>(&create);
-  const bool found = ::dladdr1(here, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) != 0;
-  if (found && map->l_name[0] == '\0') return;  // the program itself, as in tests
-  if (!found || ::dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_NODELETE) == nullptr) {
+  if (isProgram(here)) return;
+  Dl_info info{};
+  if (::dladdr(here, &info) == 0 ||
+      ::dlopen(info.dli_fname, RTLD_NOLOAD | RTLD_NOW | RTLD_NODELETE) == nullptr) {
     throw Error(ErrorCode::BackendUnavailable, Stage::Process,
                 "The native addon cannot be kept loaded");
   }

@@ -1,10 +1,9 @@
 /** Formatter, linters and the checks of our own; `npm run lint` and .ci/run. */
 import { spawn } from 'node:child_process';
 import * as fs from 'node:fs';
-import * as os from 'node:os';
 import * as path from 'node:path';
 import { buildNative, buildTypeScript } from './setup.mjs';
-import { bin, capture, root, run, step } from './shell.mjs';
+import { bin, capture, inParallel, root, run, step, Stop } from './shell.mjs';
 import { clangTool } from './system.mjs';
 
 function tracked(folders, kinds) {
@@ -31,12 +30,11 @@ async function clangFormat(args) {
 async function clangTidy() {
   // The addon's options change nothing for these files, but the build folder must know them.
   await buildNative({ target: 'cps_core' });
-  const queue = tidySources();
-  const total = queue.length;
-  const findings = [];
-  const next = async () => {
-    for (let file = queue.shift(); file; file = queue.shift()) {
-      const text = await new Promise((resolve) => {
+  const files = tidySources();
+  const said = await inParallel(
+    files,
+    (file) =>
+      new Promise((resolve) => {
         const child = spawn(clangTool('clang-tidy'), ['-p', 'build', '--quiet', file], {
           cwd: root,
         });
@@ -47,14 +45,24 @@ async function clangTidy() {
         child.on('close', (code) =>
           resolve(code === 0 ? '' : out || `${file}: clang-tidy failed (${code})`),
         );
-      });
-      if (text) findings.push(text);
-    }
-  };
-  await Promise.all(Array.from({ length: os.availableParallelism() }, next));
+      }),
+  );
+  const findings = said.filter(Boolean);
   findings.forEach((text) => process.stderr.write(text));
-  process.stderr.write(`    ${total} files, ${findings.length} with findings\n`);
-  return findings.length > 0 || total === 0 ? 1 : 0;
+  process.stderr.write(`    ${files.length} files, ${findings.length} with findings\n`);
+  return findings.length > 0 || files.length === 0 ? 1 : 0;
+}
+
+/** Needs zig from PyPI; says when it is left out. */
+async function macos() {
+  const { checkMacos } = await import('../check-macos.mjs');
+  try {
+    return (await checkMacos()) > 0 ? 1 : 0;
+  } catch (error) {
+    if (!(error instanceof Stop)) throw error;
+    process.stderr.write(`    left out: ${error.message}\n`);
+    return 0;
+  }
 }
 
 const node = (script, ...args) => run(process.execPath, [path.join('scripts', script), ...args]);
@@ -70,6 +78,7 @@ const checks = {
   'generated files': () => node('gen-options.cjs', '--check'),
   'clang-format': () => clangFormat(['--dry-run', '-Werror']),
   'clang-tidy': clangTidy,
+  'macOS on arm64': macos,
 };
 
 /** Runs every check, also after one failed; { passed, failed }. */

@@ -1,5 +1,6 @@
 /** Small helpers shared by the scripts. Node's own modules only: this runs before npm ci. */
 import { spawn, spawnSync } from 'node:child_process';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -57,6 +58,17 @@ export function runQuiet(command, args = [], options = {}) {
 export async function must(promise, what) {
   const code = await promise;
   if (code !== 0) throw new Stop(`${what} failed (exit status ${code})`);
+}
+
+/** What `work` makes of each item, as many at once as there are processors. */
+export async function inParallel(items, work) {
+  const results = [];
+  const left = items.entries();
+  const next = async () => {
+    for (const [place, item] of left) results[place] = await work(item);
+  };
+  await Promise.all(Array.from({ length: os.availableParallelism() }, next));
+  return results;
 }
 
 /** Path of a command of an installed npm package. */

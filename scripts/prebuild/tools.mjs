@@ -1,6 +1,7 @@
 /** Sources and compiler of the platform packages, each of one version that is checked by its SHA-256. */
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
+import * as os from 'node:os';
 import * as path from 'node:path';
 import { capture, must, root, runQuiet, step, Stop } from '../lib/shell.mjs';
 
@@ -77,14 +78,16 @@ export async function unpack(name, target) {
   await must(runQuiet('dpkg-source', args), `Unpacking ${dsc}`);
 }
 
-/** A Python environment with zig and meson; its bin folder. */
+/** A Python environment with zig and meson, one for all checkouts of this user; its bin folder. */
 export async function ensureZig() {
   const wanted = sha256(path.join(own, 'requirements.txt'));
-  const folder = path.join(work, 'python');
+  const home = process.env.XDG_CACHE_HOME ?? path.join(os.homedir(), '.cache');
+  const folder = path.join(home, 'codec-patch-stream', `zig-${wanted.slice(0, 16)}`);
   const stamp = path.join(folder, 'installed-from');
   if (!fs.existsSync(stamp) || fs.readFileSync(stamp, 'utf8') !== wanted) {
     step('installing zig and meson (PyPI)');
     fs.rmSync(folder, { recursive: true, force: true });
+    fs.mkdirSync(path.dirname(folder), { recursive: true });
     await must(runQuiet('python3', ['-m', 'venv', folder]), 'Making a Python environment');
     const pip = ['-m', 'pip', 'install', '--require-hashes', '--only-binary=:all:'];
     const args = [...pip, '-r', path.join(own, 'requirements.txt')];
@@ -92,8 +95,8 @@ export async function ensureZig() {
     fs.writeFileSync(stamp, wanted);
   }
   const python = path.join(folder, 'bin', 'python');
-  const home = capture(python, ['-c', 'import ziglang; print(ziglang.__path__[0])']);
-  return { bin: path.join(folder, 'bin'), zig: path.join(home, 'zig'), home };
+  const place = capture(python, ['-c', 'import ziglang; print(ziglang.__path__[0])']);
+  return { bin: path.join(folder, 'bin'), zig: path.join(place, 'zig'), home: place };
 }
 
 /** One word for each tool: configure scripts take no commands with arguments. */

@@ -109,7 +109,12 @@ class FileSource final : public ByteSource {
 
  private:
   static int64_t modified(const struct stat& info) {
-    return int64_t{info.st_mtim.tv_sec} * 1'000'000'000 + info.st_mtim.tv_nsec;
+#if defined(__APPLE__)
+    const timespec& time = info.st_mtimespec;
+#else
+    const timespec& time = info.st_mtim;
+#endif
+    return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
   }
 
   std::string path_;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <optional>
 #include <random>
 #include <string_view>
 #include <system_error>
@@ -81,6 +82,16 @@ bool mayBeBelieved(const std::string& path, const std::string& video) {
   return file.st_uid == ::geteuid() || file.st_uid == 0 || file.st_uid == of.st_uid;
 }
 
+// None where the system has none to give: a root without /dev, say.
+std::optional<uint64_t> randomBits() {
+  try {
+    std::random_device device;
+    return uint64_t{device()} << 32 | device();
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
 }  // namespace
 
 IndexFile::IndexFile(const std::string& place, FileIdentity video)
@@ -142,9 +153,12 @@ FrameIndexPtr IndexFile::load(int64_t maxBytes, const CancelPtr& cancel) const {
 
 bool IndexFile::save(const FrameIndex& index, const CancelPtr& cancel) {
   if (!unusable_.empty()) return false;
-  std::random_device random;
-  const std::string unfinished =
-      path_ + "." + hexOf(uint64_t{random()} << 32 | random()) + kUnfinished;
+  const std::optional<uint64_t> bits = randomBits();
+  if (!bits) {
+    unusable_ = "'" + path_ + "': this system gives no random numbers (/dev/urandom)";
+    return false;
+  }
+  const std::string unfinished = path_ + "." + hexOf(*bits) + kUnfinished;
   const int fd = ::open(unfinished.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) {
     unusable_ = "'" + unfinished + "': " + std::generic_category().message(errno);

@@ -3,11 +3,14 @@
 // one reference and no B pictures (bench/selection/oracle.mjs), so the reference of a picture is
 // the picture before it.
 //
-//   cps_oracle VIDEO ROWS COLS ID...   ascending ids -> float32 [2][3][T][ROWS][COLS] on stdout
+//   cps_oracle VIDEO ROWS COLS ID...   ascending ids -> float32 [4][3][T][ROWS][COLS] on stdout,
+//   and
+//                                      the most that the residual of a patch is in any interval
 //
-// The three forms: 'frame', 'interval', 'raw'; docs/lab/selection-evidence.md says what they are.
-// First as they are, then with what lies above a percentile cut off, as energies have it. A key
-// picture has no vectors: it takes the maps of the picture before it.
+// Four readings of the design's text, each with the forms 'frame', 'interval' and 'raw';
+// docs/lab/selection-evidence.md says what they are. The first two are of whole levels, as energy
+// 'codec' has them: cells of 8 bits, vectors of whole samples, key pictures zero. The others are
+// of fractions, and a key picture takes the maps of the picture before it.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -30,6 +33,7 @@ namespace {
 
 constexpr int kCell = 4;  // luma samples a side, as the energies have it
 constexpr double kLeastMotion = 0.25, kLeastResidual = 1;
+constexpr double kNoEnd = std::numeric_limits<double>::infinity();
 
 [[noreturn]] void fail(const std::string& what) {
   throw Error(ErrorCode::Corrupt, Stage::Decode, what);
@@ -58,6 +62,11 @@ struct Maps {
     for (size_t i = 0; i < motion.size(); ++i) motion[i] += other.motion[i];
     for (size_t i = 0; i < residual.size(); ++i) residual[i] += other.residual[i];
   }
+};
+
+// The same frames' maps in whole levels and in fractions.
+struct Readings {
+  Maps whole, fractions;
 };
 
 double percentile95(std::vector<double> values) {
@@ -116,16 +125,21 @@ class Oracle {
     if (number_ == 0) {
       cellRows_ = (frame.height + kCell - 1) / kCell;
       cellCols_ = (frame.width + kCell - 1) / kCell;
-      last_ = sum_ = empty();
+      last_ = sum_ = {empty(), empty()};
     } else if (frame.pict_type != AV_PICTURE_TYPE_I) {
       last_ = mapsOf(frame, luma);
+    } else {
+      last_.whole = empty();
     }
-    if (number_ > 0) sum_.add(last_);
+    if (number_ > 0) {
+      sum_.whole.add(last_.whole);
+      sum_.fractions.add(last_.fractions);
+    }
     before_ = std::move(luma);
     if (next_ < ids_.size() && ids_[next_] == number_) {
       own_.push_back(last_);
       interval_.push_back(sum_);
-      sum_ = empty();
+      sum_ = {empty(), empty()};
       ++next_;
     }
     ++number_;
@@ -136,8 +150,9 @@ class Oracle {
     return {zero, zero};
   }
 
-  Maps mapsOf(const AVFrame& frame, const Luma& luma) const {
+  Readings mapsOf(const AVFrame& frame, const Luma& luma) const {
     const auto width = static_cast<size_t>(luma.width);
+    // In quarter samples.
     std::vector<double> dy(luma.samples.size(), 0), dx = dy;
     const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_MOTION_VECTORS);
     const size_t count = data ? data->size / sizeof(AVMotionVector) : 0;
@@ -149,70 +164,121 @@ class Oracle {
            ++y) {
         for (int x = std::max(0, v.dst_x - v.w / 2); x < std::min(luma.width, v.dst_x + v.w / 2);
              ++x) {
-          dy[static_cast<size_t>(y) * width + static_cast<size_t>(x)] =
-              double(v.motion_y) / v.motion_scale;
-          dx[static_cast<size_t>(y) * width + static_cast<size_t>(x)] =
-              double(v.motion_x) / v.motion_scale;
+          const size_t at = static_cast<size_t>(y) * width + static_cast<size_t>(x);
+          dy[at] = 4.0 * v.motion_y / v.motion_scale;
+          dx[at] = 4.0 * v.motion_x / v.motion_scale;
         }
       }
     }
-    Maps maps = empty();
-    std::vector<int> samples(maps.motion.size(), 0);
-    for (int y = 0; y < luma.height; ++y) {
-      for (int x = 0; x < luma.width; ++x) {
-        const size_t i = static_cast<size_t>(y) * width + static_cast<size_t>(x);
-        const auto cell = static_cast<size_t>(y / kCell * cellCols_ + x / kCell);
-        maps.motion[cell] += std::hypot(dy[i], dx[i]);
-        maps.residual[cell] += std::abs(luma.samples[i] - before_.at(y + dy[i], x + dx[i]));
-        ++samples[cell];
+    Readings maps{empty(), empty()};
+    const auto wholeSamples = [](double quarters) { return int(std::floor((quarters + 2) / 4)); };
+    for (int row = 0; row < cellRows_; ++row) {
+      for (int col = 0; col < cellCols_; ++col) {
+        const int yEnd = std::min(kCell * (row + 1), luma.height);
+        const int xEnd = std::min(kCell * (col + 1), luma.width);
+        double motion = 0, residual = 0;
+        int own = 0, predicted = 0, n = 0;
+        for (int y = kCell * row; y < yEnd; ++y) {
+          for (int x = kCell * col; x < xEnd; ++x) {
+            const size_t i = static_cast<size_t>(y) * width + static_cast<size_t>(x);
+            motion += std::hypot(dy[i], dx[i]) / 4;
+            residual += std::abs(luma.at(y, x) - before_.at(y + dy[i] / 4, x + dx[i] / 4));
+            own += luma.at(y, x);
+            predicted += before_.at(y + wholeSamples(dy[i]), x + wholeSamples(dx[i]));
+            ++n;
+          }
+        }
+        const auto cell = static_cast<size_t>(row * cellCols_ + col);
+        maps.whole.motion[cell] = maps.fractions.motion[cell] = motion / n;
+        maps.fractions.residual[cell] = residual / n;
+        maps.whole.residual[cell] =
+            std::abs((2 * own + n) / (2 * n) - (2 * predicted + n) / (2 * n));
       }
-    }
-    for (size_t c = 0; c < samples.size(); ++c) {
-      maps.motion[c] /= samples[c];
-      maps.residual[c] /= samples[c];
     }
     return maps;
   }
 
-  // Mean over the cells whose middle lies in the patch.
-  std::vector<float> patches(const Maps& maps, double motionUnit, double residualUnit,
-                             double most) const {
-    const auto n = static_cast<size_t>(rows_ * cols_);
-    std::vector<double> sums(n, 0);
-    std::vector<int> cells(n, 0);
-    for (int y = 0; y < cellRows_; ++y) {
-      for (int x = 0; x < cellCols_; ++x) {
-        const int row = std::min(rows_ - 1, (kCell * y + kCell / 2) * rows_ / before_.height);
-        const int col = std::min(cols_ - 1, (kCell * x + kCell / 2) * cols_ / before_.width);
-        const auto patch = static_cast<size_t>(row * cols_ + col);
-        const auto cell = static_cast<size_t>(y * cellCols_ + x);
-        sums[patch] += 0.5 * (std::min(most, maps.motion[cell] / motionUnit) +
-                              std::min(most, maps.residual[cell] / residualUnit));
-        ++cells[patch];
+  // Part of each patch of an axis that lies in each cell.
+  static std::vector<double> weights(int patches, int cells, int size) {
+    std::vector<double> out;
+    for (int p = 0; p < patches; ++p) {
+      const double from = double(p) * size / patches, to = double(p + 1) * size / patches;
+      for (int c = 0; c < cells; ++c) {
+        const double overlap = std::min(to, double(std::min(kCell * (c + 1), size))) -
+                               std::max(from, double(kCell * c));
+        out.push_back(std::max(0.0, overlap) / (to - from));
       }
     }
+    return out;
+  }
+
+  // The mean of both maps over each patch.
+  std::vector<float> patches(const Maps& maps, double motionUnit, double residualUnit,
+                             double most) const {
+    const std::vector<double> wy = weights(rows_, cellRows_, before_.height);
+    const std::vector<double> wx = weights(cols_, cellCols_, before_.width);
+    const auto rows = static_cast<size_t>(cellRows_), cols = static_cast<size_t>(cellCols_);
     std::vector<float> means;
-    for (size_t i = 0; i < n; ++i) means.push_back(cells[i] ? float(sums[i] / cells[i]) : 0.0f);
+    for (size_t i = 0; i < static_cast<size_t>(rows_); ++i) {
+      for (size_t j = 0; j < static_cast<size_t>(cols_); ++j) {
+        double sum = 0;
+        for (size_t y = 0; y < rows; ++y) {
+          if (wy[i * rows + y] == 0) continue;
+          for (size_t x = 0; x < cols; ++x) {
+            const size_t cell = y * cols + x;
+            sum += wy[i * rows + y] * wx[j * cols + x] * 0.5 *
+                   (std::min(most, maps.motion[cell] / motionUnit) +
+                    std::min(most, maps.residual[cell] / residualUnit));
+          }
+        }
+        means.push_back(float(sum));
+      }
+    }
     return means;
   }
 
-  void write() const {
+  void writeNormalised(const std::vector<Maps>& frames, double most) const {
+    for (const Maps& maps : frames) {
+      put(patches(maps, unitOf(kLeastMotion, maps.motion), unitOf(kLeastResidual, maps.residual),
+                  most));
+    }
+  }
+
+  // Samples and levels as they are.
+  void writeSums(const std::vector<Maps>& frames) const {
+    for (const Maps& maps : frames) put(patches(maps, 1, 1, kNoEnd));
+  }
+
+  // By the percentiles of the whole clip.
+  void writeByClip(const std::vector<Maps>& frames) const {
     std::vector<double> motion, residual;
-    for (const Maps& maps : interval_) {
+    for (const Maps& maps : frames) {
       motion.insert(motion.end(), maps.motion.begin(), maps.motion.end());
       residual.insert(residual.end(), maps.residual.begin(), maps.residual.end());
     }
     const double motionUnit = unitOf(kLeastMotion, motion);
     const double residualUnit = unitOf(kLeastResidual, residual);
-    for (const double most : {std::numeric_limits<double>::infinity(), 1.0}) {
-      for (const auto* frames : {&own_, &interval_}) {
-        for (const Maps& maps : *frames) {
-          put(patches(maps, unitOf(kLeastMotion, maps.motion),
-                      unitOf(kLeastResidual, maps.residual), most));
-        }
-      }
-      for (const Maps& maps : interval_) put(patches(maps, motionUnit, residualUnit, most));
+    for (const Maps& maps : frames) put(patches(maps, motionUnit, residualUnit, kNoEnd));
+  }
+
+  void write() const {
+    for (const auto reading : {&Readings::whole, &Readings::fractions}) {
+      std::vector<Maps> frames, sums;
+      for (const Readings& maps : own_) frames.push_back(maps.*reading);
+      for (const Readings& maps : interval_) sums.push_back(maps.*reading);
+      writeNormalised(frames, 1);
+      writeNormalised(sums, 1);
+      writeSums(sums);
+      writeNormalised(frames, kNoEnd);
+      writeNormalised(sums, kNoEnd);
+      writeByClip(sums);
     }
+    float most = 0;
+    for (const Readings& maps : interval_) {
+      for (const float half : patches(maps.whole, kNoEnd, 1, kNoEnd))
+        most = std::max(most, 2 * half);
+    }
+    put({most});
   }
 
   static double unitOf(double least, const std::vector<double>& values) {
@@ -230,8 +296,8 @@ class Oracle {
   int64_t number_ = 0;
   size_t next_ = 0;
   Luma before_;
-  Maps last_, sum_;
-  std::vector<Maps> own_, interval_;
+  Readings last_, sum_;
+  std::vector<Readings> own_, interval_;
 };
 
 }  // namespace

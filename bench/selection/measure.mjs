@@ -66,6 +66,11 @@ export function compare({ scores, flat, grid, clip }, oracle, shares) {
   const part = (parts) =>
     parts.length > 0 ? shareOf((i) => liesIn(parts, i % perFrame, grid)) : null;
   out.flat = clip.noisy ? null : shareOf((i) => flat[i]);
+  // Taken because nothing else is left, and of the others.
+  out.without = shareOf((i) => scores[i] === 0);
+  const scored = chosen.filter((i) => scores[i] > 0);
+  out.flatScored =
+    clip.noisy || scored.length === 0 ? null : scored.filter((i) => flat[i]).length / scored.length;
   out.bars = part(clip.bars);
   out.subtitles = part(clip.subtitles);
   return out;

@@ -6,13 +6,17 @@ import * as path from 'node:path';
 import { root } from '../../scripts/lib/shell.mjs';
 
 export const FORMS = ['frame', 'interval', 'raw'];
-/** Each as it is, and with what lies above a percentile cut off, as energies have it. */
-export const MEASURES = [...FORMS, ...FORMS.map((form) => `${form}, cut`)];
+/** Other ways to read the design's text, in the order of the program's output; the first is the measure. */
+export const READINGS = ['', ', not cut', ', fractions', ', fractions, not cut'];
+export const MEASURES = READINGS.flatMap((reading) => FORMS.map((form) => form + reading));
 
 // One reference, the picture before; no B pictures; a key picture every 16, wherever cuts are.
 const X264 = 'keyint=16:min-keyint=16:scenecut=0:bframes=0:ref=1';
 
-/** Of each of MEASURES float32 [T, rows, cols], of the frames `ids` (ascending). */
+/**
+ * Of the frames `ids` (ascending): `maps`, of each of MEASURES float32 [T, rows, cols], and `mostResidual`, what the luma
+ * of a patch differs from its prediction at most, in levels, added up since the sampled frame before.
+ */
 export function oracleOf(file, ids, { h, w }) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-oracle-'));
   try {
@@ -31,11 +35,10 @@ export function oracleOf(file, ids, { h, w }) {
     const all = new Float32Array(
       bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
     );
-    if (all.length !== MEASURES.length * size)
+    if (all.length !== MEASURES.length * size + 1)
       throw new Error(`cps_oracle gave ${all.length} values`);
-    return Object.fromEntries(
-      MEASURES.map((name, i) => [name, all.subarray(i * size, (i + 1) * size)]),
-    );
+    const maps = MEASURES.map((name, i) => [name, all.subarray(i * size, (i + 1) * size)]);
+    return { maps: Object.fromEntries(maps), mostResidual: all.at(-1) };
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

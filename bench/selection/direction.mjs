@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /**
- * node bench/selection/direction.mjs [--clips 320] [--epochs 16] [--write]
+ * node bench/selection/direction.mjs [--energies block,adjacent,random] [--clips 256] [--epochs 12] [--write]
  *
  * A task that needs the right patches: in which direction does the red square move? Beside it move blue and
  * green ones, one flickers where it stands, a red one stands still, and the sensor has noise. The same small
@@ -28,7 +28,6 @@ const [SIZE, P, SHOWN, FRAMES] = [64, 8, 48, 8];
 const CELLS = SIZE / P;
 const ALL = FRAMES * CELLS ** 2;
 const BUDGETS = [0.0625, 0.125].map((share) => share * ALL);
-const ENERGIES = ['block', 'adjacent', 'accumulated', 'random'];
 const SEEDS = [1, 2, 3];
 const DIRECTIONS = 4; // left, right, up, down
 
@@ -217,9 +216,10 @@ async function trainOnce({ training, unseen, k, seed, epochs }) {
 async function main() {
   const { values } = parseArgs({
     options: {
-      clips: { type: 'string', default: '320' },
+      energies: { type: 'string', default: 'block,adjacent,random' },
+      clips: { type: 'string', default: '256' },
       unseen: { type: 'string', default: '160' },
-      epochs: { type: 'string', default: '16' },
+      epochs: { type: 'string', default: '12' },
       write: { type: 'boolean', default: false },
     },
   });
@@ -232,7 +232,7 @@ async function main() {
     const test = makeClips(path.join(folder, 'test'), heldOut, 1_000_000);
     const rows = [];
     for (const k of BUDGETS) {
-      for (const energy of ENERGIES) {
+      for (const energy of values.energies.split(',')) {
         const training = await patchesOf(train, energy, k);
         const unseen = await patchesOf(test, energy, k);
         const accuracies = [];

@@ -7,7 +7,8 @@
  */
 const { createHash } = require('node:crypto');
 const path = require('node:path');
-const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
+const threads = require('node:worker_threads');
+const { Worker, isMainThread, parentPort, workerData } = threads;
 if (isMainThread) console.log('started'); // the runtime itself had what it needs
 const api = require('codec-patch-stream');
 
@@ -53,6 +54,25 @@ async function transferred(videoPath) {
     (values) => `${values.length} values`,
     (e) => e.code,
   );
+}
+
+/** The names of results of which structuredClone makes something else, without an error. */
+async function cloned(videoPath) {
+  if (typeof threads.markAsUncloneable !== 'function') return [];
+  const stream = await api.patchStream({ videoPath, backend: 'cpu', sequenceLength: 1, kKeep: 4 });
+  const video = await api.openVideo(videoPath);
+  const wrong = [];
+  for (const [name, object] of Object.entries({ stream, tensor: stream.patches, video })) {
+    try {
+      structuredClone(object);
+      wrong.push(name);
+    } catch (e) {
+      if (e.name !== 'DataCloneError') wrong.push(`${name}: ${e.name}`);
+    }
+  }
+  await video.close();
+  stream.close();
+  return wrong;
 }
 
 function inWorker(videoPath) {
@@ -103,6 +123,7 @@ async function main() {
     aborted: await aborted,
     missing: await refusal(() => api.decodeOnly({ videoPath: `${videoPath}.none` })),
     transferred: await transferred(videoPath),
+    cloned: await cloned(videoPath),
   };
   if (mode !== 'few-threads') {
     line.worker = await inWorker(videoPath);

@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { InspectOptions } from 'node:util';
 import type { NativeSampleInfo } from '../native/binding.js';
 import { closedError } from '../support/errors.js';
+import { bindToThread } from '../support/thread-bound.js';
 import type { Augmentation } from './augmentation.js';
 import type { ReplacedFrame, ResultNote } from './notes.js';
 import type { Timings } from './profile.js';
@@ -23,6 +24,7 @@ export abstract class SampledResult {
   protected constructor(info: NativeSampleInfo, name: string) {
     this.#info = info;
     this.#name = name;
+    bindToThread(this);
   }
 
   /** Frees what close() is to free; called once. */

@@ -3,6 +3,7 @@ import type { NativeBuffer, NativeBytes } from '../native/binding.js';
 import { closedError, CodecPatchStreamError } from '../support/errors.js';
 import { toFloat32 } from '../support/floats.js';
 import { checkInteger, invalid, isDetached } from '../support/is.js';
+import { bindToThread } from '../support/thread-bound.js';
 
 /** Element types and the typed array that holds each; half floats are raw bits, bool is 0 or 1. */
 export interface TensorDataMap {
@@ -153,6 +154,7 @@ export class Tensor<D extends DType = DType, H extends boolean = boolean> {
     this.#shape = Object.freeze([...shape]);
     this.#offset = offset;
     this.#length = shape.reduce((product, side) => product * side, 1);
+    bindToThread(this);
   }
 
   /** @internal Takes over `memory`: closing the tensor and its views releases it. */

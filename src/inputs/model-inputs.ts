@@ -10,6 +10,7 @@ import type { SampleRule } from '../options/config.js';
 import { parseDecodeOnly } from '../options/records.js';
 import { closedError } from '../support/errors.js';
 import { invalid } from '../support/is.js';
+import { bindToThread } from '../support/thread-bound.js';
 import { changed, companion } from './companions.js';
 import { classDefaults, publishedInput } from './config.js';
 import { parsedInput } from './define.js';
@@ -72,6 +73,7 @@ export class Inputs<V extends InputVideo = InputVideo> {
     readonly videos: readonly V[],
   ) {
     this.#tensors = tensors;
+    bindToThread(this);
   }
 
   /** By the names that the model has for them. */

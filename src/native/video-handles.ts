@@ -2,6 +2,7 @@
 import type { NativeInput, NativeVideo } from './video.js';
 import { NativeSource } from './source.js';
 import { closedError } from '../support/errors.js';
+import { bindToThread } from '../support/thread-bound.js';
 
 /** What can be given in place of a path: an open Video. */
 export abstract class OpenVideo {
@@ -21,6 +22,7 @@ const sources = new WeakMap<NativeVideo, NativeSource>();
 /** `video` stands for what `held` gives; `name` is what it is called in messages. */
 export function standsFor(video: object, held: () => Held): void {
   handles.set(video, held);
+  bindToThread(video);
 }
 
 /** `native` is what was opened of `input`, or a part of that, and called so in messages and reports. */

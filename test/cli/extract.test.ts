@@ -10,13 +10,13 @@ import type { InputSpec } from '../../src/inputs/index.js';
 import { fixturePath } from '../helpers/fixtures.js';
 import {
   cli,
+  cliBeside,
   digests,
   factsOf,
   manifestOf,
   readNpy,
   samplesOf,
   SMALL_INPUT,
-  startCli,
 } from '../helpers/extract.js';
 import type { Ran } from '../helpers/extract.js';
 
@@ -411,11 +411,8 @@ describe('shares', () => {
   test('processes that do the same share at the same time', async () => {
     const out = at('same');
     const args = ['extract', 'clips', '--input', input, '--shard-videos', '2', '--out', out];
-    const all = [0, 1, 2].map(() => startCli(args, { cwd: folder, stdio: 'ignore' }));
-    const ended = await Promise.all(
-      all.map((child) => new Promise((done) => child.on('exit', (status) => done(status)))),
-    );
-    expect(ended).toEqual([0, 0, 0]);
+    const ran = await Promise.all([0, 1, 2].map(() => cliBeside(args, { cwd: folder })));
+    expect(ran.map(({ status, stderr }) => [status, stderr])).toEqual(Array(3).fill([0, '']));
     expect(digests(out)).toEqual(digests(at('of-input')));
     expect(fs.readdirSync(path.join(out, '.extract')).sort()).toEqual([
       ...['settings.json', 'shard-000000.json', 'shard-000001.json', 'shard-000002.json'],

@@ -2,7 +2,7 @@
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../files.js';
-import { outputError, writeBeside } from './pieces.js';
+import { outputError, removePieces, writeBeside } from './pieces.js';
 import { readPlan } from './plan.js';
 import type { Plan } from './plan.js';
 import { merged, readResult } from './shard.js';
@@ -68,8 +68,9 @@ async function gather(out: string, plan: Plan): Promise<Merged> {
 /** Pieces that a killed process has left of shards that others have finished. */
 async function sweep(out: string): Promise<void> {
   for (const entry of await readdir(stateFolder(out), { withFileTypes: true })) {
-    const isLeft = entry.isDirectory() || /\.(part|new)$/.test(entry.name);
-    if (isLeft) await rm(join(stateFolder(out), entry.name), { recursive: true, force: true });
+    const place = join(stateFolder(out), entry.name);
+    if (entry.isDirectory()) await removePieces(place);
+    else if (/\.(part|new)$/.test(entry.name)) await rm(place, { force: true });
   }
 }
 

@@ -7,6 +7,10 @@
  * when the shard is put together, and the video is done again. The name also says what the video was
  * (its content key). So two processes may work on the same shard: they write the same bytes under
  * the same names.
+ *
+ * Whoever finishes the shard takes its folder away, under the hands of the others: what they find
+ * missing then is PiecesGone, and the finished shard is there when they look again. Node's recursive
+ * mkdir and rm fail when another process removes or makes what they are at (ENOENT, ENOTEMPTY).
  */
 import { createHash, randomBytes, webcrypto } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
@@ -74,10 +78,33 @@ async function syncFolder(folder: string): Promise<void> {
   await handle.close();
 }
 
-/** Those that are in `folder`; of each video one. */
+/** Another process has taken the folder away, having finished the shard. */
+export class PiecesGone extends Error {}
+
+const isMissing = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** What `work` makes of the folder of pieces, which is there when it begins. */
+async function inFolder<R>(folder: string, work: () => Promise<R>): Promise<R> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await mkdir(folder, { recursive: true });
+      return await work();
+    } catch (error) {
+      if (!isMissing(error)) throw outputError(folder, error);
+      if (tries === 3) throw new PiecesGone(folder, { cause: error });
+    }
+  }
+}
+
+/** Takes the pieces of a finished shard away; what another process is writing there stays, for merge to find. */
+export async function removePieces(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
+}
+
+/** Those that are in `folder`, which is made where it is missing; of each video one. */
 export async function findPieces(folder: string): Promise<Map<string, Piece>> {
   const found = new Map<string, Piece>();
-  for (const name of await readdir(folder)) {
+  for (const name of await inFolder(folder, () => readdir(folder))) {
     const [, index = '', content = '', sha256 = ''] = PIECE.exec(name) ?? [];
     if (index === '') continue;
     found.set(`${Number(index)} ${content}`, {
@@ -103,16 +130,7 @@ export async function writePiece(
   const bytes = Buffer.concat([members, told, length]);
   const sha256 = await sha256Of(bytes);
   const file = join(folder, `${index}.${short(content)}.${sha256}`);
-  // Another process that has finished the shard takes the folder away, perhaps just now.
-  for (let tries = 1; ; tries++) {
-    await mkdir(folder, { recursive: true });
-    try {
-      await writeBeside(file, [bytes], { sync: false });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || tries === 3) throw error;
-    }
-  }
+  await inFolder(folder, () => writeBeside(file, [bytes], { sync: false }));
   return { index, content: short(content), file, sha256 };
 }
 

@@ -1,12 +1,13 @@
 /** The unit of work: the videos of one shard in, the shard out. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Tensor } from 'codec-patch-stream';
 import { failureOf, isPressure, SampleError, Stopped } from './failures.js';
 import { sampleJson } from './json.js';
 import { sampleBytes, TAR_END } from './members.js';
-import { findPieces, outputError, pieceId, readPiece, writeBeside, writePiece } from './pieces.js';
+import { findPieces, outputError, pieceId, PiecesGone } from './pieces.js';
+import { readPiece, removePieces, writeBeside, writePiece } from './pieces.js';
 import type { Piece, Tensors } from './pieces.js';
 import { isLayout, writeLayout } from './layouts.js';
 import { makeSample, tensorNames } from './sample.js';
@@ -120,11 +121,7 @@ async function makePiece(
       throw new SampleError('ERR_CPS_UNSUPPORTED', `Its tensors take ${much}`);
     }
     const tensors = isLayout(settings.format) ? {} : tensorsOf(sample.tensors);
-    try {
-      return await writePiece(folder, row.index, opened.content, bytes, tensors);
-    } catch (error) {
-      throw outputError(folder, error);
-    }
+    return await writePiece(folder, row.index, opened.content, bytes, tensors);
   } finally {
     sample.close();
   }
@@ -257,8 +254,13 @@ async function attempt(
   io: ShardIo,
 ): Promise<ShardResult | undefined> {
   const { shard, videos, settings } = job;
-  await mkdir(folder, { recursive: true });
-  const done = await outcomes(folder, await findPieces(folder), job, io);
+  let done: Outcome[];
+  try {
+    done = await outcomes(folder, await findPieces(folder), job, io);
+  } catch (error) {
+    if (error instanceof PiecesGone) return undefined;
+    throw error;
+  }
   const pieces = done.flatMap(({ piece }) => (piece ? [piece] : []));
   const file = shardFile(shard, settings.format);
   const end = isLayout(settings.format) ? Buffer.alloc(0) : TAR_END;
@@ -292,10 +294,6 @@ async function attempt(
   return result;
 }
 
-const tidy = (folder: string): Promise<void> =>
-  // Another process may be writing there; merge looks again.
-  rm(folder, { recursive: true, force: true, maxRetries: 3 }).catch(() => undefined);
-
 const TRIES = 5;
 
 /** What becomes of a video is told once, however often its shard is tried. */
@@ -324,7 +322,7 @@ export async function extractShard(job: ShardJob, given: ShardIo): Promise<Shard
   for (let tries = 0; tries < TRIES; tries++) {
     const before = await readResult(io.out, shard);
     if (before && (await isCurrent(before, job, io))) {
-      await tidy(folder);
+      await removePieces(folder);
       for (const failure of before.failures) io.onEvent?.({ event: 'failed', ...failure });
       const { samples } = before;
       io.onEvent?.({ event: 'shard', shard, samples, reused: true });
@@ -332,7 +330,7 @@ export async function extractShard(job: ShardJob, given: ShardIo): Promise<Shard
     }
     const result = await attempt(folder, job, io);
     if (!result) continue;
-    await tidy(folder);
+    await removePieces(folder);
     io.onEvent?.({ event: 'shard', shard, samples: result.samples, reused: false });
     return result;
   }

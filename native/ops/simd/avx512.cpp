@@ -115,9 +115,9 @@ void matchRow(const MatchRow& row) {
 
 // Eight taps a step: bytes of eight RGB pixels are brought into pairs of the same channel, two
 // pixels to a quarter of the vector, one permutation for each vector of them.
-class Pixel {
+class PixelAvx512 {
  public:
-  explicit Pixel(int32_t bits)
+  explicit PixelAvx512(int32_t bits)
       : half_(_mm512_maskz_set1_epi32(0x7, 1 << (bits - 1))), bits_(_mm_cvtsi32_si128(bits)) {
     alignas(64) uint8_t bytes[64] = {};
     for (int32_t lane = 0; lane < 16; lane++) {
@@ -203,7 +203,7 @@ const OpsTable kAvx512Ops = {"avx512",
                              referenceMatchRowWide<Avx512>,
                              lerpColumnsPlain,
                              energyRowPlain,
-                             resampleAcrossWide<Pixel>,
+                             resampleAcrossWide<PixelAvx512>,
                              resampleDown};
 
 }  // namespace cps

@@ -26,16 +26,27 @@ async function clangFormat(args) {
   return files.length === 0 ? 0 : run(clangTool('clang-format'), [...args, ...files]);
 }
 
+/** How the build compiles each file, without headers that GCC has precompiled: clang cannot read them. */
+function compileCommands() {
+  const name = 'compile_commands.json';
+  const text = fs.readFileSync(path.join(root, 'build', name), 'utf8');
+  const folder = path.join(root, 'build', 'tidy');
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(path.join(folder, name), text.replaceAll(/-include \S*cmake_pch\.hxx /g, ''));
+  return folder;
+}
+
 /** One process per file, as many at once as there are processors. */
 async function clangTidy() {
   // The addon's options change nothing for these files, but the build folder must know them.
   await buildNative({ target: 'cps_core' });
+  const commands = compileCommands();
   const files = tidySources();
   const said = await inParallel(
     files,
     (file) =>
       new Promise((resolve) => {
-        const child = spawn(clangTool('clang-tidy'), ['-p', 'build', '--quiet', file], {
+        const child = spawn(clangTool('clang-tidy'), ['-p', commands, '--quiet', file], {
           cwd: root,
         });
         let out = '';

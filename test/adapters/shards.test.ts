@@ -210,6 +210,26 @@ describe('feeds', () => {
     },
   );
 
+  test.each([
+    [
+      [2, 2, 2, 3],
+      /takes 2 patches but the sample has \d; extract the shards again with --topk 2 /,
+    ],
+    [[K, 3, 2, 2], /are \[2, 2, 3\]; extract the shards again with --layout nchw$/],
+    [[K, 4, 4, 3], /extract the shards again with the --patch-size of the model /],
+  ])('a model of %j is told how to extract for it', async (sides, message) => {
+    const session = await ort.InferenceSession.create(
+      echo({ patches: ['float32', ['b', ...sides]] }),
+    );
+    const first = async (): Promise<void> => {
+      for await (const batch of shardFeeds(session, patches, { kind: 'patches', batchSize: 4 })) {
+        batch.close();
+      }
+    };
+    await expect(first()).rejects.toThrow(message);
+    await session.release();
+  });
+
   test('of inputs, by name, in the type that the model declares, a fixed batch filled up', async () => {
     const session = await ort.InferenceSession.create(
       echo({ x: ['float32', [4, 2, 3]], ids: ['int32', ['b']] }),

@@ -188,34 +188,6 @@ TEST(IndexFile, AnotherStateOfTheFileIsAMiss) {
   EXPECT_EQ(folder.files(), 3) << "the video, its index, the cache: nothing unfinished";
 }
 
-// A read-only file system, a file in the way: it is only not kept.
-TEST(IndexFile, AFolderThatCannotBeUsedCostsNoCall) {
-  const Folder folder;
-  std::ofstream(folder / "file") << "x";
-  for (const std::string& place :
-       {folder / "file/below", std::string("/proc/none/below"), std::string("/proc/self")}) {
-    SCOPED_TRACE(place);
-    Services services(1);
-    cps::SourceOptions options = defaultSource();
-    options.readerCacheDir = place;
-    for (int call = 0; call < 2; ++call) {
-      cps::Profile profile;
-      const cps::CallContext context = {options, std::make_shared<cps::CancelToken>(), profile};
-      cps::VideoInput input;
-      input.path = fixtures().front().path();
-      Collector sink;
-      const auto source = cps::openCpuSource(input, context, services.media);
-      source->decode(std::vector<int64_t>{0}, sink);
-      EXPECT_EQ(sink.frames.size(), 1u);
-      const std::vector<cps::Note> notes = context.notes->list();
-      ASSERT_EQ(notes.size(), 1u);
-      EXPECT_EQ(notes[0].code.text(), "index-not-kept");
-      EXPECT_NE(notes[0].message.find("readerCacheDir"), std::string::npos) << notes[0].message;
-      EXPECT_NE(notes[0].message.find(place), std::string::npos) << notes[0].message;
-    }
-  }
-}
-
 TEST(IndexFile, AnIndexInMemoryIsWrittenWhenThereIsAFolder) {
   const Folder folder;
   Services services(1);

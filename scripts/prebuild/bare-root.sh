@@ -24,7 +24,10 @@ if [ ! -e "$root/etc/debian_version" ]; then
   [ -z "$emulator" ] || options+=(--foreign --arch=arm64)
   debootstrap "${options[@]}" "$suite" "$root" ${MIRROR:+"$MIRROR"} > "$folder/$suite-$arch.log"
   if [ -n "$emulator" ]; then
-    for package in "$root"/var/cache/apt/archives/lib*.deb; do dpkg-deb -x "$package" "$root"; done
+    # dpkg-deb -x would put a folder in the place of the link /lib.
+    for package in "$root"/var/cache/apt/archives/lib*.deb; do
+      dpkg-deb --fsys-tarfile "$package" | tar -x --keep-directory-symlink -C "$root"
+    done
   fi
 fi
 rm -rf "$root"/var/cache/apt/archives/*.deb
@@ -37,6 +40,8 @@ if [ ! -e "$node/node_modules/npm" ]; then
   echo '{ "private": true }' > "$node/package.json"
   (cd "$node" && npm install --silent --force --ignore-scripts --no-audit --no-fund "node-linux-$arch@22" npm@11)
 fi
+# debootstrap links it to the system's where it may not mount.
+[ ! -L "$root/proc" ] || rm "$root/proc"
 mkdir -p "$root/usr/local/bin" "$root/usr/local/lib" "$root/proc"
 cp "$node/node_modules/node-linux-$arch/bin/node" "$root/usr/local/bin/node"
 chmod +x "$root/usr/local/bin/node"

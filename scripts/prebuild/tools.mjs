@@ -103,8 +103,13 @@ export async function ensureZig() {
 export function writeTools(folder, zig, target) {
   const bin = path.join(folder, 'bin');
   fs.mkdirSync(bin, { recursive: true });
-  const script = (name, command) =>
-    fs.writeFileSync(path.join(bin, name), `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+  // Left as they are where they are right: ccache knows a compiler by its time.
+  const script = (name, command) => {
+    const file = path.join(bin, name);
+    const text = `#!/bin/sh\nexec ${command} "$@"\n`;
+    if (fs.existsSync(file) && fs.readFileSync(file, 'utf8') === text) return;
+    fs.writeFileSync(file, text, { mode: 0o755 });
+  };
   for (const name of ['cc', 'c++']) {
     script(`zig-${name}`, `'${zig}' ${name} -target ${target} -fno-sanitize=undefined`);
   }

@@ -1,14 +1,15 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
 namespace cps {
 
-// What the kernels in this build ask of a machine. Defined with the kernels.
+// What the kernels in this build ask of a machine. Defined with the kernels, so without anything
+// of std (Note [Kernels without a C++ library]).
 struct KernelBuild {
-  int runtimeVersion;      // of CUDA, e.g. 13000; the driver must support it
-  std::vector<int> archs;  // ascending, e.g. 75, 86: compute capabilities with code in the binary
+  int runtimeVersion;  // of CUDA, e.g. 13000; the driver must support it
+  const int* archs;    // ascending, e.g. 75, 86: compute capabilities with code in the binary
+  int archCount;       // at least one
 
   // Code runs on its own major version from its minor version on; the newest is there as PTX too,
   // which the driver translates for all that came later.

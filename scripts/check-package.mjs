@@ -48,7 +48,7 @@ try {
     await check(root, { types: true }),
     await check(path.join(root, 'packages', 'cli'), { types: false }),
   ];
-  for (const name of ['linux-x64', 'linux-arm64']) {
+  for (const name of ['linux-x64', 'linux-arm64', 'linux-x64-cuda']) {
     const home = path.join(root, 'packages', name);
     // Built by scripts/prebuild.mjs, which not everybody does.
     if (fs.existsSync(path.join(home, 'codec_patch_stream.node'))) {

@@ -24,14 +24,14 @@ std::string failedText(const DriverApi& driver, const char* call, CUresult resul
 }  // namespace
 
 bool KernelBuild::runsOn(int arch) const {
-  return arch >= archs.back() || std::any_of(archs.begin(), archs.end(), [&](int built) {
+  return arch >= archs[archCount - 1] || std::any_of(archs, archs + archCount, [&](int built) {
            return built / 10 == arch / 10 && built <= arch;
          });
 }
 
 std::string KernelBuild::describe() const {
   std::string text;
-  for (const int arch : archs) text += (text.empty() ? "" : ", ") + archText(arch);
+  for (int i = 0; i < archCount; i++) text += (i == 0 ? "" : ", ") + archText(archs[i]);
   return text + " and later";
 }
 

@@ -4,10 +4,8 @@
 
 #include <cuda_runtime.h>
 
-#include <string>
-
 #include "cuda/ops/block_program.h"
-#include "cuda/ops/kernel_error.h"
+#include "cuda/ops/launch_failures.h"
 
 namespace cps {
 
@@ -34,17 +32,11 @@ template <class Program>
 void launchProgram(const Program& program, CudaStream stream, const char* name) {
   const int64_t blocks = program.blocks();
   if (blocks <= 0) return;
-  if (blocks > INT32_MAX) {
-    throw Error(ErrorCode::InvalidArgument, Stage::Process,
-                std::string("GPU kernel ") + name + " would need " + std::to_string(blocks) +
-                    " blocks; ask for fewer or smaller patches");
-  }
+  if (blocks > INT32_MAX) tooManyBlocks(name, blocks);
   runProgram<<<static_cast<unsigned>(blocks), Program::kThreads, 0, stream>>>(program);
   const cudaError_t result = cudaGetLastError();
   if (result != cudaSuccess) {
-    throw KernelError(
-        name, result,
-        std::string(cudaGetErrorName(result)) + " (" + cudaGetErrorString(result) + ")");
+    launchFailed(name, result, cudaGetErrorName(result), cudaGetErrorString(result));
   }
 }
 

@@ -3,8 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { must, root, run, runQuiet, step, Stop } from './shell.mjs';
-import { ensureSystem, prebuildNeeds } from './system.mjs';
+import { capture, must, root, run, runQuiet, step, Stop } from './shell.mjs';
+import { ensureSystem, nvcc, prebuildNeeds } from './system.mjs';
 import { cmakeJs, ensurePackages } from './setup.mjs';
 import { ensureZig, fetchSources, sources, unpack, work, writeTools } from '../prebuild/tools.mjs';
 
@@ -40,8 +40,29 @@ const LINK = [
   '-s',
 ];
 
-/** The addon, linked to those libraries; its file. */
-async function buildAddon(folder, processor) {
+/**
+ * The GPU path: nvcc's own host compiler is GCC, whose C++ library the kernels do not use (Note [Kernels without
+ * a C++ library]). NVDEC's headers come without the system's, which lie beside them.
+ */
+function cudaSettings(folder) {
+  const include = path.join(folder, 'cuda-include');
+  const headers = ['/usr/local/include', '/usr/include'].find((place) =>
+    fs.existsSync(path.join(place, 'ffnvcodec')),
+  );
+  fs.rmSync(include, { recursive: true, force: true });
+  fs.mkdirSync(include);
+  fs.symlinkSync(path.join(headers, 'ffnvcodec'), path.join(include, 'ffnvcodec'));
+  const archs = process.env.npm_cmake_CPS_CUDA_ARCH_LIST ?? 'all';
+  return [
+    '--CDCPS_ENABLE_CUDA=ON',
+    `--CDCPS_NVCC=${nvcc()}`,
+    `--CDCPS_FFNVCODEC_INCLUDE=${include}`,
+    `--CDCPS_CUDA_ARCH_LIST=${archs}`,
+  ];
+}
+
+/** Toolchain file and environment with which CMake compiles by zig, against those libraries. */
+function crossCompiling(folder, processor) {
   const bin = path.join(folder, 'bin');
   const toolchain = path.join(folder, 'toolchain.cmake');
   const lines = [
@@ -56,15 +77,19 @@ async function buildAddon(folder, processor) {
     `set(PKG_CONFIG_EXECUTABLE ${bin}/static-pkg-config)`,
   ];
   fs.writeFileSync(toolchain, `${lines.join('\n')}\n`);
-  const out = path.join(folder, 'addon');
+  const libraries = path.join(folder, 'prefix', 'lib', 'pkgconfig');
+  return { toolchain, env: { PKG_CONFIG_LIBDIR: libraries, PKG_CONFIG_PATH: '' } };
+}
+
+/** The addon, linked to those libraries; its file. */
+async function buildAddon(folder, processor, cuda) {
+  const { toolchain, env: libraries } = crossCompiling(folder, processor);
+  const out = path.join(folder, cuda ? 'addon-cuda' : 'addon');
   const command = cmakeJs();
-  const env = {
-    ...command.env,
-    PKG_CONFIG_LIBDIR: path.join(folder, 'prefix', 'lib', 'pkgconfig'),
-    PKG_CONFIG_PATH: '',
-  };
+  const env = { ...command.env, ...libraries };
   const configure = [command.file, 'configure', '--directory', root, '--out', out];
-  configure.push(`--CDCMAKE_TOOLCHAIN_FILE=${toolchain}`, '--CDCPS_ENABLE_CUDA=OFF');
+  configure.push(`--CDCMAKE_TOOLCHAIN_FILE=${toolchain}`);
+  configure.push(...(cuda ? cudaSettings(folder) : ['--CDCPS_ENABLE_CUDA=OFF']));
   step('building the addon');
   await must(runQuiet(process.execPath, configure, { env }), 'Configuring the addon');
   const build = ['--build', out, '--target', 'cps_addon', '--parallel'];
@@ -73,7 +98,7 @@ async function buildAddon(folder, processor) {
 }
 
 /** What it was made of and how, as text, for whoever wants to make it again (and the LGPL asks for it). */
-function configuration(folder, processor, zig) {
+function configuration(folder, processor, zig, cuda) {
   const version = (file, args) => execFileSync(file, args, { encoding: 'utf8' }).trim();
   const ffmpeg = read(path.join(folder, 'src', 'ffmpeg', 'config.h'));
   const [, flags] = /#define FFMPEG_CONFIGURATION "(.*)"/.exec(ffmpeg);
@@ -99,12 +124,32 @@ function configuration(folder, processor, zig) {
     `Compiler: zig ${version(zig, ['version'])}, -target ${processor}-linux-gnu.${GLIBC}`,
     `Compiler flags of the addon: ${COMPILE}, and those of CMakeLists.txt (Release)`,
     `Linker flags of the addon: ${where(LINK.join(' '))}`,
+    ...(cuda
+      ? [`Kernels: ${version(nvcc(), ['--version']).split('\n').at(-2)}, its runtime linked in`]
+      : []),
     '',
   ].join('\n');
 }
 
-function fillPackage(arch, addon, folder, { zig, home }) {
-  const target = path.join(root, 'packages', `linux-${arch}`);
+/** The licence of CUDA's runtime, as a toolkit or its wheels have it. */
+function cudaLicence() {
+  const top = capture('sh', ['-c', `'${nvcc()}' --dryrun -x cu /dev/null 2>&1`]);
+  const toolkit = path.resolve(/TOP=(.+)/.exec(top ?? '')?.[1] ?? '/usr/local/cuda');
+  const wheels = path.join(toolkit, 'dist-info');
+  const [wheel = 'none'] = fs.existsSync(wheels)
+    ? fs.readdirSync(wheels).filter((name) => name.startsWith('nvidia_cuda_runtime'))
+    : [];
+  const files = [
+    ...['EULA.txt', 'LICENSE'].map((name) => path.join(toolkit, name)),
+    path.join(wheels, wheel, 'licenses', 'License.txt'),
+  ];
+  const file = files.find((one) => fs.existsSync(one));
+  if (!file) throw new Stop(`Expected the licence of CUDA among ${files.join(', ')}`);
+  return file;
+}
+
+function fillPackage(arch, addon, folder, { zig, home }, cuda) {
+  const target = path.join(root, 'packages', `linux-${arch}${cuda ? '-cuda' : ''}`);
   const licences = path.join(target, 'licences');
   fs.rmSync(licences, { recursive: true, force: true });
   fs.mkdirSync(licences, { recursive: true });
@@ -117,8 +162,9 @@ function fillPackage(arch, addon, folder, { zig, home }) {
     copy(path.join(home, 'lib', name, 'LICENSE.TXT'), `${name}-LICENSE.TXT`);
   }
   copy(path.join(home, 'LICENSE'), 'zig-LICENSE');
+  if (cuda) copy(cudaLicence(), 'cuda-LICENSE.txt');
   fs.copyFileSync(path.join(root, 'LICENSE'), path.join(target, 'LICENSE'));
-  const text = configuration(folder, PROCESSORS[arch], zig);
+  const text = configuration(folder, PROCESSORS[arch], zig, cuda);
   fs.writeFileSync(path.join(target, 'configuration.txt'), text);
   // Not written over: a process may have loaded the old one.
   const file = path.join(target, 'codec_patch_stream.node');
@@ -127,10 +173,12 @@ function fillPackage(arch, addon, folder, { zig, home }) {
   return file;
 }
 
-export async function prebuild(arch) {
+export async function prebuild(arch, { cuda = false } = {}) {
   const processor = PROCESSORS[arch];
   if (!processor) throw new Stop(`Expected x64 or arm64 for --arch but received ${arch}`);
-  await ensureSystem(prebuildNeeds);
+  if (cuda && arch !== 'x64') throw new Stop(`Expected x64 with --cuda but received ${arch}`);
+  if (cuda && !nvcc()) throw new Stop('Expected nvcc for --cuda but it is not here');
+  await ensureSystem(cuda ? [...prebuildNeeds, 'nvcodec'] : prebuildNeeds);
   await ensurePackages();
   const folder = path.join(work, arch);
   fs.mkdirSync(folder, { recursive: true });
@@ -138,6 +186,6 @@ export async function prebuild(arch) {
   writeTools(folder, tools.zig, `${processor}-linux-gnu.${GLIBC}`);
   await fetchSources();
   await buildDependencies(folder, processor, tools);
-  const addon = await buildAddon(folder, processor);
-  return fillPackage(arch, addon, folder, tools);
+  const addon = await buildAddon(folder, processor, cuda);
+  return fillPackage(arch, addon, folder, tools, cuda);
 }

@@ -33,17 +33,25 @@ export function packageRoot(from: string | undefined = HERE): string | undefined
   }
 }
 
-/** The names are written out for the same tools. */
-function platformPackage(): string | undefined {
+/** Undefined where it is not installed. */
+function ifInstalled(resolve: () => string): string | undefined {
   try {
-    switch (`${process.platform}-${process.arch}`) {
-      case 'linux-x64':
-        return require.resolve('@codec-patch-stream/linux-x64');
-      case 'linux-arm64':
-        return require.resolve('@codec-patch-stream/linux-arm64');
-    }
+    return resolve();
   } catch {
-    // Not installed, or built from source on purpose.
+    return undefined;
+  }
+}
+
+/** The names are written out for the same tools. With CUDA first: that one is installed by name. */
+function platformPackage(): string | undefined {
+  switch (`${process.platform}-${process.arch}`) {
+    case 'linux-x64':
+      return (
+        ifInstalled(() => require.resolve('@codec-patch-stream/linux-x64-cuda')) ??
+        ifInstalled(() => require.resolve('@codec-patch-stream/linux-x64'))
+      );
+    case 'linux-arm64':
+      return ifInstalled(() => require.resolve('@codec-patch-stream/linux-arm64'));
   }
   return undefined;
 }

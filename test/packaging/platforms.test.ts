@@ -66,7 +66,7 @@ test('another C library, another processor: how to build', () => {
 });
 
 describe('a platform package', () => {
-  const platform = path.join(folder, 'node_modules', `@${PACKAGE}`, `linux-${process.arch}`);
+  const platforms = path.join(folder, 'node_modules', `@${PACKAGE}`);
   const own = path.join(installed, 'build', 'Release', 'codec_patch_stream.node');
   const loaded = (): string => {
     const script = `require('${PACKAGE}').buildInfo();
@@ -76,17 +76,31 @@ describe('a platform package', () => {
     return run.stdout.trim();
   };
 
+  // This repository's build stands for all of them.
+  const build = path.join(repoRoot, 'build', 'Release', 'codec_patch_stream.node');
+  const install = (name: string): string => {
+    const home = path.join(platforms, name);
+    fs.mkdirSync(home, { recursive: true });
+    fs.cpSync(path.join(repoRoot, 'packages', name, 'package.json'), `${home}/package.json`);
+    fs.cpSync(build, path.join(home, 'codec_patch_stream.node'));
+    return path.join(home, 'codec_patch_stream.node');
+  };
+
   test('is loaded, but for a build of one’s own', () => {
-    // This repository's build stands for both.
-    const build = path.join(repoRoot, 'build', 'Release', 'codec_patch_stream.node');
-    const manifest = path.join(repoRoot, 'packages', `linux-${process.arch}`, 'package.json');
-    fs.mkdirSync(platform, { recursive: true });
-    fs.cpSync(manifest, path.join(platform, 'package.json'));
-    fs.cpSync(build, path.join(platform, 'codec_patch_stream.node'));
-    expect(loaded()).toBe(path.join(platform, 'codec_patch_stream.node'));
+    const platform = install(`linux-${process.arch}`);
+    expect(loaded()).toBe(platform);
     fs.cpSync(build, own);
     expect(loaded()).toBe(own);
     fs.rmSync(own);
+  });
+
+  (process.arch === 'x64' ? test : test.skip)('with CUDA comes first, and may be alone', () => {
+    const plain = install('linux-x64');
+    const cuda = install('linux-x64-cuda');
+    expect(loaded()).toBe(cuda);
+    fs.rmSync(path.dirname(plain), { recursive: true });
+    expect(loaded()).toBe(cuda);
+    fs.rmSync(path.dirname(cuda), { recursive: true });
   });
 });
 
@@ -109,4 +123,9 @@ test('versions agree: this package, the platform packages, what is asked for, th
     expect(locked[`node_modules/@${PACKAGE}/${name}`]).toEqual(link);
     expect(locked[`packages/${name}`]).toMatchObject({ version, optional: true });
   }
+  // Installed by name, for this version of the library alone.
+  expect(read('packages/linux-x64-cuda/package.json')).toMatchObject({
+    ...{ name: `@${PACKAGE}/linux-x64-cuda`, version, os: ['linux'], cpu: ['x64'] },
+    ...{ libc: ['glibc'], peerDependencies: { [PACKAGE]: version } },
+  });
 });

@@ -16,10 +16,18 @@ if (!there) process.stderr.write(`left out: ${ADDON} is not built (node scripts/
 const built = there ? describe : describe.skip;
 
 const MINUTE = 60_000;
-const tool = (name: string, ...args: string[]): string =>
-  execFileSync(name, [...args, ADDON], { encoding: 'utf8', maxBuffer: 64 << 20 });
 
-built('the file', () => {
+/** Those that are built: of any processor, with and without CUDA. */
+const all = ['linux-x64', 'linux-arm64', 'linux-x64-cuda']
+  .map((name) => [name, path.join(repoRoot, 'packages', name)] as const)
+  .filter(([, home]) => fs.existsSync(path.join(home, 'codec_patch_stream.node')));
+
+(all.length > 0 ? describe : describe.skip).each(all)('the file of %s', (name, home) => {
+  const tool = (command: string, ...args: string[]): string => {
+    const options = { encoding: 'utf8', maxBuffer: 64 << 20 } as const;
+    return execFileSync(command, [...args, path.join(home, 'codec_patch_stream.node')], options);
+  };
+
   test('shows what Node asks for and nothing else', () => {
     const lines = tool('nm', '-D', '--defined-only').trim().split('\n');
     const names = lines.map((line) => line.split(' ').at(-1));
@@ -43,20 +51,22 @@ built('the file', () => {
   });
 
   test('holds an FFmpeg under the LGPL, with its licence and how it was made', () => {
-    const bytes = fs.readFileSync(ADDON).toString('latin1');
+    const bytes = fs.readFileSync(path.join(home, 'codec_patch_stream.node')).toString('latin1');
     expect(bytes.includes('libdav1d')).toBe(true);
     // dependencies.sh asks FFmpeg's own config.h, and stops where it says GPL.
-    const texts = fs.readdirSync(path.join(HOME, 'licences'));
-    for (const name of ['ffmpeg', 'dav1d', 'zlib', 'libcxx', 'libunwind', 'zig']) {
-      expect([name, texts.some((text) => text.startsWith(`${name}-`))]).toEqual([name, true]);
+    const texts = fs.readdirSync(path.join(home, 'licences'));
+    const parts = ['ffmpeg', 'dav1d', 'zlib', 'libcxx', 'libunwind', 'zig'];
+    for (const part of name.endsWith('-cuda') ? [...parts, 'cuda'] : parts) {
+      expect([part, texts.some((text) => text.startsWith(`${part}-`))]).toEqual([part, true]);
     }
-    const configuration = fs.readFileSync(path.join(HOME, 'configuration.txt'), 'utf8');
+    const configuration = fs.readFileSync(path.join(home, 'configuration.txt'), 'utf8');
     expect(configuration).toMatch(/FFmpeg's licence as configured: LGPL version 2\.1 or later/);
     expect(configuration).toMatch(/--disable-everything --enable-decoders/);
     expect(configuration).not.toContain(repoRoot);
   });
 
-  test('with the library it takes at most 25 MB', () => {
+  // The kernels for all GPUs are beyond it.
+  (name.endsWith('-cuda') ? test.skip : test)('with the library it takes at most 25 MB', () => {
     const size = (cwd: string): number => {
       const args = ['pack', '--dry-run', '--json', '--ignore-scripts'];
       const text = execFileSync('npm', args, {
@@ -67,7 +77,42 @@ built('the file', () => {
       const [{ unpackedSize }] = JSON.parse(text) as [{ unpackedSize: number }];
       return unpackedSize;
     };
-    expect(size(repoRoot) + size(HOME)).toBeLessThanOrEqual(25e6);
+    expect(size(repoRoot) + size(home)).toBeLessThanOrEqual(25e6);
+  });
+});
+
+const cuda = path.join(repoRoot, 'packages', 'linux-x64-cuda', 'codec_patch_stream.node');
+(process.arch === 'x64' && fs.existsSync(cuda) ? describe : describe.skip)('with CUDA', () => {
+  test('loads without a driver, says what it has, and makes the same patches on the CPU', () => {
+    const script = (addon: string): string => `
+      const { createHash } = require('node:crypto');
+      const { backendInfo, buildInfo, patchStream } = require('${PACKAGE}');
+      (async () => {
+        const stream = await patchStream({ videoPath: ${JSON.stringify(fixturePath('h264_bpyramid.mp4'))}, sequenceLength: 8, kKeep: 64 });
+        const hash = createHash('sha256').update(stream.patches.data).digest('hex');
+        const { gpu } = await backendInfo();
+        console.log(JSON.stringify({ hash, cuda: buildInfo().cuda, gpu, on: stream.backend, addon: '${addon}' }));
+        stream.close();
+      })();`;
+    const said = ['linux-x64', 'linux-x64-cuda'].map((name) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-cuda-'));
+      const modules = path.join(folder, 'node_modules');
+      for (const file of ['dist', 'package.json']) {
+        const copy = path.join(modules, PACKAGE, file);
+        fs.cpSync(path.join(repoRoot, file), copy, { recursive: true });
+      }
+      const home = path.join(repoRoot, 'packages', name);
+      fs.cpSync(home, path.join(modules, `@${PACKAGE}`, name), { recursive: true });
+      const args = ['-e', script(name)];
+      const run = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
+      fs.rmSync(folder, { recursive: true });
+      expect([run.status, run.stderr]).toEqual([0, '']);
+      return JSON.parse(run.stdout) as { hash: string; cuda: unknown; on: string };
+    });
+    const [plain, gpu] = said;
+    expect(plain?.cuda).toBeNull();
+    expect(gpu?.cuda).not.toBeNull();
+    expect(gpu?.hash).toBe(plain?.hash);
   });
 });
 

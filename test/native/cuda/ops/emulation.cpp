@@ -2,6 +2,7 @@
 // thread after another, on the fake driver's streams (Note [Block programs], Note [Fake driver]).
 
 #include <cstring>
+#include <iterator>
 #include <memory>
 
 #include "cuda/fake_driver/fake_driver.h"
@@ -81,7 +82,10 @@ void launch(const ToRgb& program, CudaStream stream) { emulate(program, stream);
 void launch(const ResampleAcross& program, CudaStream stream) { emulate(program, stream); }
 void launch(const ResampleDown& program, CudaStream stream) { emulate(program, stream); }
 
-KernelBuild kernelBuild() { return {13000, {75, 80, 86, 89, 90, 100, 120}}; }
+KernelBuild kernelBuild() {
+  static constexpr int kArchs[] = {75, 80, 86, 89, 90, 100, 120};
+  return {13000, kArchs, std::size(kArchs)};
+}
 void resetCurrentDevice() { fake::resetContext(); }
 
 }  // namespace cps

@@ -1,13 +1,14 @@
 /**
- * The clips by which energies are compared, by recipe: what videos are made of, each by itself. All are
- * 8 s of 640x360 at 25 frames a second. `subtitles` and `bars` name parts of the frame, as option ignore
- * has them, whose share of a selection is counted; `kind`: how clips are put together in a table.
+ * The clips by which energies are compared, by recipe: what videos are made of, each by itself. All are of 640x360 at
+ * 25 frames a second, as long as wanted: cameras turn back where their ground ends. `subtitles` and `bars` name parts of
+ * the frame, as option ignore has them, whose share of a selection is counted; `kind`: how clips are put together
+ * in a table.
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import { ensureClip } from '../lib/clips.mjs';
 
-const [W, H, RATE, FRAMES] = [640, 360, 25, 200];
+const [W, H, RATE] = [640, 360, 25];
 
 /** Ground with texture of every size, and things that move over it. */
 const texture = (w, h, seed) =>
@@ -35,7 +36,11 @@ const MOVERS = [
 ];
 const ONE = [[60, 60, '0xd04020', '280+240*sin(n/30)', '150+90*cos(n/23)']];
 
-const pan = (w, h) => `${still(w * 2, h * 2, 7)},crop=${w}:${h}:x='mod(n*3,${w})':y='mod(n,${h})'`;
+/** From 0 to `end` and back again, without end. */
+const toAndFro = (along, end) => `${end}-abs(mod(${along},${2 * end})-${end})`;
+
+const pan = (w, h) =>
+  `${still(w * 2, h * 2, 7)},crop=${w}:${h}:x='${toAndFro('n*3', w)}':y='${toAndFro('n', h)}'`;
 
 /** Rows of dark blocks of the widths of words, as a subtitle or a page has them. */
 function words(x, y, width, rows, colour, seed, shown) {
@@ -54,27 +59,33 @@ function words(x, y, width, rows, colour, seed, shown) {
   return boxes.join(',');
 }
 const SUBTITLE = { x: 170 / W, y: 300 / H, width: 300 / W, height: 40 / H };
-const subtitle = [0, 1, 2, 3]
-  .map((k) =>
+/** One every two seconds. */
+const subtitles = (frames) =>
+  Array.from({ length: frames / 50 }, (_, k) =>
     words(180, 306, 280, 2, 'white', 5 + k, `:enable='between(n,${k * 50 + 6},${k * 50 + 44})'`),
-  )
-  .join(',');
+  ).join(',');
 
-const cut = [7, 8, 9, 10, 11].map(
-  (seed, i) =>
-    `${over(still(W, H, seed), [MOVERS[i % 3]]).replaceAll(/\[(ground|t\d|g\d)\]/g, `[$1c${i}]`)}` +
-    `,trim=end_frame=40,setpts=PTS-STARTPTS[c${i}]`,
-);
+/** Five scenes, or as many as it takes that none is longer than 4 s. */
+function cuts(frames) {
+  const scenes = Math.max(5, frames / (4 * RATE));
+  const each = Array.from(
+    { length: scenes },
+    (_, i) =>
+      `${over(still(W, H, 7 + i), [MOVERS[i % 3]]).replaceAll(/\[(ground|t\d|g\d)\]/g, `[$1c${i}]`)}` +
+      `,trim=end_frame=${frames / scenes},setpts=PTS-STARTPTS[c${i}]`,
+  );
+  return `${each.join(';')};${each.map((_, i) => `[c${i}]`).join('')}concat=n=${scenes}`;
+}
 
-const GRAPHS = {
+const graphs = (frames) => ({
   pan: { kind: 'camera moves', graph: pan(W, H) },
   zoom: {
     kind: 'camera moves',
-    graph: `${still(W * 2, H * 2, 7)},zoompan=z='1+0.004*on':x='iw/2-iw/zoom/2':y='ih/2-ih/zoom/2':d=1:s=${W}x${H}:fps=${RATE}`,
+    graph: `${still(W * 2, H * 2, 7)},zoompan=z='1+0.004*(${toAndFro('on', 200)})':x='iw/2-iw/zoom/2':y='ih/2-ih/zoom/2':d=1:s=${W}x${H}:fps=${RATE}`,
   },
   movers: { graph: over(still(W, H, 7), MOVERS) },
   'one mover': { graph: over(still(W, H, 7), ONE) },
-  cuts: { graph: `${cut.join(';')};${cut.map((_, i) => `[c${i}]`).join('')}concat=n=5` },
+  cuts: { graph: cuts(frames) },
   'sensor noise': {
     noisy: true,
     graph: `${over(still(W, H, 7), ONE)},noise=all_seed=3:alls=14:allf=t`,
@@ -90,7 +101,10 @@ const GRAPHS = {
       MOVERS.map((m) => [...m.slice(0, 4), m[4].replace('180', '120')]),
     )},pad=${W}:${H}:0:44`,
   },
-  subtitles: { subtitles: [SUBTITLE], graph: `${over(still(W, H, 7), MOVERS)},${subtitle}` },
+  subtitles: {
+    subtitles: [SUBTITLE],
+    graph: `${over(still(W, H, 7), MOVERS)},${subtitles(frames)}`,
+  },
   // Windows, a page that scrolls, a line that grows, a pointer.
   screen: {
     kind: 'screen',
@@ -106,31 +120,39 @@ const GRAPHS = {
         ],
       ) +
       `[a];color=white:size=290x600:rate=${RATE},format=yuv444p,${words(10, 10, 260, 40, '0x505058', 9, '')},` +
-      `crop=290:140:0:y='mod(floor(n/2)*4,400)'[page];[a][page]overlay=330:196`,
+      `crop=290:140:0:y='${toAndFro('floor(n/2)*4', 400)}'[page];[a][page]overlay=330:196`,
   },
-};
+});
 
-const recipe = (name, { graph }) => ({
-  name: `selection-${name.replace(' ', '-')}`,
+const recipe = (name, graph, seconds) => ({
+  name: `selection-${name.replace(' ', '-')}-${seconds}s`,
   ext: 'mp4',
   args: () => [
-    ...['-f', 'lavfi', '-i', `${graph},trim=end_frame=${FRAMES},format=yuv420p`],
+    ...['-f', 'lavfi', '-i', `${graph},trim=end_frame=${seconds * RATE},format=yuv420p`],
     ...['-c:v', 'libx264', '-preset', 'medium', '-crf', '20'],
   ],
 });
 
-/** The recipes' clips, and every video of `folder`: { name, file, noisy, bars, subtitles }. */
-export async function selectionClips(folder) {
+/**
+ * The recipes' clips of each of these lengths, which are multiples of 4, and every video of `folder`:
+ * { name, kind, seconds, file, noisy, bars, subtitles }, `seconds` null for videos of the folder.
+ */
+export async function selectionClips(lengths, folder) {
   const clips = [];
-  for (const [name, facts] of Object.entries(GRAPHS)) {
-    const { kind = 'camera stands still', noisy = false, bars = [], subtitles = [] } = facts;
-    clips.push({ name, kind, noisy, bars, subtitles, file: await ensureClip(recipe(name, facts)) });
+  const made = lengths.map((seconds) => [seconds, graphs(seconds * RATE)]);
+  for (const name of Object.keys(graphs(0))) {
+    for (const [seconds, { [name]: facts }] of made) {
+      const { kind = 'camera stands still', noisy = false, bars = [], graph } = facts;
+      const file = await ensureClip(recipe(name, graph, seconds));
+      clips.push({ name, kind, seconds, noisy, bars, subtitles: facts.subtitles ?? [], file });
+    }
   }
   if (folder === undefined) return clips;
   for (const name of fs.readdirSync(folder).sort()) {
     if (!/\.(mp4|mkv|webm|mov|ts|avi|y4m)$/i.test(name)) continue;
     const file = path.join(folder, name);
-    clips.push({ name, kind: 'other videos', file, noisy: false, bars: [], subtitles: [] });
+    const facts = { kind: 'other videos', seconds: null, noisy: false, bars: [], subtitles: [] };
+    clips.push({ name, ...facts, file });
   }
   return clips;
 }

@@ -41,6 +41,22 @@ export function captured(scores, oracle, k, perFrame) {
   return most > 0 ? sumOver(oracle, best(scores, k, perFrame)) / most : null;
 }
 
+/** Of each form and share: what patches drawn at random capture in the mean. */
+export function byChance(oracle, shares, perFrame) {
+  const of = (values, share) => {
+    const units = values.length - perFrame;
+    const k = Math.floor(share * units);
+    const most = sumOver(values, best(values, k, perFrame));
+    return most > 0 ? ((k / units) * sumOver(values, best(values, units, perFrame))) / most : null;
+  };
+  return Object.fromEntries(
+    Object.entries(oracle).map(([form, values]) => [
+      form,
+      shares.map((share) => of(values, share)),
+    ]),
+  );
+}
+
 /** Whether the middle of a patch lies in one of these parts of the frame. */
 export const liesIn = (parts, place, { h, w }) => {
   const [x, y] = [((place % w) + 0.5) / w, (Math.floor(place / w) + 0.5) / h];

@@ -1,12 +1,11 @@
 #!/usr/bin/env node
 /**
- * node bench/selection/run.mjs [--videos FOLDER] [--write] [--times]
+ * node bench/selection/run.mjs [--videos FOLDER] [--seconds 8,32] [--times] [--write]
  *
- * How much of what a codec spends on a video the patches hold that each energy chooses. The clips are those
- * of clips.mjs and every video of FOLDER; oracle.mjs says what a codec spends. --write makes
+ * How much of what a codec spends on a video the patches hold that each energy chooses. The clips are those of
+ * clips.mjs, of each of these lengths, and every video of FOLDER; oracle.mjs says what a codec spends. --write makes
  * docs/lab/selection-evidence.md and its chart of it, and the figures as JSON in .cache/bench/selection.json.
- * --times also measures processor time, for which the machine has to be quiet; without it the page keeps
- * the times that it has.
+ * --times measures processor time instead, for which the machine has to be quiet: a part of the page of its own.
  */
 import * as fs from 'node:fs';
 import { createRequire } from 'node:module';
@@ -16,11 +15,13 @@ import { buildNative } from '../../scripts/lib/setup.mjs';
 import { root, step } from '../../scripts/lib/shell.mjs';
 import { cacheDir } from '../lib/clips.mjs';
 import { machineFacts } from '../lib/machine.mjs';
+import { chartOf } from './chart.mjs';
 import { selectionClips } from './clips.mjs';
-import { best, compare, flatPatches, liesIn } from './measure.mjs';
+import { best, byChance, compare, flatPatches, liesIn } from './measure.mjs';
 import { oracleOf } from './oracle.mjs';
-import { evidencePage } from './parts.mjs';
-import { chartOf, pageOf } from './publish.mjs';
+import { TIMES, evidencePage, measuredOn, part, writePart } from './parts.mjs';
+import { pageOf } from './publish.mjs';
+import { timeTables } from './tables.mjs';
 
 const require = createRequire(import.meta.url);
 require('../../scripts/require-ts.cjs');
@@ -67,8 +68,10 @@ async function shareOnBars(clip, config, grid) {
   return places.filter((place) => liesIn(clip.bars, place, grid)).length / places.length;
 }
 
-async function measure(clip, times) {
-  const config = { videoPath: clip.file, backend: 'cpu', sequenceLength: FRAMES };
+const configOf = ({ file }) => ({ videoPath: file, backend: 'cpu', sequenceLength: FRAMES });
+
+async function measure(clip) {
+  const config = configOf(clip);
   const all = { ...config, kKeep: 2 ** 31 - 1, patchSize: P, outputDtype: 'uint8' };
   const first = await patchStream(all);
   const { grid, sampledFrameIds: ids, totalFrames, width, height } = first;
@@ -76,9 +79,6 @@ async function measure(clip, times) {
   const flat = flatPatches(first.patches.data, P);
   first.close();
   const { maps: oracle, mostResidual } = oracleOf(clip.file, ids, grid);
-  const decodeMs = !times
-    ? NaN
-    : await cpuMs(() => decodeOnly({ ...config, width: 64, height: 64 }));
   const energies = {};
   for (const { name, config: more } of variants()) {
     const stream = await patchStream({ ...all, ...more });
@@ -87,59 +87,85 @@ async function measure(clip, times) {
     energies[name] = {
       ...compare({ scores, flat, grid, clip }, oracle, SHARES),
       barsIgnored: await shareOnBars(clip, { ...all, ...more }, grid),
-      cpuMs: !times ? NaN : await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })),
     };
   }
   // What the measure itself gives to flat patches: some change all the same.
-  const most = best(
-    oracle.raw,
-    Math.floor((FRAMES - 1) * grid.h * grid.w * 0.125),
-    grid.h * grid.w,
-  );
+  const perFrame = grid.h * grid.w;
+  const most = best(oracle.raw, Math.floor((FRAMES - 1) * perFrame * 0.125), perFrame);
   const oracleFlat = clip.noisy ? null : most.filter((i) => flat[i]).length / most.length;
-  const flatAll = flat.filter((v, i) => v && i >= grid.h * grid.w).length;
+  const flatAll = flat.filter((v, i) => v && i >= perFrame).length;
   return {
     clip: clip.name,
     kind: clip.kind,
+    seconds: clip.seconds,
     size: [width, height],
-    decodeMs,
     energies,
+    chance: byChance(oracle, SHARES, perFrame),
     mostResidual,
     oracleFlat,
-    flatAll: clip.noisy ? null : flatAll / (flat.length - grid.h * grid.w),
+    flatAll: clip.noisy ? null : flatAll / (flat.length - perFrame),
   };
+}
+
+async function timesOf(clip) {
+  const config = configOf(clip);
+  const { totalFrames } = await decodeOnly({ ...config, width: 64, height: 64 });
+  if (totalFrames < FRAMES) return undefined;
+  const decodeMs = await cpuMs(() => decodeOnly({ ...config, width: 64, height: 64 }));
+  const energies = {};
+  for (const { name, config: more } of variants()) {
+    energies[name] = { cpuMs: await cpuMs(() => patchStream({ ...config, ...more, kKeep: 256 })) };
+  }
+  return { clip: clip.name, seconds: clip.seconds, decodeMs, energies };
+}
+
+function timesText(report) {
+  const [ratios, rows] = timeTables(report);
+  return `## Processor time
+
+Of patchStream, as a multiple of decoding the same frames to 64x64.
+
+${ratios}
+
+In milliseconds:
+
+${rows}
+
+${measuredOn(report)} Compare them within a row.`;
 }
 
 async function main() {
   const { values } = parseArgs({
     options: {
       videos: { type: 'string' },
+      seconds: { type: 'string', default: '8,32' },
       write: { type: 'boolean', default: false },
       times: { type: 'boolean', default: false },
       'skip-build': { type: 'boolean', default: false },
     },
   });
   if (!values['skip-build']) await buildNative({ bench: true, target: 'cps_bench_programs' });
-  const results = [];
-  for (const clip of await selectionClips(values.videos && path.resolve(values.videos))) {
-    step(clip.name);
-    const result = await measure(clip, values.times);
-    if (result) results.push(result);
+  const lengths = values.seconds.split(',').map(Number);
+  const clips = await selectionClips(lengths, values.videos && path.resolve(values.videos));
+  const report = { machine: machineFacts(native().build), shares: SHARES, lengths, results: [] };
+  for (const clip of clips) {
+    step(clip.seconds === null ? clip.name : `${clip.name}, ${clip.seconds} s`);
+    const result = await (values.times ? timesOf(clip) : measure(clip));
+    if (result) report.results.push(result);
   }
-  const report = {
-    machine: machineFacts(native().build),
-    shares: SHARES,
-    times: values.times,
-    results,
-  };
+  if (values.times) {
+    console.log(part(TIMES, timesText(report)));
+    if (values.write) writePart(TIMES, timesText(report));
+    return;
+  }
   const page = pageOf(report);
   fs.mkdirSync(cacheDir, { recursive: true });
   fs.writeFileSync(path.join(cacheDir, 'selection.json'), JSON.stringify(report, null, 2));
   console.log(page);
   if (!values.write) return;
-  const at = (...parts) => path.join(root, ...parts);
   fs.writeFileSync(evidencePage, page);
-  fs.writeFileSync(at('docs', 'images', 'selection-evidence.svg'), chartOf(report));
+  const chart = path.join(root, 'docs', 'images', 'selection-evidence.svg');
+  fs.writeFileSync(chart, chartOf(report));
 }
 
 await main();

@@ -29,7 +29,7 @@ const [P, FRAMES, BATCH] = [8, 8, 16];
 const CELLS = SIZE / P;
 const ALL = FRAMES * CELLS ** 2;
 const BUDGETS = [16, 32];
-const ENERGIES = ['block', 'adjacent'];
+const ENERGIES = ['block', 'adjacent', 'accumulated'];
 const SEEDS = [1, 2, 3];
 const PIXELS = P * P * 3;
 

@@ -47,11 +47,6 @@ std::string fixtureDir() {
 
 std::string fixturePath(const std::string& name) { return fixtureDir() + "/" + name; }
 
-int longForm() {
-  const char* text = std::getenv("CPS_LONG");
-  return text ? std::atoi(text) : 0;
-}
-
 std::vector<Fixture> fixtures(bool bad) {
   std::ifstream manifest(fixtureDir() + "/manifest.tsv");
   if (!manifest) throw std::runtime_error("no manifest.tsv in " + fixtureDir());

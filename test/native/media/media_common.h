@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "default_options.h"
+#include "long_form.h"
 #include "media/decode/cpu_source.h"
 #include "media/decode/frame_source.h"
 
@@ -21,9 +22,6 @@ struct Fixture {
   bool has(const std::string& feature) const;
   std::string path() const;
 };
-
-// How often what depends on timing is repeated (CPS_LONG); 0: the short form.
-int longForm();
 
 // The folder that CPS_FIXTURES names; fails the test when it is not set.
 std::string fixtureDir();

@@ -13,6 +13,7 @@
 
 #include "core/error.h"
 #include "default_options.h"
+#include "long_form.h"
 #include "pipeline/context.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sample_of.h"
@@ -205,7 +206,8 @@ TEST_P(AllocationFailureInDamage, WithTwoThreadsIsAnError) {
   ASSERT_GT(allocations, 50);
   const int64_t live = g_live;
   int64_t failed = 0;
-  for (int64_t at = 0; at < allocations; at += 1 + allocations / 400) {
+  const int64_t trials = longForm() > 0 ? 400 : 120;
+  for (int64_t at = 0; at < allocations; at += 1 + allocations / trials) {
     const Outcome out = runCall(input, context, false, at);
     const bool same = out.worked == before.worked && out.code == before.code;
     failed += out.code == ErrorCode::OutOfMemory ? 1 : 0;

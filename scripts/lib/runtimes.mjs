@@ -27,10 +27,10 @@ const RUNTIMES = {
   Deno: { npm: `@deno/linux-${arch}-glibc`, file: `@deno/linux-${arch}-glibc/deno` },
   Vitest: { npm: 'vitest', file: 'vitest/vitest.mjs' },
 };
+const NEXT = { npm: ['next@16', 'react@19', 'react-dom@19'], file: 'next/dist/bin/next' };
 
 /** The file of a runtime, installed once into build/runtimes; or why not. */
-function install(name) {
-  const { npm, file } = RUNTIMES[name];
+function install(name, { npm, file } = RUNTIMES[name]) {
   const folder = path.join(cache, name.replace(' ', '-').toLowerCase());
   const target = path.join(folder, 'node_modules', file);
   if (!fs.existsSync(target)) {
@@ -42,14 +42,14 @@ function install(name) {
       '--no-audit',
       '--no-fund',
       '--prefer-offline',
-      npm,
+      ...[npm].flat(),
     ];
     const result = spawnSync('npm', args, { cwd: folder, encoding: 'utf8', timeout: 180_000 });
     if (result.status !== 0 || !fs.existsSync(target)) {
-      return { missing: `npm could not install ${npm}` };
+      return { missing: `npm could not install ${[npm].flat().join(', ')}` };
     }
   }
-  if (name !== 'Vitest') fs.chmodSync(target, 0o755);
+  if (!file.endsWith('.mjs')) fs.chmodSync(target, 0o755);
   return { file: target };
 }
 
@@ -77,13 +77,32 @@ function makeProject(video) {
   return folder;
 }
 
-function execute([command, ...args], { cwd, env = {} }) {
+/**
+ * A project's node_modules with Next.js and the package: with its own build, or with the platform
+ * package. The file of Next.js tells where it is.
+ */
+function nextModules(project, nextFile, platform) {
+  const modules = path.join(project, platform ? 'next-platform' : 'next');
+  const installed = path.resolve(nextFile, '..', '..', '..', '..');
+  fs.cpSync(installed, modules, { recursive: true, verbatimSymlinks: true });
+  const own = path.join(modules, 'codec-patch-stream');
+  fs.cpSync(path.join(project, 'node_modules', 'codec-patch-stream'), own, { recursive: true });
+  if (platform) {
+    fs.rmSync(path.join(own, 'build'), { recursive: true });
+    fs.cpSync(platform, path.join(modules, '@codec-patch-stream', path.basename(platform)), {
+      recursive: true,
+    });
+  }
+  return modules;
+}
+
+function execute([command, ...args], { cwd, env = {}, timeout = 120_000 }) {
   return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: 120_000,
+      timeout,
       killSignal: 'SIGKILL',
     });
     let stdout = '';
@@ -201,6 +220,20 @@ function makeLines(project, truth) {
     }
   }
 
+  const next = install('Next.js', NEXT);
+  const platformPackage = path.join(root, 'packages', `linux-${arch}`);
+  for (const platform of [undefined, platformPackage]) {
+    const name = `Next.js standalone${platform ? ', the platform package' : ''}`;
+    if (!next.file) skip(name, next.missing);
+    else if (platform && !fs.existsSync(path.join(platform, 'codec_patch_stream.node'))) {
+      skip(name, 'not built (node scripts/prebuild.mjs)');
+    } else {
+      const script = path.join(root, 'scripts', 'runtimes', 'nextjs.mjs');
+      const command = () => [node, script, nextModules(project, next.file, platform), video];
+      add(name, command, sameAs(JSON.parse(truth).patches), { timeout: 600_000 });
+    }
+  }
+
   add('--frozen-intrinsics', run(node, '--frozen-intrinsics'));
   const noStrings = '--disallow-code-generation-from-strings';
   add(noStrings, run(node, noStrings));
@@ -268,9 +301,11 @@ export async function runRuntimes(video, { only = '' } = {}) {
     });
     const truth = lastLine(reference.stdout);
     if (reference.status !== 0) throw new Error(`The program fails here: ${reference.stderr}`);
-    for (const { name, command, check, env, skipped } of makeLines(project, truth)) {
+    for (const { name, command, check, skipped, ...more } of makeLines(project, truth)) {
       if (!name.includes(only)) continue;
-      const result = skipped ? undefined : await execute(command, { cwd: project, env });
+      // One that has to be prepared is a function.
+      const words = typeof command === 'function' ? command() : command;
+      const result = skipped ? undefined : await execute(words, { cwd: project, ...more });
       const wrong = result && check(result);
       const outcome = skipped ? 'skipped' : wrong ? 'failed' : 'passed';
       counts[outcome] += 1;

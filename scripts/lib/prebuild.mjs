@@ -9,7 +9,7 @@ import { cmakeJs, ensurePackages } from './setup.mjs';
 import { ensureZig, fetchSources, sources, unpack, work, writeTools } from '../prebuild/tools.mjs';
 
 const GLIBC = '2.28';
-const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
+export const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
 const own = path.join(root, 'scripts', 'prebuild');
 const read = (file) => fs.readFileSync(file, 'utf8');
 
@@ -40,8 +40,8 @@ const LINK = [
   '-s',
 ];
 
-/** The addon, linked to those libraries; its file. */
-async function buildAddon(folder, processor) {
+/** Flags and environment with which CMake compiles by zig, against those libraries. `more`: other lines of its file. */
+export function crossCompiling(folder, processor, more = []) {
   const bin = path.join(folder, 'bin');
   const toolchain = path.join(folder, 'toolchain.cmake');
   const lines = [
@@ -54,15 +54,19 @@ async function buildAddon(folder, processor) {
     `set(CMAKE_CXX_FLAGS_INIT "${COMPILE}")`,
     `set(CMAKE_SHARED_LINKER_FLAGS_INIT "${LINK.join(' ')}")`,
     `set(PKG_CONFIG_EXECUTABLE ${bin}/static-pkg-config)`,
+    ...more,
   ];
   fs.writeFileSync(toolchain, `${lines.join('\n')}\n`);
+  const libraries = path.join(folder, 'prefix', 'lib', 'pkgconfig');
+  return { toolchain, env: { PKG_CONFIG_LIBDIR: libraries, PKG_CONFIG_PATH: '' } };
+}
+
+/** The addon, linked to those libraries; its file. */
+async function buildAddon(folder, processor) {
+  const { toolchain, env: libraries } = crossCompiling(folder, processor);
   const out = path.join(folder, 'addon');
   const command = cmakeJs();
-  const env = {
-    ...command.env,
-    PKG_CONFIG_LIBDIR: path.join(folder, 'prefix', 'lib', 'pkgconfig'),
-    PKG_CONFIG_PATH: '',
-  };
+  const env = { ...command.env, ...libraries };
   const configure = [command.file, 'configure', '--directory', root, '--out', out];
   configure.push(`--CDCMAKE_TOOLCHAIN_FILE=${toolchain}`, '--CDCPS_ENABLE_CUDA=OFF');
   step('building the addon');

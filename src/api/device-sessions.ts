@@ -3,7 +3,6 @@ import { native } from '../native/binding.js';
 import type { NativeModelOutput, NativeModelValue, NativeSession } from '../native/binding.js';
 import { onAbort } from '../support/abort.js';
 import { AbortError, closedError, fromNativeError } from '../support/errors.js';
-import { bindToThread } from '../support/thread-bound.js';
 import { Tensor } from './tensor.js';
 import type { DType } from './tensor.js';
 
@@ -106,7 +105,6 @@ export class OpenSession {
     this.inputs = Object.freeze(session.inputs().map(describe));
     this.outputs = Object.freeze(session.outputs().map(describe));
     this.device = session.device();
-    bindToThread(this);
   }
 
   get released(): boolean {

@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
- * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies,pixels,frames,inputs] [--out FILE.json]
+ * npm run bench [-- --quick] [--only floor,stages,peers,growth,concurrency,energies,pixels,frames,inputs] [--longer N]
+ *   [--out FILE.json]
  *
  * One run, interleaved repetitions, medians with spread; tables here, everything as JSON in
  * bench/results/local.json. `node bench/publish.mjs FILE.json` makes docs/lab/performance.md and the
- * figures of docs/performance.md from it.
+ * figures of docs/performance.md from it. --longer N: N times as many rounds, for ratios close to 1.
  */
 import * as fs from 'node:fs';
 import * as os from 'node:os';
@@ -53,11 +54,14 @@ async function main() {
     options: {
       quick: { type: 'boolean', default: false },
       only: { type: 'string', default: Object.keys(sections).join(',') },
+      longer: { type: 'string', default: '1' },
       out: { type: 'string' },
       'skip-build': { type: 'boolean', default: false },
     },
   });
   const { quick } = values;
+  const longer = Number(values.longer);
+  if (!(longer >= 1)) throw new Stop(`Expected --longer >= 1 but received ${values.longer}`);
   const names = values.only.split(',');
   for (const name of names) {
     if (!sections[name]) {
@@ -91,7 +95,12 @@ async function main() {
   const started = performance.now();
   for (const name of names) {
     step(sections[name].title);
-    const rounds = (quick ? QUICK : FULL)[name];
+    const one = (quick ? QUICK : FULL)[name];
+    const rounds = {
+      ...one,
+      repetitions: one.repetitions * longer,
+      budgetMs: one.budgetMs * longer,
+    };
     const data = await sections[name].run({ ...context, rounds });
     report.sections[name] = data;
     report.checks.push(...sections[name].checks(data));

@@ -64,9 +64,9 @@ export const liesIn = (parts, place, { h, w }) => {
 };
 
 /**
- * `sample`: scores [T, h, w] of an energy, `flat` whether each patch is flat, the clip and its grid.
+ * `sample`: scores [T, h, w] of an energy, what flatPatches says of each patch, the clip and its grid.
  */
-export function compare({ scores, flat, grid, clip }, oracle, shares) {
+export function compare({ scores, flat, throughout, grid, clip }, oracle, shares) {
   const perFrame = grid.h * grid.w;
   const units = scores.length - perFrame;
   const out = { captured: {}, ranks: {} };
@@ -82,6 +82,7 @@ export function compare({ scores, flat, grid, clip }, oracle, shares) {
   const part = (parts) =>
     parts.length > 0 ? shareOf((i) => liesIn(parts, i % perFrame, grid)) : null;
   out.flat = clip.noisy ? null : shareOf((i) => flat[i]);
+  out.throughout = clip.noisy ? null : shareOf((i) => throughout[i]);
   // Taken because nothing else is left, and of the others.
   out.without = shareOf((i) => scores[i] === 0);
   const scored = chosen.filter((i) => scores[i] > 0);
@@ -92,17 +93,43 @@ export function compare({ scores, flat, grid, clip }, oracle, shares) {
   return out;
 }
 
-/** Which patches are flat: their luma differs by at most 8. `rgb`: uint8 [K, 3, P, P] of all patches. */
-export function flatPatches(rgb, patchSize) {
+/** Lowest and highest luma of every patch. `rgb`: uint8 [K, 3, P, P] of all patches. */
+export function lumaRanges(rgb, patchSize) {
   const plane = patchSize ** 2;
-  return Array.from({ length: rgb.length / (3 * plane) }, (_, k) => {
-    let [low, high] = [255, 0];
+  const count = rgb.length / (3 * plane);
+  const ranges = { low: new Float32Array(count).fill(255), high: new Float32Array(count) };
+  for (let k = 0; k < count; k++) {
     for (let i = 0; i < plane; i++) {
       const at = 3 * k * plane + i;
       const luma = 0.299 * rgb[at] + 0.587 * rgb[at + plane] + 0.114 * rgb[at + 2 * plane];
-      low = Math.min(low, luma);
-      high = Math.max(high, luma);
+      ranges.low[k] = Math.min(ranges.low[k], luma);
+      ranges.high[k] = Math.max(ranges.high[k], luma);
     }
-    return high - low <= 8;
+  }
+  return ranges;
+}
+
+const FLAT = 8;
+
+/**
+ * Of every patch of the sampled frames `ids`: whether its luma differs by at most 8 in that frame, and in all frames
+ * since the sampled one before. `ranges`: those of every frame of the video, one after the other.
+ */
+export function flatPatches(ranges, ids, perFrame) {
+  const flat = [];
+  const throughout = [];
+  ids.forEach((id, t) => {
+    const from = t === 0 ? id : ids[t - 1];
+    for (let place = 0; place < perFrame; place++) {
+      let [low, high] = [255, 0];
+      for (let frame = from; frame <= id; frame++) {
+        low = Math.min(low, ranges.low[frame * perFrame + place]);
+        high = Math.max(high, ranges.high[frame * perFrame + place]);
+      }
+      const i = id * perFrame + place;
+      flat.push(ranges.high[i] - ranges.low[i] <= FLAT);
+      throughout.push(high - low <= FLAT);
+    }
   });
+  return { flat, throughout };
 }

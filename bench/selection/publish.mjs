@@ -74,13 +74,13 @@ ${kindTable(report)}
 
 ## Ranks, and where the budget goes
 
-Of an eighth of the patches: *flat* is the share whose luma differs by at most 8 (clips with noise left out), *no energy* the share
-that scores 0 and is taken because nothing else is left, *flat, of the others* is what is flat of those that score more. *bars* and *subtitles*: the
+Of an eighth of the patches: *flat* is the share whose luma differs by at most 8 (clips with noise left out), *flat throughout* the share whose
+luma does so over all frames since the sampled one before, *no energy* the share that scores 0 and is taken because nothing else is left, *flat, of the others* is what is flat of those that score more. *bars* and *subtitles*: the
 share that lies there.
 
 ${otherTable(report)}
 
-Clip by clip: flat / no energy / flat of the others, in per cent.
+Clip by clip: flat / flat throughout / no energy / flat of the others, in per cent.
 
 ${flatTable(report)}
 

@@ -17,7 +17,7 @@ import { cacheDir } from '../lib/clips.mjs';
 import { machineFacts } from '../lib/machine.mjs';
 import { chartOf } from './chart.mjs';
 import { selectionClips } from './clips.mjs';
-import { best, byChance, compare, flatPatches, liesIn } from './measure.mjs';
+import { best, byChance, compare, flatPatches, liesIn, lumaRanges } from './measure.mjs';
 import { oracleOf } from './oracle.mjs';
 import { TIMES, evidencePage, measuredOn, part, writePart } from './parts.mjs';
 import { pageOf } from './publish.mjs';
@@ -68,6 +68,20 @@ async function shareOnBars(clip, config, grid) {
   return places.filter((place) => liesIn(clip.bars, place, grid)).length / places.length;
 }
 
+/** lumaRanges of every frame of the video, some at a time. */
+async function allLumaRanges(config, totalFrames) {
+  const parts = [];
+  for (let begin = 0; begin < totalFrames; begin += 32) {
+    const count = Math.min(32, totalFrames - begin);
+    const indices = Array.from({ length: count }, (_, i) => begin + i);
+    const stream = await patchStream({ ...config, sequenceLength: undefined, sample: { indices } });
+    parts.push(lumaRanges(stream.patches.data, P));
+    stream.close();
+  }
+  const joined = (side) => Float32Array.from(parts.flatMap((part) => Array.from(part[side])));
+  return { low: joined('low'), high: joined('high') };
+}
+
 const configOf = ({ file }) => ({ videoPath: file, backend: 'cpu', sequenceLength: FRAMES });
 
 async function measure(clip) {
@@ -76,8 +90,9 @@ async function measure(clip) {
   const first = await patchStream(all);
   const { grid, sampledFrameIds: ids, totalFrames, width, height } = first;
   if (totalFrames < FRAMES) return undefined;
-  const flat = flatPatches(first.patches.data, P);
   first.close();
+  const perFrame = grid.h * grid.w;
+  const flat = flatPatches(await allLumaRanges(all, totalFrames), ids, perFrame);
   const { maps: oracle, mostResidual } = oracleOf(clip.file, ids, grid);
   const energies = {};
   for (const { name, config: more } of variants()) {
@@ -85,15 +100,18 @@ async function measure(clip) {
     const scores = Float32Array.from(stream.frameScores.data);
     stream.close();
     energies[name] = {
-      ...compare({ scores, flat, grid, clip }, oracle, SHARES),
+      ...compare({ scores, ...flat, grid, clip }, oracle, SHARES),
       barsIgnored: await shareOnBars(clip, { ...all, ...more }, grid),
     };
   }
   // What the measure itself gives to flat patches: some change all the same.
-  const perFrame = grid.h * grid.w;
   const most = best(oracle.raw, Math.floor((FRAMES - 1) * perFrame * 0.125), perFrame);
-  const oracleFlat = clip.noisy ? null : most.filter((i) => flat[i]).length / most.length;
-  const flatAll = flat.filter((v, i) => v && i >= perFrame).length;
+  const flatOf = (which) =>
+    clip.noisy ? null : most.filter((i) => flat[which][i]).length / most.length;
+  const shareOfAll = (which) => {
+    const later = flat[which].slice(perFrame);
+    return clip.noisy ? null : later.filter(Boolean).length / later.length;
+  };
   return {
     clip: clip.name,
     kind: clip.kind,
@@ -102,8 +120,10 @@ async function measure(clip) {
     energies,
     chance: byChance(oracle, SHARES, perFrame),
     mostResidual,
-    oracleFlat,
-    flatAll: clip.noisy ? null : flatAll / (flat.length - perFrame),
+    oracleFlat: flatOf('flat'),
+    oracleThroughout: flatOf('throughout'),
+    flatAll: shareOfAll('flat'),
+    throughoutAll: shareOfAll('throughout'),
   };
 }
 

@@ -115,16 +115,24 @@ export function otherTable(report) {
   const head = [
     ...['clips', 'energy'],
     ...FORMS.map((form) => `ranks, ${form}`),
-    ...['flat', 'no energy', 'flat, of the others'],
+    ...['flat', 'flat throughout', 'no energy', 'flat, of the others'],
     ...['bars', "bars, ignore 'letterbox'", 'subtitles'],
   ];
-  const figures = ['flat', 'without', 'flatScored', 'bars', 'barsIgnored', 'subtitles'];
+  const figures = [
+    'flat',
+    'throughout',
+    'without',
+    'flatScored',
+    'bars',
+    'barsIgnored',
+    'subtitles',
+  ];
   const rowsOf = (some) => {
-    const flatOnly = (name, what) => [
+    const flatOnly = (name, ...what) => [
       name,
       ...FORMS.map(() => ''),
-      percent(mean(some.results.map((r) => r[what]))),
-      ...figures.slice(1).map(() => ''),
+      ...what.map((one) => percent(mean(some.results.map((r) => r[one])))),
+      ...figures.slice(what.length).map(() => ''),
     ];
     return [
       ...energiesOf(some).map((energy) => [
@@ -132,14 +140,14 @@ export function otherTable(report) {
         ...FORMS.map((form) => share(over(moving(some), energy, (e) => e.ranks[form]))),
         ...figures.map((what) => percent(over(some, energy, (e) => e[what]))),
       ]),
-      flatOnly("the measure 'raw' itself", 'oracleFlat'),
-      flatOnly('all patches there are', 'flatAll'),
+      flatOnly("the measure 'raw' itself", 'oracleFlat', 'oracleThroughout'),
+      flatOnly('all patches there are', 'flatAll', 'throughoutAll'),
     ];
   };
   return table(head, byLength(report, rowsOf));
 }
 
-/** Of an eighth of the patches: flat, without energy, flat of those with energy. */
+/** Of an eighth of the patches: flat, flat throughout, without energy, flat of those with energy. */
 export function flatTable(report) {
   const energies = ['block', 'adjacent', 'accumulated'].map((e) => `${e}, whole video`);
   const rows = report.results
@@ -149,8 +157,10 @@ export function flatTable(report) {
       percent(r.flatAll),
       percent(r.oracleFlat),
       ...energies.map((e) => {
-        const { flat, without, flatScored } = r.energies[e];
-        return [flat, without, flatScored].map((v) => percent(v).replace(' %', '')).join(' / ');
+        const { flat, throughout, without, flatScored } = r.energies[e];
+        return [flat, throughout, without, flatScored]
+          .map((v) => percent(v).replace(' %', ''))
+          .join(' / ');
       }),
     ]);
   return table(['clip', 'of all patches', "of the measure 'raw'", ...energies], rows);

@@ -100,7 +100,7 @@ function libraries(binary, searchDir) {
 }
 
 step('addon, TypeScript, native tests');
-if (!values.native) await buildNative({ tests: true });
+if (!values.native) await buildNative({ tests: true, gpuTests: true });
 await buildTypeScript();
 const native = path.resolve(values.native ?? path.join(root, 'build'));
 const addon = need(

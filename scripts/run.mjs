@@ -10,7 +10,7 @@
  */
 import * as fs from 'node:fs';
 import * as path from 'node:path';
-import { bin, must, root, run, Stop } from './lib/shell.mjs';
+import { bin, must, root, run, Stop, together } from './lib/shell.mjs';
 import {
   buildNeeds,
   ensureSystem,
@@ -63,7 +63,9 @@ const commands = {
   },
   async test(args) {
     await ensureSystem(testNeeds);
-    await ensurePackages();
+    // Clips need no npm package: they are made while npm waits for the network.
+    const { makeFixtures } = await import('./fixtures.mjs');
+    await together(ensurePackages(), makeFixtures());
     const { runTests } = await import('./lib/tests.mjs');
     return runTests(args);
   },

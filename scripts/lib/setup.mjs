@@ -97,9 +97,10 @@ export function forgetForeignCache(dir) {
 /**
  * One build folder for the addon, the native tests and benchmarks, so the core is compiled once.
  * Once a run has asked for tests or benchmarks they stay configured; `npm run demo` still builds
- * only the addon. `once`: the folder is not built in again.
+ * only the addon. `gpuTests`: what only a GPU runs, true unless it was said otherwise before. `once`:
+ * the folder is not built in again.
  */
-export async function buildNative({ tests = false, bench = false, target, once = false } = {}) {
+export async function buildNative({ tests, bench, gpuTests, target, once } = {}) {
   const dir = at('build');
   const stamp = path.join(dir, 'configured-with');
   forgetForeignCache(dir);
@@ -109,6 +110,8 @@ export async function buildNative({ tests = false, bench = false, target, once =
   const args = ['--directory', root, '--out', dir, '--CDCMAKE_EXPORT_COMPILE_COMMANDS=ON'];
   args.push(`--CDCPS_BUILD_TESTS=${withTests ? 'ON' : 'OFF'}`);
   args.push(`--CDCPS_BUILD_BENCH=${withBench ? 'ON' : 'OFF'}`);
+  const withGpu = gpuTests ?? !/CPS_BUILD_GPU_TESTS:\w+=OFF/.test(cache ?? '');
+  args.push(`--CDCPS_BUILD_GPU_TESTS=${withGpu ? 'ON' : 'OFF'}`);
   if (once) args.push('--CDCPS_PRECOMPILED=ON');
   const archs = cudaArchs();
   if (archs) args.push(`--CDCPS_CUDA_ARCH_LIST=${archs}`);

@@ -55,6 +55,13 @@ export function runQuiet(command, args = [], options = {}) {
   });
 }
 
+/** All of these to their ends, then the first error. */
+export async function together(...promises) {
+  const ends = await Promise.allSettled(promises);
+  const failed = ends.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
 export async function must(promise, what) {
   const code = await promise;
   if (code !== 0) throw new Stop(`${what} failed (exit status ${code})`);

@@ -4,7 +4,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { cacheDir, makeFixtures } from '../fixtures.mjs';
 import { buildNative, buildTypeScript } from './setup.mjs';
-import { bin, root, run, step } from './shell.mjs';
+import { bin, root, run, step, together } from './shell.mjs';
 
 const reportDir = path.join(root, 'build', 'reports');
 
@@ -17,14 +17,15 @@ export const total = (parts) => ({
 export async function runTests(args) {
   fs.rmSync(reportDir, { recursive: true, force: true });
   fs.mkdirSync(reportDir, { recursive: true });
-  // The benchmarks as well, so that they keep compiling.
-  await buildNative({ tests: true, bench: true });
-  await buildTypeScript();
+  // In the long form benchmarks and what only a GPU runs as well, so that they keep compiling.
+  const everything = Number(process.env.CPS_LONG ?? 0) > 0;
+  const gpuTests = everything || fs.existsSync('/dev/nvidia0');
+  await together(
+    buildNative({ tests: true, bench: everything, gpuTests }),
+    buildTypeScript(),
+    makeFixtures(),
+  );
   const env = { ...process.env, CPS_FIXTURES: cacheDir };
-  step('fixtures');
-  const tty = process.stderr.isTTY;
-  await makeFixtures({ log: (line) => tty && process.stderr.write(`\r\x1b[K    ${line}`) });
-  if (tty) process.stderr.write('\r\x1b[K');
   if (args.length > 0) return run(bin('jest'), args, { env });
 
   const parts = [await native(env), await jest(env), await types()];

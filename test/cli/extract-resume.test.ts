@@ -13,7 +13,7 @@ import { seeded } from '../helpers/random.js';
 import { cli, digests, readTar, SMALL_INPUT, startCli } from '../helpers/extract.js';
 
 const CLIPS = ['h264_bpyramid.mp4', 'vfr.mp4', 'h264_opengop.mp4', 'small.mp4', 'gone.mp4'];
-const KILLS = longForm ? 20 : 6;
+const KILLS = longForm ? 20 : 4;
 
 let folder: string;
 let expected: Record<string, string>;

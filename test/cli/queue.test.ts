@@ -14,7 +14,7 @@ import { seeded } from '../helpers/random.js';
 import { hasRedis, TestRedis } from '../helpers/redis.js';
 
 const CLIPS = ['h264_bpyramid.mp4', 'vfr.mp4', 'h264_opengop.mp4', 'small.mp4', 'gone.mp4'];
-const KILLS = longForm ? 20 : 5;
+const KILLS = longForm ? 20 : 3;
 
 interface Status {
   readonly videos: { total: number; done: number; failed: number };

@@ -19,6 +19,11 @@ export function someOf<T>(
   return Array.from({ length: wanted }, (_, i) => ways[(turn * wanted + i) % ways.length] as T);
 }
 
+/** In the long form all of `all`; else every nth. */
+export function everyNth<T>(all: readonly T[], n: number): T[] {
+  return all.filter((_, i) => longForm || i % n === 0);
+}
+
 /** In full: all of `clips`; else every sixth (every third in .ci/run). */
 export function someClips<T>(clips: readonly T[]): T[] {
   const step = longForm ? 3 : 6;

@@ -6,6 +6,7 @@ import * as path from 'node:path';
 import { buildInfo, decodeOnly, nativeStats, setThreads, threads } from '../../src/index.js';
 import { CodecPatchStreamError } from '../../src/index.js';
 import { fixturePath, repoRoot } from '../helpers/fixtures.js';
+import { longForm } from '../helpers/long-form.js';
 import { expectNoNativeMemory } from '../helpers/native-memory.js';
 
 const DIST = path.join(repoRoot, 'dist', 'src', 'index.js');
@@ -162,7 +163,7 @@ describe('while one call makes an index', () => {
     decodeOnly({ videoPath, sequenceLength: 2, width: 16, height: 16, ...more });
 
   test('others that want it leave the threads to calls on other videos', async () => {
-    const long = longVideo('long.h264', 60);
+    const long = longVideo('long.h264', longForm ? 60 : 24);
     const order: string[] = [];
     const done = (name: string) => (frames: { close: () => void; totalFrames: number }) => {
       const { totalFrames } = frames;
@@ -179,7 +180,7 @@ describe('while one call makes an index', () => {
   });
 
   test('an abort or a limit of time of one that wants it is heard at once', async () => {
-    const long = longVideo('longer.h264', 80);
+    const long = longVideo('longer.h264', longForm ? 80 : 30);
     let built = false;
     const building = call(long).then((frames) => {
       built = true;
@@ -197,7 +198,7 @@ describe('while one call makes an index', () => {
   });
 
   test('if it fails, the next one builds', async () => {
-    const long = longVideo('stopped.h264', 40);
+    const long = longVideo('stopped.h264', longForm ? 40 : 16);
     const abort = new AbortController();
     const first = call(long, { signal: abort.signal }).catch((e: unknown) => e);
     const others = [1, 2, 3].map(() => call(long));

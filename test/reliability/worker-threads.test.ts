@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { patchStream } from '../../src/index.js';
 import { fixturePath } from '../helpers/fixtures.js';
+import { longForm } from '../helpers/long-form.js';
 
 const SCRIPT = resolve(__dirname, '../helpers/worker.cjs');
 const VIDEOS = ['h264_bpyramid.mp4', 'hevc.mp4', 'mpeg4.avi'].map(fixturePath);
@@ -46,7 +47,7 @@ test('eight workers at once give what the main thread gives', async () => {
 
 test('a worker terminated in mid-decode takes nothing with it', async () => {
   const reference = await expected();
-  for (let round = 0; round < 5; round++) {
+  for (let round = 0; round < (longForm ? 5 : 3); round++) {
     const victim = start({ endless: true, options: { ...OPTIONS, sequenceLength: 64 } });
     const survivor = start({});
     const survived = answers(survivor);

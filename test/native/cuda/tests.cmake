@@ -7,6 +7,7 @@ if(TARGET cps_cuda_host)
     cuda/fake_driver/fake_nvcuvid.cpp cuda/fake_driver/fake_nvml.cpp cuda/fake_driver/fake_parser.cpp
     cuda/fake_driver/picture_bank.cpp cuda/fake_driver/real_parser.cpp)
   target_link_libraries(cps_fake_driver PRIVATE cps_flags PkgConfig::FFMPEG ${CMAKE_DL_LIBS})
+  target_compile_options(cps_fake_driver PRIVATE ${test_options})
   target_include_directories(cps_fake_driver SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
   target_include_directories(cps_fake_driver PRIVATE
     ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/native)
@@ -29,19 +30,18 @@ if(TARGET cps_cuda_host)
   target_compile_definitions(cuda_ops_test PRIVATE CPS_TEST_EMULATED_CUDA
     CPS_PARITY_DIR="${CMAKE_SOURCE_DIR}/test/parity")
   cps_cuda_test(cuda_equality_test cuda/ops/equality_test.cpp cuda/ops/equality_models_test.cpp)
-  cps_cuda_test(cuda_lifetime_test cuda/driver/lifetime_test.cpp media/media_common.cpp)
+  cps_cuda_test(cuda_lifetime_test cuda/driver/lifetime_test.cpp)
   cps_cuda_test(cuda_driver_test cuda/driver/driver_test.cpp)
-  cps_cuda_test(cuda_failures_test cuda/nvdec/failures_test.cpp media/media_common.cpp)
-  cps_cuda_test(cuda_decode_test cuda/nvdec/decode_test.cpp media/media_common.cpp
-    reliability/hostile/mutate.cpp reliability/hostile/packets.cpp reliability/hostile/reference.cpp)
+  cps_cuda_test(cuda_failures_test cuda/nvdec/failures_test.cpp)
+  cps_cuda_test(cuda_decode_test cuda/nvdec/decode_test.cpp)
   target_include_directories(cuda_decode_test SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
-  cps_cuda_test(cuda_real_parser_test cuda/nvdec/real_parser_test.cpp media/media_common.cpp)
-  cps_cuda_test(cuda_recovery_test cuda/driver/recovery_test.cpp media/media_common.cpp)
-  cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp
-    media/media_common.cpp)
+  cps_cuda_test(cuda_real_parser_test cuda/nvdec/real_parser_test.cpp)
+  cps_cuda_test(cuda_recovery_test cuda/driver/recovery_test.cpp)
+  cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp)
 
   # What scripts/gpu-check.sh runs on a GPU machine, tried out here first.
   add_executable(cuda_check ${check_sources} cuda/check/check_fake.cpp)
+  target_compile_options(cuda_check PRIVATE ${test_options})
   target_include_directories(cuda_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
   target_link_libraries(cuda_check PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
   add_test(NAME cuda_check_facts COMMAND cuda_check facts)
@@ -74,7 +74,8 @@ if(TARGET cps_cuda_host)
 endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.
-if(TARGET cps_cuda)
+option(CPS_BUILD_GPU_TESTS "Build what only a GPU runs" ON)
+if(TARGET cps_cuda AND CPS_BUILD_GPU_TESTS)
   cps_test(gpu_equality_test cuda/ops/equality_test.cpp cuda/ops/equality_models_test.cpp)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_equality_test PRIVATE CPS_TEST_REAL_GPU)
@@ -85,7 +86,7 @@ if(TARGET cps_cuda)
   add_test(NAME gpu_check_says_what_is_missing COMMAND gpu_check facts)
   set_tests_properties(gpu_check_says_what_is_missing PROPERTIES
     PASS_REGULAR_EXPRESSION "\"whyNotProcess\":")
-  cps_test(gpu_decode_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp media/media_common.cpp)
+  cps_test(gpu_decode_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp)
   target_link_libraries(gpu_decode_test PRIVATE cps_cuda)
   target_compile_definitions(gpu_decode_test PRIVATE CPS_TEST_REAL_GPU)
 endif()

@@ -2,16 +2,17 @@
 add_executable(hostile_corpus
   reliability/hostile/audit.cpp
   reliability/hostile/main.cpp
-  reliability/hostile/mutate.cpp
-  reliability/hostile/packets.cpp
-  reliability/hostile/reference.cpp
   reliability/hostile/run.cpp)
 target_include_directories(hostile_corpus PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
-target_link_libraries(hostile_corpus PRIVATE cps_core ${CMAKE_DL_LIBS})
+target_link_libraries(hostile_corpus PRIVATE cps_test_support ${CMAKE_DL_LIBS})
+target_compile_options(hostile_corpus PRIVATE ${test_options})
 # Its open() and socket() must come before the C library's for FFmpeg's libraries too.
 set_target_properties(hostile_corpus PROPERTIES ENABLE_EXPORTS ON)
-add_test(NAME hostile_corpus COMMAND hostile_corpus --per-clip 2)
-set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600)
+# One case of every second clip; two of each in the long form.
+add_test(NAME hostile_corpus COMMAND sh -c
+  "exec '$<TARGET_FILE:hostile_corpus>' --per-clip $((CPS_LONG ? 2 : 1)) --part 0/$((CPS_LONG ? 1 : 2))")
+# Long, so it begins first.
+set_tests_properties(hostile_corpus PROPERTIES TIMEOUT 600 COST 1000)
 # Two cases per clip need not hold one that only Note [Marks] notices; these do.
 add_test(NAME hostile_corpus_cut_hevc COMMAND hostile_corpus --clip hevc.ts --case cut@1)
 set_tests_properties(hostile_corpus_cut_hevc PROPERTIES TIMEOUT 120)
@@ -20,15 +21,14 @@ add_test(NAME hostile_corpus_mpeg2_slices COMMAND hostile_corpus --clip raw.m2v
   --case "flip-payload@8192-10-2|flip-header@0-1-0|mux-mpegts-every-fifth-noise")
 set_tests_properties(hostile_corpus_mpeg2_slices PROPERTIES TIMEOUT 120)
 
-cps_test(robust_alloc_test reliability/alloc_test.cpp reliability/hostile/reference.cpp)
+cps_test(robust_alloc_test reliability/alloc_test.cpp)
 target_link_options(robust_alloc_test PRIVATE -Wl,--wrap=aligned_alloc)
-cps_test(robust_machine_test reliability/machine_test.cpp reliability/hostile/reference.cpp)
+cps_test(robust_machine_test reliability/machine_test.cpp)
 target_link_libraries(robust_machine_test PRIVATE ${CMAKE_DL_LIBS})
 # Its pthread_create() and the like must come before the C library's for FFmpeg's libraries too.
 set_target_properties(robust_machine_test PROPERTIES ENABLE_EXPORTS ON)
-cps_test(robust_faults_test reliability/faults_test.cpp reliability/unreadable_test.cpp reliability/hostile/reference.cpp)
-cps_test(robust_streams_test reliability/streams_test.cpp reliability/marks_test.cpp reliability/hostile/mutate.cpp
-  reliability/hostile/packets.cpp reliability/hostile/reference.cpp)
+cps_test(robust_faults_test reliability/faults_test.cpp reliability/unreadable_test.cpp)
+cps_test(robust_streams_test reliability/streams_test.cpp reliability/marks_test.cpp)
 
 # Coverage-guided fuzzing: clang with libFuzzer, see scripts/sanitize.mjs.
 option(CPS_BUILD_FUZZ "Build the fuzz targets (clang only)" OFF)

@@ -156,7 +156,7 @@ TEST(MediaErrors, AFlippedBitIsAnErrorOrUnnoticeable) {
     for (const int threads : {1, 2}) {
       Services services(threads);
       std::mt19937 random(7);
-      for (int round = 0; round < 12; ++round) {
+      for (int round = 0; round < (longForm() > 0 ? 12 : 6); ++round) {
         std::vector<uint8_t> bytes(content.begin(), content.end());
         const size_t at = bytes.size() / 8 + random() % (bytes.size() * 3 / 4);
         bytes[at] = static_cast<uint8_t>(bytes[at] ^ (1u << random() % 8));
@@ -352,7 +352,7 @@ TEST(MediaFaults, AReadThatFailsAnywhereIsAnErrorAndNothingElse) {
     Collector clean;
     const auto [none, reads] = decode(FaultySource::Fault::None, 0, clean);
     ASSERT_EQ(none, "");
-    const int64_t step = std::max<int64_t>(1, reads / 24);
+    const int64_t step = std::max<int64_t>(1, reads / (longForm() > 0 ? 24 : 10));
     for (int64_t after = 0; after < reads; after += step) {
       for (const auto kind : {FaultySource::Fault::Throws, FaultySource::Fault::Ends}) {
         Collector sink;

@@ -133,7 +133,9 @@ TEST(IndexFile, KeepsWhatBuildingTheIndexFound) {
 
 TEST(IndexFile, ASecondProcessDecodesTheSameFramesFromIt) {
   const Folder folder;
+  size_t turn = 0;
   for (const Fixture& fixture : fixtures()) {
+    if (longForm() == 0 && turn++ % 3 != 0) continue;
     SCOPED_TRACE(fixture.name);
     cps::SourceOptions options = defaultSource();
     options.readerCacheDir = folder / "made/when missing";
@@ -353,7 +355,7 @@ TEST(IndexFile, WhatAMutatedFileSaysIsFoundOut) {
     const std::string path = cps::IndexFile(place, *cps::openFileSource(video)->identity()).path();
     std::ifstream in(path, std::ios::binary);
     const std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(in)), {});
-    for (int round = 0; round < 12; ++round) {
+    for (int round = 0; round < (longForm() > 0 ? 12 : 5); ++round) {
       SCOPED_TRACE(std::string(name) + " round " + std::to_string(round));
       std::vector<uint8_t> mutated = bytes;
       for (uint32_t flips = random() % 2 + 1; flips > 0; --flips) {

@@ -143,7 +143,8 @@ export async function writeWhole(file: string, data: string | Uint8Array): Promi
     if (found?.isFIFO()) return await writeToPipe(file, data);
     if (found !== undefined && !found.isFile()) return await writeFile(file, data);
     const target = found === undefined ? linkTarget(file) : realpathSync(file);
-    part = `${target}.part`;
+    // A name of its own: other processes may be writing the same file. Short, as the file's may be as long as names can be.
+    part = join(dirname(target), `.${process.pid}.part`);
     writeFileSync(part, data);
     renameSync(part, target);
   } catch (error) {

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import * as fs from 'node:fs';
 import * as path from 'node:path';
+import { kernelArchitectures } from './fatbin.mjs';
 import { capture, must, root, run, runQuiet, step, Stop } from './shell.mjs';
 import { ensureSystem, nvcc, prebuildNeeds } from './system.mjs';
 import { cmakeJs, ensurePackages } from './setup.mjs';
@@ -97,8 +98,10 @@ async function buildAddon(folder, processor, cuda) {
   return path.join(out, 'Release', 'codec_patch_stream.node');
 }
 
+const capabilities = (archs) => archs.map((arch) => (arch / 10).toFixed(1)).join(', ');
+
 /** What it was made of and how, as text, for whoever wants to make it again (and the LGPL asks for it). */
-function configuration(folder, processor, zig, cuda) {
+function configuration(folder, processor, zig, kernels) {
   const version = (file, args) => execFileSync(file, args, { encoding: 'utf8' }).trim();
   const ffmpeg = read(path.join(folder, 'src', 'ffmpeg', 'config.h'));
   const [, flags] = /#define FFMPEG_CONFIGURATION "(.*)"/.exec(ffmpeg);
@@ -124,8 +127,11 @@ function configuration(folder, processor, zig, cuda) {
     `Compiler: zig ${version(zig, ['version'])}, -target ${processor}-linux-gnu.${GLIBC}`,
     `Compiler flags of the addon: ${COMPILE}, and those of CMakeLists.txt (Release)`,
     `Linker flags of the addon: ${where(LINK.join(' '))}`,
-    ...(cuda
-      ? [`Kernels: ${version(nvcc(), ['--version']).split('\n').at(-2)}, its runtime linked in`]
+    ...(kernels
+      ? [
+          `Kernels: ${version(nvcc(), ['--version']).split('\n').at(-2)}, its runtime linked in`,
+          `  for compute capability ${capabilities(kernels.code)}, and PTX ${capabilities(kernels.ptx)}`,
+        ]
       : []),
     '',
   ].join('\n');
@@ -164,7 +170,8 @@ function fillPackage(arch, addon, folder, { zig, home }, cuda) {
   copy(path.join(home, 'LICENSE'), 'zig-LICENSE');
   if (cuda) copy(cudaLicence(), 'cuda-LICENSE.txt');
   fs.copyFileSync(path.join(root, 'LICENSE'), path.join(target, 'LICENSE'));
-  const text = configuration(folder, PROCESSORS[arch], zig, cuda);
+  const kernels = cuda ? kernelArchitectures(addon) : undefined;
+  const text = configuration(folder, PROCESSORS[arch], zig, kernels);
   fs.writeFileSync(path.join(target, 'configuration.txt'), text);
   // Not written over: a process may have loaded the old one.
   const file = path.join(target, 'codec_patch_stream.node');

@@ -93,10 +93,13 @@ const cuda = path.join(repoRoot, 'packages', 'linux-x64-cuda', 'codec_patch_stre
       const { createHash } = require('node:crypto');
       const { backendInfo, buildInfo, patchStream } = require('${PACKAGE}');
       (async () => {
-        const stream = await patchStream({ videoPath: ${JSON.stringify(fixturePath('h264_bpyramid.mp4'))}, sequenceLength: 8, kKeep: 64 });
+        const options = { videoPath: ${JSON.stringify(fixturePath('h264_bpyramid.mp4'))}, sequenceLength: 8, kKeep: 64 };
+        const stream = await patchStream(options);
+        const refusal = await patchStream({ ...options, backend: 'gpu' })
+          .then(() => 'accepted', ({ code, message }) => code + ' ' + message);
         const hash = createHash('sha256').update(stream.patches.data).digest('hex');
         const { gpu } = await backendInfo();
-        console.log(JSON.stringify({ hash, cuda: buildInfo().cuda, gpu, on: stream.backend, addon: '${addon}' }));
+        console.log(JSON.stringify({ hash, cuda: buildInfo().cuda, gpu, refusal, addon: '${addon}' }));
         stream.close();
       })();`;
     const said = ['linux-x64', 'linux-x64-cuda'].map((name) => {
@@ -112,12 +115,40 @@ const cuda = path.join(repoRoot, 'packages', 'linux-x64-cuda', 'codec_patch_stre
       const run = spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8' });
       fs.rmSync(folder, { recursive: true });
       expect([run.status, run.stderr]).toEqual([0, '']);
-      return JSON.parse(run.stdout) as { hash: string; cuda: unknown; on: string };
+      return JSON.parse(run.stdout) as {
+        hash: string;
+        cuda: unknown;
+        gpu: { process: boolean; whyNot: { process: string } };
+        refusal: string;
+      };
     });
     const [plain, gpu] = said;
     expect(plain?.cuda).toBeNull();
     expect(gpu?.cuda).not.toBeNull();
     expect(gpu?.hash).toBe(plain?.hash);
+    expect(plain?.refusal).toMatch(/^ERR_CPS_BACKEND_UNAVAILABLE .*has no CUDA/);
+    if (gpu?.gpu.process) return;
+    expect(gpu?.gpu.whyNot.process).toMatch(
+      /^(no NVIDIA driver|the NVIDIA driver|there is no CUDA)/,
+    );
+    expect(gpu?.refusal).toMatch(/^ERR_CPS_BACKEND_UNAVAILABLE /);
+    expect(gpu?.refusal).toContain(gpu?.gpu.whyNot.process);
+  });
+
+  test('has kernels for each architecture that configuration.txt names', () => {
+    const script = `import { kernelArchitectures } from '${repoRoot}/scripts/lib/fatbin.mjs';
+      console.log(JSON.stringify(kernelArchitectures('${cuda}')));`;
+    const args = ['--input-type=module', '-e', script];
+    const said = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8' })) as {
+      code: number[];
+      ptx: number[];
+    };
+    const text = fs.readFileSync(path.join(path.dirname(cuda), 'configuration.txt'), 'utf8');
+    const named = /for compute capability (.*), and PTX (.*)$/m.exec(text)?.slice(1) ?? [];
+    const [code, ptx] = named.map((list) => list.split(', ').map((one) => 10 * Number(one)));
+    expect(said).toMatchObject({ code, ptx });
+    // The oldest that nvcc 13 knows; a release has seven (cuda/CMakeLists.txt).
+    expect(code).toContain(75);
   });
 });
 

@@ -1,14 +1,14 @@
 /**
  * The battery of runtimes: a user's program (scripts/runtimes) under every Node that the package
  * supports, Bun and Deno, Jest and Vitest, and under limits of the process. Each line is compared
- * with what the same program says under the Node that runs this. What cannot be had here (a runtime
- * that npm does not give, rights for a mount) is skipped and said.
+ * with what the same program says under the Node that runs this, with a build of one's own. What cannot be
+ * had here (a runtime that npm does not give, rights for a mount) is skipped and said.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
-import { bin, capture, has, root, step } from './shell.mjs';
+import { bin, capture, has, root, step, Stop } from './shell.mjs';
 
 const cache = path.join(root, 'build', 'runtimes');
 const program = 'program.cjs';
@@ -77,22 +77,24 @@ function makeProject(video) {
   return folder;
 }
 
-/**
- * A project's node_modules with Next.js and the package: with its own build, or with the platform
- * package. The file of Next.js tells where it is.
- */
+const platformPackage = path.join(root, 'packages', `linux-${arch}`);
+const prebuilt = fs.existsSync(path.join(platformPackage, 'codec_patch_stream.node'));
+
+/** In `modules` the platform package takes the place of a build of one's own. */
+function usePlatformPackage(modules) {
+  fs.rmSync(path.join(modules, 'codec-patch-stream', 'build'), { recursive: true, force: true });
+  const home = path.join(modules, '@codec-patch-stream', path.basename(platformPackage));
+  fs.cpSync(platformPackage, home, { recursive: true });
+}
+
+/** A project's node_modules with Next.js and the package. The file of Next.js tells where it is. */
 function nextModules(project, nextFile, platform) {
   const modules = path.join(project, platform ? 'next-platform' : 'next');
   const installed = path.resolve(nextFile, '..', '..', '..', '..');
   fs.cpSync(installed, modules, { recursive: true, verbatimSymlinks: true });
   const own = path.join(modules, 'codec-patch-stream');
   fs.cpSync(path.join(project, 'node_modules', 'codec-patch-stream'), own, { recursive: true });
-  if (platform) {
-    fs.rmSync(path.join(own, 'build'), { recursive: true });
-    fs.cpSync(platform, path.join(modules, '@codec-patch-stream', path.basename(platform)), {
-      recursive: true,
-    });
-  }
+  if (platform) usePlatformPackage(modules);
   return modules;
 }
 
@@ -173,7 +175,7 @@ function pidsGroup() {
 }
 
 /** Lines: name, command, what to expect; or why it is skipped. */
-function makeLines(project, truth) {
+function makeLines(project, truth, { platform: onlyPlatform }) {
   const node = process.execPath;
   const video = path.join(project, 'video.mp4');
   const run = (...command) => [...command, program, video];
@@ -221,13 +223,11 @@ function makeLines(project, truth) {
   }
 
   const next = install('Next.js', NEXT);
-  const platformPackage = path.join(root, 'packages', `linux-${arch}`);
-  for (const platform of [undefined, platformPackage]) {
+  for (const platform of onlyPlatform ? [true] : [false, true]) {
     const name = `Next.js standalone${platform ? ', the platform package' : ''}`;
     if (!next.file) skip(name, next.missing);
-    else if (platform && !fs.existsSync(path.join(platform, 'codec_patch_stream.node'))) {
-      skip(name, 'not built (node scripts/prebuild.mjs)');
-    } else {
+    else if (platform && !prebuilt) skip(name, 'not built (node scripts/prebuild.mjs)');
+    else {
       const script = path.join(root, 'scripts', 'runtimes', 'nextjs.mjs');
       const command = () => [node, script, nextModules(project, next.file, platform), video];
       add(name, command, sameAs(JSON.parse(truth).patches), { timeout: 600_000 });
@@ -290,9 +290,13 @@ function makeLines(project, truth) {
   return lines;
 }
 
-/** { passed, failed, skipped, lines }. `only`: a part of the names of the lines to run. */
-export async function runRuntimes(video, { only = '' } = {}) {
-  step('runtimes');
+/**
+ * { passed, failed, skipped, lines }. `only`: a part of the names of the lines to run. `platform`: over the platform
+ * package instead of a build of one's own, against what that one says.
+ */
+export async function runRuntimes(video, { only = '', platform = false } = {}) {
+  if (platform && !prebuilt) throw new Stop(`${platformPackage} is not built`);
+  step(`runtimes${platform ? ', the platform package' : ''}`);
   const counts = { passed: 0, failed: 0, skipped: 0, lines: [] };
   const project = makeProject(video);
   try {
@@ -301,7 +305,9 @@ export async function runRuntimes(video, { only = '' } = {}) {
     });
     const truth = lastLine(reference.stdout);
     if (reference.status !== 0) throw new Error(`The program fails here: ${reference.stderr}`);
-    for (const { name, command, check, skipped, ...more } of makeLines(project, truth)) {
+    if (platform) usePlatformPackage(path.join(project, 'node_modules'));
+    const lines = makeLines(project, truth, { platform });
+    for (const { name, command, check, skipped, ...more } of lines) {
       if (!name.includes(only)) continue;
       // One that has to be prepared is a function.
       const words = typeof command === 'function' ? command() : command;

@@ -97,17 +97,21 @@ describe('with the platform package', () => {
   const platform = `@${PACKAGE}/linux-${process.arch}`;
   const addon = `node_modules/${platform}/codec_patch_stream.node`;
   const release = (): string => path.join(installed, 'build', 'Release');
+  const aside = (): string => path.join(project, 'own.node');
 
   beforeAll(() => {
     const home = path.join(project, 'node_modules', platform);
     const manifest = path.join(repoRoot, 'packages', `linux-${process.arch}`, 'package.json');
     fs.mkdirSync(home, { recursive: true });
     fs.copyFileSync(manifest, path.join(home, 'package.json'));
-    // The build of this repository stands for the prebuilt one.
-    fs.renameSync(path.join(release(), 'codec_patch_stream.node'), path.join(project, addon));
+    fs.renameSync(path.join(release(), 'codec_patch_stream.node'), aside());
+    // Where the prebuilt one is not there the build of this repository stands for it.
+    const prebuilt = path.join(path.dirname(manifest), 'codec_patch_stream.node');
+    const file = fs.existsSync(prebuilt) ? prebuilt : aside();
+    fs.copyFileSync(file, path.join(project, addon));
   });
   afterAll(() => {
-    fs.renameSync(path.join(project, addon), path.join(release(), 'codec_patch_stream.node'));
+    fs.renameSync(aside(), path.join(release(), 'codec_patch_stream.node'));
     fs.rmSync(path.join(project, 'node_modules', `@${PACKAGE}`), { recursive: true });
   });
 

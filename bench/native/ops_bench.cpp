@@ -136,6 +136,51 @@ void benchToRgb(const Setup& setup) {
          [&](cps::Kernels& k) { k.toRgb(frame.view, 360, 640, out.data()); });
 }
 
+// Antialiased, to the sizes that models take and to ratios of the size.
+void benchResample(const Setup& setup) {
+  using cps::ResampleKernel;
+  using L = naive::PixelLayout;
+  struct Case {
+    const char* name;
+    int height, width;
+    ResampleKernel kernel;
+    int depth;
+    cps::Orientation orientation;
+  };
+  const int h = setup.height, w = setup.width;
+  for (const Case& c : std::initializer_list<Case>{
+           {"resample 224x224 bicubic", 224, 224, ResampleKernel::Bicubic, 8, {}},
+           {"resample 224x224 bilinear", 224, 224, ResampleKernel::Bilinear, 8, {}},
+           {"resample 224x224 area", 224, 224, ResampleKernel::Area, 8, {}},
+           {"resample 224x224 bicubic, 10 bit", 224, 224, ResampleKernel::Bicubic, 10, {}},
+           {"resample 224x224 bicubic mirrored",
+            224,
+            224,
+            ResampleKernel::Bicubic,
+            8,
+            {false, true, false}},
+           {"resample 224x224 bicubic turned",
+            224,
+            224,
+            ResampleKernel::Bicubic,
+            8,
+            {true, false, true}},
+           {"resample 2/3 bicubic", h * 2 / 3, w * 2 / 3, ResampleKernel::Bicubic, 8, {}},
+           {"resample x2 bicubic", h * 2, w * 2, ResampleKernel::Bicubic, 8, {}},
+       }) {
+    naive::FrameSpec s = spec(setup, L::Planar, c.depth, 1, 1);
+    s.orientation = c.orientation;
+    const naive::TestFrame frame(s);
+    const cps::FrameView& f = frame.view;
+    const auto plan = std::make_shared<const cps::ResamplePlan>(
+        cps::makeResamplePlan(f, cps::ResampleAxis::whole(f.displayWidth(), c.width),
+                              cps::ResampleAxis::whole(f.displayHeight(), c.height), c.kernel));
+    std::vector<uint8_t> out(size_t(c.height) * c.width * 3);
+    report(setup, c.name,
+           [&](cps::Kernels& k) { k.resample(f, plan, out.data(), int64_t(c.width) * 3); });
+  }
+}
+
 void benchBlockEnergy(const Setup& setup) {
   using L = naive::PixelLayout;
   const auto grid = cps::makeCellGrid(setup.height, setup.width);
@@ -265,6 +310,7 @@ int main(int argc, char** argv) {
   benchBlockEnergy(setup);
   benchGather(setup);
   benchToRgb(setup);
+  benchResample(setup);
   benchReference(setup);
   return 0;
 }

@@ -137,6 +137,49 @@ ResampleTaps makeResampleTaps(const ResampleAxis& axis, ResampleKernel kernel, b
   return taps;
 }
 
+ResampleQuads makeResampleQuads(const ResampleTaps& taps) {
+  ResampleQuads quads;
+  for (size_t i = 0; i < taps.first.size(); ++i) {
+    quads.perSample = std::max(quads.perSample, ((taps.first[i] & 3) + taps.used[i] + 3) / 4);
+  }
+  for (size_t i = 0; i < taps.first.size(); i += 4) {
+    const size_t last = std::min(i + 3, taps.first.size() - 1);
+    const int32_t apart = std::abs((taps.first[last] >> 2) - (taps.first[i] >> 2));
+    quads.span = std::max(quads.span, apart + quads.perSample);
+  }
+  const auto packed = [](int32_t a, int32_t b, int32_t bits) {
+    const uint32_t mask = (1u << bits) - 1;
+    return (static_cast<uint32_t>(a) & mask) | (static_cast<uint32_t>(b) & mask) << bits;
+  };
+  const auto per = static_cast<size_t>(quads.perSample);
+  bool fits = true;
+  std::vector<int32_t> line(4 * per);
+  for (size_t i = 0; i < taps.first.size(); ++i) {
+    std::ranges::fill(line, 0);
+    const int16_t* weights = taps.weights.data() + i * static_cast<size_t>(taps.stride);
+    std::copy_n(weights, taps.used[i], line.begin() + (taps.first[i] & 3));
+    for (size_t q = 0; q < line.size(); q += 4) {
+      const int32_t* w = line.data() + q;
+      int32_t high[4], low[4];
+      for (int k = 0; k < 4; ++k) {
+        high[k] = (w[k] + 128) >> 8;
+        low[k] = w[k] - 256 * high[k];
+        fits = fits && high[k] < 128;
+      }
+      const auto four = [&](const int32_t* v) {
+        const uint32_t pairs[] = {packed(v[0], v[1], 8), packed(v[2], v[3], 8)};
+        return static_cast<int32_t>(pairs[0] | pairs[1] << 16);
+      };
+      quads.words.push_back(static_cast<int32_t>(packed(w[0], w[2], 16)));
+      quads.words.push_back(static_cast<int32_t>(packed(w[1], w[3], 16)));
+      quads.bytes.push_back(four(high));
+      quads.bytes.push_back(four(low));
+    }
+  }
+  if (!fits) quads.bytes.clear();
+  return quads;
+}
+
 ResamplePlan makeResamplePlan(const FrameView& frame, const ResampleAxis& x, const ResampleAxis& y,
                               ResampleKernel kernel) {
   const Orientation& o = frame.orientation;
@@ -145,6 +188,7 @@ ResamplePlan makeResamplePlan(const FrameView& frame, const ResampleAxis& x, con
   plan.orientation = o;
   plan.x = makeResampleTaps(x, kernel, o.swapXY ? o.flipY : o.flipX);
   plan.y = makeResampleTaps(y, kernel, o.swapXY ? o.flipX : o.flipY);
+  if (!o.swapXY && !plan.x.copiesRun()) plan.x.quads = makeResampleQuads(plan.x);
   return plan;
 }
 

@@ -5,6 +5,7 @@
 #include "ops/simd/match_result.h"
 #include "ops/simd/refine_x86.h"
 #include "ops/simd/resample_avx2.h"
+#include "ops/simd/resample_block_avx2.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/rgb_avx2.h"
 #include "ops/simd/vec_avx2.h"
@@ -154,6 +155,7 @@ const OpsTable kAvx2Ops = {"avx2",
                            lerpColumnsPlain,
                            energyRowPlain,
                            resampleAcrossWide<PixelAvx2>,
-                           resampleDown};
+                           resampleDown,
+                           resampleBlockWide<BlockAvx2>};
 
 }  // namespace cps

@@ -5,8 +5,9 @@
 #include "ops/simd/match_result.h"
 #include "ops/simd/refine_x86.h"
 #include "ops/simd/resample_avx2.h"
+#include "ops/simd/resample_block_avx512.h"
 #include "ops/simd/resize_impl.h"
-#include "ops/simd/rgb_avx2.h"
+#include "ops/simd/rgb_avx512.h"
 #include "ops/simd/vec_avx512.h"
 
 namespace cps {
@@ -196,7 +197,7 @@ const OpsTable kAvx512Ops = {"avx512",
                              matchRow,
                              refineRowX86,
                              addDifferencesAvx2,
-                             rgbRowAvx2,
+                             rgbRowAvx512,
                              resizeRowsWide<Avx512>,
                              resizeLumaWide<Avx512>,
                              castValuesWide<Avx512>,
@@ -204,6 +205,7 @@ const OpsTable kAvx512Ops = {"avx512",
                              lerpColumnsPlain,
                              energyRowPlain,
                              resampleAcrossWide<PixelAvx512>,
-                             resampleDown};
+                             resampleDown,
+                             resampleBlockAvx512};
 
 }  // namespace cps

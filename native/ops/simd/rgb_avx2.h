@@ -4,14 +4,14 @@
 
 #include "ops/simd/rows_math.h"
 
-// YCbCr rows to interleaved RGB, 32 pixels at a time (Note [Colour as FFmpeg's scaler]).
+// YCbCr rows to RGB, 32 pixels at a time (Note [Colour as FFmpeg's scaler]).
 namespace cps {
 namespace {
 
 struct RgbConstants256 {
   __m256i yOffset, half, round, one;
   __m256i lumaRed, lumaBlue, lumaGreen, greenV;  // pairs for multiply-add
-  __m256i cy, rv, gu, gv, bu;
+  __m256i cy, green, blueRed;                    // the last two pairs for chroma pairs
   __m128i wrap;
   // Way Table. A step coefficient c as c = 65536 * high + low; a value as index + base +
   // (index * slope + baseLow >> 16), the last sum done as a 16-bit product and a carry.
@@ -41,10 +41,8 @@ struct RgbConstants256 {
     lumaGreen = pair(c.cy, c.gu);
     greenV = pair(c.gv, 0);
     cy = _mm256_set1_epi16(static_cast<int16_t>(c.cy));
-    rv = _mm256_set1_epi16(static_cast<int16_t>(c.rv));
-    gu = _mm256_set1_epi16(static_cast<int16_t>(c.gu));
-    gv = _mm256_set1_epi16(static_cast<int16_t>(c.gv));
-    bu = _mm256_set1_epi16(static_cast<int16_t>(c.bu));
+    green = pair(c.gu, c.gv);
+    blueRed = pair(c.bu, c.rv);
     wrap = _mm_cvtsi32_si128(22 - c.shift);
     if (c.way != ColorWay::Table) return;
     stepRv = step(c.tableRv), stepGu = step(c.tableGu), stepGv = step(c.tableGv);
@@ -83,22 +81,25 @@ struct Words256 {
 
 // 8 samples of u and v as 16-bit pairs, to 16 of each: every one twice.
 inline void spreadChroma(__m256i uv, __m256i* u, __m256i* v) {
-  const __m256i high = _mm256_set1_epi32(static_cast<int32_t>(0xffff0000u));
-  *u = _mm256_or_si256(_mm256_andnot_si256(high, uv), _mm256_slli_epi32(uv, 16));
-  *v = _mm256_or_si256(_mm256_srli_epi32(uv, 16), _mm256_and_si256(uv, high));
+  const __m128i low = _mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13);
+  const __m128i high = _mm_setr_epi8(2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15);
+  *u = _mm256_shuffle_epi8(uv, _mm256_broadcastsi128_si256(low));
+  *v = _mm256_shuffle_epi8(uv, _mm256_broadcastsi128_si256(high));
 }
 
-// Way Floor: products rounded down one by one, as the high half of (8 * x) * coefficient.
+// Way Floor: products rounded down one by one, as the high half of (8 * x) * coefficient; those of
+// chroma before a sample is spread over two pixels.
 inline Words256 convertFloor(const RgbConstants256& k, __m256i y, __m256i uv) {
-  __m256i u, v;
-  spreadChroma(uv, &u, &v);
   const auto product = [](__m256i x, __m256i coefficient) {
     return _mm256_mulhi_epi16(_mm256_slli_epi16(x, 3), coefficient);
   };
-  const __m256i luma = product(y, k.cy);
-  const __m256i green = _mm256_add_epi16(product(u, k.gu), product(v, k.gv));
-  return {_mm256_add_epi16(luma, product(v, k.rv)), _mm256_add_epi16(luma, green),
-          _mm256_add_epi16(luma, product(u, k.bu))};
+  const __m128i other = _mm_setr_epi8(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
+  const __m256i luma = product(y, k.cy), green = product(uv, k.green);
+  __m256i blue, red;
+  spreadChroma(product(uv, k.blueRed), &blue, &red);
+  const __m256i both =
+      _mm256_add_epi16(green, _mm256_shuffle_epi8(green, _mm256_broadcastsi128_si256(other)));
+  return {_mm256_add_epi16(luma, red), _mm256_add_epi16(luma, both), _mm256_add_epi16(luma, blue)};
 }
 
 // Way Table, from stored samples; `above`: the chroma to take the mean with.
@@ -208,16 +209,23 @@ inline Words256 pixels16(const RgbRow& r, const RgbConstants256& k, int32_t x) {
 }
 
 template <int kBytes, ChromaKind kChroma>
-int32_t rgbVectors(const RgbRow& r) {
+int32_t rgbVectors(const RgbRow& r, int32_t x) {
   const RgbConstants256 k(*r.coeffs);
-  int32_t x = 0;
   for (; x + 32 <= r.count; x += 32) {
     const Words256 a = pixels16<kBytes, kChroma>(r, k, x);
     const Words256 b = pixels16<kBytes, kChroma>(r, k, x + 16);
     const auto pack = [](__m256i first, __m256i second) {
       return _mm256_permute4x64_epi64(_mm256_packus_epi16(first, second), 0xd8);
     };
-    storeRgb32(r.out + int64_t{x} * 3, pack(a.r, b.r), pack(a.g, b.g), pack(a.b, b.b));
+    const __m256i red = pack(a.r, b.r), green = pack(a.g, b.g), blue = pack(a.b, b.b);
+    if (r.outPlane) {
+      const auto store = [&](int64_t plane, __m256i v) {
+        _mm256_storeu_si256(reinterpret_cast<__m256i*>(r.out + plane * r.outPlane + x), v);
+      };
+      store(0, red), store(1, green), store(2, blue);
+    } else {
+      storeRgb32(r.out + int64_t{x} * 3, red, green, blue);
+    }
   }
   return x;
 }
@@ -238,25 +246,29 @@ inline int32_t rgbLoop(const RgbRow& r) {
   return -1;
 }
 
-inline void rgbRowAvx2(const RgbRow& r) {
-  int32_t done = 0;
+// From pixel `done` on, a multiple of 32.
+inline void rgbRowFrom(const RgbRow& r, int32_t done) {
   const bool wide = r.bitDepth > 8;
   switch (rgbLoop(r)) {
     case static_cast<int32_t>(ChromaKind::Full):
-      done = wide ? rgbVectors<2, ChromaKind::Full>(r) : rgbVectors<1, ChromaKind::Full>(r);
+      done = wide ? rgbVectors<2, ChromaKind::Full>(r, done)
+                  : rgbVectors<1, ChromaKind::Full>(r, done);
       break;
     case static_cast<int32_t>(ChromaKind::HalfPlanar):
-      done = wide ? rgbVectors<2, ChromaKind::HalfPlanar>(r)
-                  : rgbVectors<1, ChromaKind::HalfPlanar>(r);
+      done = wide ? rgbVectors<2, ChromaKind::HalfPlanar>(r, done)
+                  : rgbVectors<1, ChromaKind::HalfPlanar>(r, done);
       break;
     case static_cast<int32_t>(ChromaKind::HalfSemi):
-      done = wide ? rgbVectors<2, ChromaKind::HalfSemi>(r) : rgbVectors<1, ChromaKind::HalfSemi>(r);
+      done = wide ? rgbVectors<2, ChromaKind::HalfSemi>(r, done)
+                  : rgbVectors<1, ChromaKind::HalfSemi>(r, done);
       break;
     default:
       break;
   }
   rgbRowPlain(r, done, r.count);
 }
+
+inline void rgbRowAvx2(const RgbRow& r) { rgbRowFrom(r, 0); }
 
 }  // namespace
 }  // namespace cps

@@ -3,7 +3,7 @@
 #include "ops/pixels/color_math.h"
 #include "ops/simd/table.h"
 
-// Any stored row to interleaved RGB, in steps that a compiler can vectorise: samples to integers,
+// Any stored row to RGB, in steps that a compiler can vectorise: samples to integers,
 // integers to channels, channels together.
 namespace cps {
 
@@ -81,6 +81,12 @@ static inline void rgbRowPlain(const RgbRow& r, int32_t begin, int32_t end) {
     }
     if (c.way == ColorWay::Table) roundChunk(r, x, count, &chunk);
     convertChunk(c, count, &chunk);
+    if (r.outPlane) {
+      for (int32_t p = 0; p < 3; p++) {
+        __builtin_memcpy(r.out + p * r.outPlane + x, chunk.channel[p], static_cast<size_t>(count));
+      }
+      continue;
+    }
     uint8_t* out = r.out + int64_t{x} * 3;
     for (int32_t i = 0; i < count; i++) {
       out[3 * i] = chunk.channel[0][i];

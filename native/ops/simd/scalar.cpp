@@ -1,6 +1,7 @@
 #include "ops/simd/energy_plain.h"
 #include "ops/simd/match_order.h"
 #include "ops/simd/refine_plain.h"
+#include "ops/simd/resample_block.h"
 #include "ops/simd/resample_plain.h"
 #include "ops/simd/resize_impl.h"
 #include "ops/simd/vec_scalar.h"
@@ -86,6 +87,7 @@ const OpsTable kScalarOps = {"scalar",
                              lerpColumnsPlain,
                              energyRowPlain,
                              resampleAcross,
-                             resampleDown};
+                             resampleDown,
+                             resampleBlockWide<BlockPlain>};
 
 }  // namespace cps

@@ -42,7 +42,7 @@ struct RefineRow {
   uint8_t* residual;   // [rows][cols], or null
 };
 
-// One stored row of a picture, to interleaved RGB.
+// One stored row of a picture, to interleaved RGB or to three planes.
 struct RgbRow {
   const uint8_t* plane[3];
   int32_t step[3];   // bytes from a sample to the next
@@ -54,6 +54,7 @@ struct RgbRow {
   // Way Table: the chroma rows above, where the mean of two is taken; else null.
   const uint8_t* above[2];
   uint8_t* out;
+  int64_t outPlane;  // bytes from a plane of out to the next; 0: interleaved
 };
 
 // Note [Resize plan]
@@ -106,7 +107,7 @@ struct EnergyRow {
   float* out;  // [count]
 };
 
-// Note [Antialiased resize] in pixels/resample_math.h. One row of RGB along its width...
+// Note [Antialiased resize] in pixels/resample_math.h. One row of RGB along its width, ...
 struct ResampleRow {
   const uint8_t* in;  // interleaved RGB; kResampleOverread readable bytes behind the last tap
   int32_t count;
@@ -116,7 +117,7 @@ struct ResampleRow {
   const int16_t* weights;  // [count, stride]
   uint8_t* out;            // [count, 3]; four bytes more may be written
 };
-// ... and one sample of the height, for a row of bytes.
+// ... one sample of the height, for a row of bytes, ...
 struct ResampleColumn {
   const uint8_t* in;  // of the first tap
   int64_t inStride;
@@ -126,6 +127,34 @@ struct ResampleColumn {
   uint8_t* out;
 };
 constexpr int32_t kResampleOverread = 32;
+
+// ... and some rows along their width at once (Note [Rows in lanes] in resample_block.h).
+constexpr int32_t kResampleRows = 16;
+constexpr int32_t kResampleFill = 16;        // quads by which a window grows
+constexpr int32_t kResampleQuadBytes = 384;  // of a quad in a window, at most
+struct ResampleBlock {
+  // Channel c of row y: in + (3 * y + c) * inStride, both aligned to 64 bytes. kResampleRows rows
+  // are read, up to the next multiple of 64 samples; what is behind `rows` and `width` is no
+  // matter.
+  const uint8_t* in;
+  int64_t inStride;
+  int32_t rows;   // 1..kResampleRows
+  int32_t width;  // samples that outputs use: [0, width)
+  int32_t count;
+  int32_t bits, stride;
+  const int32_t* first;  // [count], ascending or descending
+  const int32_t* used;
+  const int16_t* weights;
+  int32_t quads;
+  const int32_t* quadWords;  // [count, quads, 2]
+  const int32_t* quadBytes;  // [count, quads, 2] or null
+  // Room for `window` quads, which is kResampleFill and what four neighbouring outputs need, or
+  // more, and for `quads` behind them; aligned to 64 bytes.
+  uint8_t* scratch;
+  int32_t window;
+  uint8_t* out;  // interleaved RGB; 16 bytes behind each row may be written
+  int64_t outStride;
+};
 
 // Values written behind the last one asked for, by the loops that say so.
 constexpr int32_t kOverrun = 16;
@@ -163,6 +192,7 @@ struct OpsTable {
   void (*energyRow)(const EnergyRow& row);
   void (*resampleAcross)(const ResampleRow& row);
   void (*resampleDown)(const ResampleColumn& column);
+  void (*resampleBlock)(const ResampleBlock& block);
 };
 
 // The variants this machine can run, best first; the last one is scalar.

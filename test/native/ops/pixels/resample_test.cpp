@@ -1,5 +1,6 @@
 #include "naive/resample.h"
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -143,6 +144,135 @@ TEST(OpsResample, ExtremeRatiosAgainstNaive) {
     }
   }
 }
+
+#ifndef CPS_TEST_EMULATED_CUDA
+// Rows in lanes: each variant's operation alone, with weights that no kernel has.
+class Block {
+ public:
+  Block(std::mt19937& rng, int width, int count, int mostTaps, bool backwards, int greatest)
+      : width_(width) {
+    taps_.count = count;
+    taps_.bits = 8 + static_cast<int>(rng() % 15);
+    std::vector<int> first;
+    for (int i = 0; i < count; i++) first.push_back(static_cast<int>(rng() % width));
+    std::sort(first.begin(), first.end());
+    if (backwards) std::reverse(first.begin(), first.end());
+    taps_.stride = (mostTaps + 7) / 8 * 8;
+    taps_.weights.assign(static_cast<size_t>(count * taps_.stride), 0);
+    for (int i = 0; i < count; i++) {
+      const int at = first[static_cast<size_t>(i)];
+      const int used = std::min(width - at, 1 + static_cast<int>(rng() % mostTaps));
+      taps_.first.push_back(at);
+      taps_.used.push_back(used);
+      for (int j = 0; j < used; j++) {
+        const int span = greatest + 32769;
+        const int w = rng() % 8 == 0 ? greatest : static_cast<int>(rng() % span) - 32768;
+        taps_.weights[static_cast<size_t>(i * taps_.stride + j)] = static_cast<int16_t>(w);
+      }
+    }
+    taps_.quads = cps::makeResampleQuads(taps_);
+    planes_.resize(static_cast<size_t>(stride()) * 3 * cps::kResampleRows + 64);
+    for (uint8_t& v : planes_) v = static_cast<uint8_t>(rng() % 4 == 0 ? 255 : rng());
+  }
+
+  const cps::ResampleTaps& taps() const { return taps_; }
+  int64_t outStride() const { return taps_.count * 3 + 16; }
+
+  // What the operation writes, between bytes of 0xa5.
+  std::vector<uint8_t> run(const cps::OpsTable& ops, int rows, int window) const {
+    window = std::max(window, taps_.quads.span + cps::kResampleFill);
+    std::vector<uint8_t> scratch(
+        static_cast<size_t>(window + taps_.quads.perSample) * cps::kResampleQuadBytes + 64, 0x5a);
+    std::vector<uint8_t> out(static_cast<size_t>(outStride() * cps::kResampleRows), 0xa5);
+    const bool bytes = !taps_.quads.bytes.empty();
+    ops.resampleBlock({aligned(planes_.data()), stride(), rows, width_, taps_.count, taps_.bits,
+                       taps_.stride, taps_.first.data(), taps_.used.data(), taps_.weights.data(),
+                       taps_.quads.perSample, taps_.quads.words.data(),
+                       bytes ? taps_.quads.bytes.data() : nullptr, aligned(scratch.data()), window,
+                       out.data(), outStride()});
+    return out;
+  }
+
+  int expected(int y, int i, int c) const {
+    const uint8_t* row = aligned(planes_.data()) + (3 * y + c) * stride();
+    int64_t sum = int64_t{1} << (taps_.bits - 1);
+    for (int j = 0; j < taps_.used[static_cast<size_t>(i)]; j++) {
+      sum += int64_t{taps_.weights[static_cast<size_t>(i * taps_.stride + j)]} *
+             row[taps_.first[static_cast<size_t>(i)] + j];
+    }
+    return static_cast<int>(std::clamp<int64_t>(sum >> taps_.bits, 0, 255));
+  }
+
+ private:
+  int64_t stride() const { return (width_ + 63) / 64 * 64; }
+  template <typename T>
+  static T* aligned(T* p) {
+    return p + (64 - reinterpret_cast<uintptr_t>(p) % 64) % 64;
+  }
+
+  int width_;
+  cps::ResampleTaps taps_;
+  std::vector<uint8_t> planes_;
+};
+
+TEST(OpsResample, BlocksOfRowsAgainstTheirSums) {
+  std::mt19937 rng(13);
+  int withBytes = 0, without = 0;
+  for (int round = 0; round < 200; round++) {
+    const int width = 1 + static_cast<int>(rng() % (round % 4 == 0 ? 2000 : 90));
+    const int count = 1 + static_cast<int>(rng() % (round % 5 == 0 ? 600 : 40));
+    // 32639 is the greatest weight that two signed bytes make; of 200 any, sums fit 32 bits.
+    const int greatest = round % 3 == 0 ? 32767 : round % 3 == 1 ? 32640 : 32639;
+    const Block block(rng, width, count, 1 + static_cast<int>(rng() % 200), rng() % 2 == 0,
+                      greatest);
+    const auto& weights = block.taps().weights;
+    const bool fits = *std::max_element(weights.begin(), weights.end()) < 32640;
+    ASSERT_EQ(fits, !block.taps().quads.bytes.empty());
+    fits ? withBytes++ : without++;
+    const int rows = round % 2 == 0 ? cps::kResampleRows : 1 + static_cast<int>(rng() % 16);
+    for (const cps::OpsTable* ops : variants()) {
+      const auto out = block.run(*ops, rows, static_cast<int>(rng() % 100));
+      for (int y = 0; y < cps::kResampleRows; y++) {
+        const uint8_t* row = out.data() + y * block.outStride();
+        for (int i = 0; i < block.taps().count * 3; i++) {
+          const int expected = y < rows ? block.expected(y, i / 3, i % 3) : 0xa5;
+          ASSERT_EQ(expected, row[i]) << ops->name << " round " << round << " y " << y << " " << i;
+        }
+      }
+    }
+  }
+  EXPECT_GT(withBytes, 20);
+  EXPECT_GT(without, 20);
+}
+
+// Axes whose greatest weight two signed bytes do not make, over whole pictures.
+TEST(OpsResample, GreatWeightsAgainstNaive) {
+  int seen = 0;
+  for (int from = 20; from < 400 && seen < 4; from++) {
+    for (const auto& [kernel, naiveKernel] : filters()) {
+      naive::FrameSpec spec;
+      spec.width = from;
+      spec.height = 37;
+      spec.fill = naive::Fill::TwoValues;
+      spec.seed = static_cast<uint32_t>(from);
+      const naive::TestFrame frame(spec);
+      const Case c{ResampleAxis::whole(from, 53), ResampleAxis::whole(spec.height, 41)};
+      const auto plan = std::make_shared<const cps::ResamplePlan>(
+          cps::makeResamplePlan(frame.view, c.x, c.y, kernel));
+      if (plan->x.copies || !plan->x.quads.bytes.empty()) continue;
+      seen++;
+      const auto expected = expectedOf(channelsOf(frame.view), c, naiveKernel);
+      for (const auto& v : allKernels()) {
+        std::vector<uint8_t> out(static_cast<size_t>(c.y.count) * c.x.count * 3);
+        v.kernels->resample(frame.view, plan, out.data(), c.x.count * 3);
+        expectEqual(expected, out, c.x.count * 3, v.name);
+        if (HasFatalFailure()) return;
+      }
+    }
+  }
+  EXPECT_EQ(seen, 4);
+}
+#endif
 
 // Only the part that a crop needs is read.
 TEST(OpsResample, APartNeedsOnlyItsOwnRows) {

@@ -107,10 +107,10 @@ function renderNotes(codes) {
 
 # Notes
 
-\`notes\` of every result lists what a user should know of it beside its data: assumptions, frames
-that were replaced, tags that were ignored. For most videos it is empty. There is one note per code,
-in alphabetical order; \`frames\`, where a note has them, are display indices. A note never depends on
-threads, on the strategy, or on whether the frame index came from a cache.
+\`notes\` of every result says what you should know about it: assumptions, frames that were replaced,
+tags that were ignored. Often it is empty. There is at most one note per code, in alphabetical order.
+If a note has \`frames\`, these are display indices. Notes do not depend on threads, on the strategy,
+or on whether the frame index came from a cache.
 
 ${table}
 `;

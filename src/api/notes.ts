@@ -6,34 +6,34 @@
 /** Every value of `ResultNote.code`, with what it means. */
 export const NOTE_CODES = {
   'assumed-matrix':
-    'The colour tags name no matrix that can be computed with; the one that FFmpeg takes then was ' +
-    'taken.',
-  'index-not-kept': 'readerCacheDir cannot be used; the frame index was made for this call alone.',
+    'The colour tags name no usable matrix. The matrix that FFmpeg takes in this case was used.',
+  'index-not-kept':
+    'readerCacheDir cannot be used, so the frame index was made for this call only.',
   'key-frames-alone':
-    'Key frames, which come before all others, have as many patches as kKeep, so no other frame gave one; ' +
+    'Key frames come before all others and fill kKeep, so no other frame gave a patch. ' +
     "keyFramePatches 'compete' or maxPerFrame spread the selection.",
   'key-frames-compete':
-    "keyFramePatches 'auto' took 'compete', since kKeep is less than two frames' patches. Give the value " +
-    'to be without this note.',
+    "keyFramePatches 'auto' took 'compete', because kKeep is less than two frames' patches. Set " +
+    'keyFramePatches to avoid this note.',
   'missing-frames':
-    'Pictures of the file do not come out of the decoder, and are not counted as frames: they are ' +
-    'damaged, or refer to others that are damaged or not in the file. `frames` are those that come ' +
-    'after such pictures (at the end: before).',
+    'Some pictures of the file do not come out of the decoder, and are not counted as frames. They ' +
+    'are damaged, or refer to others that are damaged or missing. `frames` are the frames right ' +
+    'after such pictures (at the end of the file: before).',
   'patch-above-frame':
     'A patch is larger than the frame: frames were enlarged to hold it. Check patchSize.',
   'repeated-frames':
-    'The video has less than half as many frames as were asked for; each is there several times. Check ' +
+    'The video has less than half as many frames as were asked for, so frames are repeated. Check ' +
     "sequenceLength or sample (short: 'all' takes each frame once).",
   'replaced-frames':
-    "Frames cannot be decoded, and the nearest that can stand in for them (option damaged 'nearest'; " +
-    '`replacedFrames` says which).',
+    'Some frames cannot be decoded, and the nearest good ones were taken instead (option damaged ' +
+    "'nearest'). `replacedFrames` says which.",
   'restarted-clock':
     'The timestamps step back or restart at these frames (joined captures, clock changes); frames ' +
     'are in the order of the file.',
-  'skipped-frames': "Frames cannot be decoded and were left out (option damaged 'skip').",
+  'skipped-frames': "Some frames cannot be decoded and were left out (option damaged 'skip').",
   'truncated-file':
-    'The file ends before the frames that it declares, or cannot be read on; those that are there ' +
-    'are used.',
+    'The file ends before the frames that it declares, or cannot be read to its end. The frames that ' +
+    'are there are used.',
 } as const;
 
 /** A sampled frame that cannot be decoded, under damaged 'nearest'. */

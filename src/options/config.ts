@@ -313,9 +313,9 @@ export interface RateBudget {
 }
 
 /**
- * Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as
- * eight frames have. { perSecond, min?, max? }: by the duration. A number has to be a multiple
- * of 4 with selectionUnit 'block2x2'; the others are cut down to one.
+ * Number of patches to keep; all of them if there are fewer. { frames: 8 }: as many as eight
+ * frames have. { perSecond, min?, max? }: by the duration. With selectionUnit 'block2x2' a
+ * number must be a multiple of 4; the other forms are rounded down to one.
  */
 export type PatchBudget = number | OneOf<FramesBudget | RateBudget>;
 
@@ -344,25 +344,25 @@ export type Ignore = 'letterbox' | readonly IgnoredPart[];
 /** Options that decodeOnly and patchStream share. */
 export interface DecodeConfig {
   /**
-   * The video: a local path (a relative one is of the working directory at the call), a file:
-   * URL, the bytes of the whole file (copied before the call returns), a Blob or File (read as
-   * needed), a source of your own ({ size, read }, docs/sources.md), or an open Video. Nothing
-   * but local files and memory is ever opened.
+   * The video: a local path (relative to the working directory at the call), a file: URL, the
+   * bytes of the whole file (copied before the call returns), a Blob or File (read as needed), a
+   * source of your own ({ size, read }, docs/sources.md), or an open Video. Only local files and
+   * memory are ever opened.
    */
   readonly videoPath: string | URL | Uint8Array | ArrayBuffer | Blob | VideoSource | OpenVideo;
   /** Rejects with an AbortError and stops the work within the decoding of one packet. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Device of both stages. 'auto' takes the GPU where it works for this video, else the CPU
-   * (`fallbackReason` says why); 'gpu' and 'cpu' are taken at their word or throw
+   * (`fallbackReason` says why); 'gpu' and 'cpu' take that device or fail with
    * ERR_CPS_BACKEND_UNAVAILABLE. Default: 'auto'.
    */
   readonly backend?: 'auto' | 'gpu' | 'cpu' | undefined;
   /** The same for decoding alone. Default: backend. */
   readonly decodeBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
   /**
-   * The same for everything after decoding alone; 'auto' goes where the frames are decoded in
-   * the end, for taking them to another device costs more than it saves. Default: backend.
+   * The same for everything after decoding alone; 'auto' is the device on which the frames were
+   * decoded. Default: backend.
    */
   readonly processBackend?: 'auto' | 'gpu' | 'cpu' | undefined;
   /** CUDA device of both stages. Integer between 0 and 1023. Default: 0. */
@@ -415,8 +415,8 @@ export interface DecodeConfig {
    * A folder (made when missing) where frame indexes are kept for the next process, one small
    * file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts
    * only for the same path, size and modification time, and only where its file belongs to you,
-   * to root or to the owner of the video. A folder that cannot be used costs no call: it is left
-   * out, with the note 'index-not-kept'.
+   * to root or to the owner of the video. If the folder cannot be used, the call goes on without
+   * it, with the note 'index-not-kept'.
    */
   readonly readerCacheDir?: string | undefined;
   /**
@@ -425,12 +425,12 @@ export interface DecodeConfig {
    */
   readonly colorMatrix?: 'auto' | 'bt601' | 'bt709' | 'bt2020' | undefined;
   /**
-   * What becomes of sampled frames that cannot be decoded (damaged, cut off). 'error': the call
+   * What happens to sampled frames that cannot be decoded (damaged, cut off). 'error': the call
    * rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its
    * place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted);
    * 'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable
    * part of a truncated MP4 can be used. Energies compare each frame with the one before it in
-   * the result. An error all the same when no frame can be had. Damage that a decoder does not
+   * the result. If no frame can be decoded, the call fails. Damage that a decoder does not
    * notice stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then. Default:
    * 'error'.
    */
@@ -458,16 +458,15 @@ export interface DecodeConfig {
    */
   readonly maxFrames?: number | undefined;
   /**
-   * Memory that one call may take for the frames it keeps and its result together, and for what
-   * the video's frame index takes beyond 16 MiB (some 200,000 frames); checked before they are
-   * allocated, ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and 9007199254740991. Default: 4
+   * Memory that one call may take: for the frames it keeps, its result, and what the frame index
+   * takes beyond 16 MiB (some 200,000 frames). Checked before allocation; a call that needs more
+   * fails with ERR_CPS_OUT_OF_MEMORY. Integer between 1048576 and 9007199254740991. Default: 4
    * GiB.
    */
   readonly maxMemoryBytes?: number | undefined;
   /**
-   * Milliseconds a call may take, the wait for a thread included; then it is stopped like by an
-   * abort and rejects with ERR_CPS_TIMEOUT. 0: no limit. Integer between 0 and 2147483647.
-   * Default: 0.
+   * Milliseconds that a call may take, the wait for a thread included. Then it is stopped and
+   * rejects with ERR_CPS_TIMEOUT. 0: no limit. Integer between 0 and 2147483647. Default: 0.
    */
   readonly timeoutMs?: number | undefined;
 }
@@ -523,24 +522,24 @@ export interface PatchStreamConfig extends DecodeConfig {
       }
     | undefined;
   /**
-   * Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as
-   * eight frames have. { perSecond, min?, max? }: by the duration. A number has to be a multiple
-   * of 4 with selectionUnit 'block2x2'; the others are cut down to one. Default: 2048.
+   * Number of patches to keep; all of them if there are fewer. { frames: 8 }: as many as eight
+   * frames have. { perSecond, min?, max? }: by the duration. With selectionUnit 'block2x2' a
+   * number must be a multiple of 4; the other forms are rounded down to one. Default: 2048.
    */
   readonly kKeep?: PatchBudget | undefined;
   /**
    * 'before-others': patches of key frames come before all others. 'compete': by score like any
    * other. 'none': key frames give no patches. 'auto': 'compete' when kKeep is less than two
-   * frames' patches, else 'before-others'; always that with energy 'reference'.
-   * docs/selection.md shows each. Default: 'auto'.
+   * frames' patches, else 'before-others' (with energy 'reference' always). docs/selection.md
+   * shows each. Default: 'auto'.
    */
   readonly keyFramePatches?: 'auto' | 'before-others' | 'compete' | 'none' | undefined;
   /** 'first': all patches of the first sampled frame come before anything else. Default: 'none'. */
   readonly wholeFrames?: 'none' | 'first' | undefined;
   /**
-   * Each sampled frame gives its best patches up to so many before the rest is chosen: below 1 a
-   * share of a frame's patches, rounded down; from 1 on a number (with blocks a multiple of 4).
-   * Number between 0 and 2147483647, an integer from 1 on. Default: 0.
+   * Each sampled frame gives at least so many, its best ones: below 1 a share of a frame's
+   * patches, rounded down; from 1 on a number (with blocks a multiple of 4). Number between 0
+   * and 2147483647, an integer from 1 on. Default: 0.
    */
   readonly minPerFrame?: number | undefined;
   /**
@@ -577,30 +576,29 @@ export interface PatchStreamConfig extends DecodeConfig {
    * How motion and residual are measured. 'block': block matching with the sampled frame before;
    * 'adjacent': block matching down to single pixels with the frame that is shown just before,
    * which is decoded as well; 'accumulated': every change since the sampled frame before, so
-   * that all frames in between are decoded; 'codec': the stream's own motion vectors (H.264),
-   * where each picture refers to the one before it alone; 'reference': the arithmetic of the
-   * Python original, for models prepared with it. Default: 'block'.
+   * that all frames in between are decoded; 'codec': the stream's own motion vectors, in streams
+   * whose pictures refer only to the one before (docs/energies.md); 'reference': the arithmetic
+   * of the Python original, for models prepared with it. Default: 'block'.
    */
   readonly energy?: 'block' | 'adjacent' | 'accumulated' | 'codec' | 'reference' | undefined;
   /**
-   * Whose percentiles motion and residual are divided by: each frame's own, or those of all
-   * sampled frames together, so that frames in which nothing happens get no share of their own.
-   * Not with energy 'reference'. Default: 'frame'.
+   * Motion and residual are divided by percentiles: 'frame', each frame's own; 'video', those of
+   * all sampled frames together, so that still frames get no share of their own. Not with energy
+   * 'reference'. Default: 'frame'.
    */
   readonly energyScope?: 'frame' | 'video' | undefined;
   /**
-   * What frames score that have no frame before them to be compared with: nothing, or by how
-   * much neighbouring cells differ. Not with energy 'reference'. Default: 'zero'.
+   * How frames score that have no frame before them: 'zero', or 'texture', by how much
+   * neighbouring cells differ. Not with energy 'reference'. Default: 'zero'.
    */
   readonly intraEnergy?: 'zero' | 'texture' | undefined;
   /**
-   * 'subtract' takes the displacement that most of the frame has (the camera's) off every
-   * block's before its length counts. Not with energies 'reference' and 'accumulated'. Default:
-   * 'keep'.
+   * 'subtract' subtracts the displacement that most blocks share (the camera's) from all of
+   * them. Not with energies 'reference' and 'accumulated'. Default: 'keep'.
    */
   readonly globalMotion?: 'keep' | 'subtract' | undefined;
   /**
-   * Also gives what the energy saw of each frame, cell by cell, as `energyMaps`. Not with energy
+   * Also gives what the energy saw in each frame, cell by cell, as `energyMaps`. Not with energy
    * 'reference'. Default: false.
    */
   readonly maps?: boolean | undefined;
@@ -621,8 +619,8 @@ export interface PatchStreamConfig extends DecodeConfig {
    */
   readonly maxPixels?: number | undefined;
   /**
-   * Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P. Integer
-   * between 1 and 1024. Default: 14.
+   * Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P (with size:
+   * of P). Integer between 1 and 1024. Default: 14.
    */
   readonly patchSize?: number | undefined;
   /**

@@ -26,10 +26,10 @@ export const DECODING = {
     default: undefined,
     defaultText: 'required',
     doc:
-      'The video: a local path (a relative one is of the working directory at the call), a file: ' +
-      'URL, the bytes of the whole file (copied before the call returns), a Blob or File (read as ' +
-      'needed), a source of your own ({ size, read }, docs/sources.md), or an open Video. Nothing but ' +
-      'local files and memory is ever opened.',
+      'The video: a local path (relative to the working directory at the call), a file: URL, the ' +
+      'bytes of the whole file (copied before the call returns), a Blob or File (read as needed), a ' +
+      'source of your own ({ size, read }, docs/sources.md), or an open Video. Only local files and ' +
+      'memory are ever opened.',
     parse: parseVideo,
   } as OptionSpec<NativeInput>,
   signal: {
@@ -48,7 +48,7 @@ export const DECODING = {
     default: 'auto',
     doc:
       "Device of both stages. 'auto' takes the GPU where it works for this video, else the CPU " +
-      "(`fallbackReason` says why); 'gpu' and 'cpu' are taken at their word or throw " +
+      "(`fallbackReason` says why); 'gpu' and 'cpu' take that device or fail with " +
       'ERR_CPS_BACKEND_UNAVAILABLE.',
   }),
   decodeBackend: oneOf(BACKENDS, {
@@ -63,9 +63,7 @@ export const DECODING = {
     record: 'devices',
     field: BACKEND,
     defaultText: 'backend',
-    doc:
-      "The same for everything after decoding alone; 'auto' goes where the frames are decoded in the end, " +
-      'for taking them to another device costs more than it saves.',
+    doc: "The same for everything after decoding alone; 'auto' is the device on which the frames were decoded.",
   }),
   deviceId: integer({
     apis: BOTH,
@@ -135,14 +133,15 @@ export const DECODING = {
     doc:
       'NVDEC sessions kept open per device in throughput mode, and the most that decode one long video at ' +
       'the same time (as many as the GPU has engines).',
-    impact: 'More sessions: more videos decoded at once, long ones sooner, more GPU memory.',
+    impact:
+      'More sessions: more videos decoded at once, more GPU memory. Not measured on a GPU yet.',
   }),
   nvdecReuseOpenDecoder: boolean({
     apis: BOTH,
     record: 'devices',
     defaultText: 'true in throughput mode',
     doc: 'Reconfigures an open NVDEC decoder for the next video where the hardware can.',
-    impact: 'Creating a decoder costs about ten times as much as reconfiguring one.',
+    impact: 'Saves the creation of a decoder. Not measured on a GPU yet.',
   }),
   decodeThreads: integer({
     apis: BOTH,
@@ -180,8 +179,8 @@ export const DECODING = {
       'A folder (made when missing) where frame indexes are kept for the next process, one small ' +
       "file per video; 'beside' keeps them beside the videos as VIDEO.cpsindex. An index counts " +
       'only for the same path, size and modification time, and only where its file belongs to you, ' +
-      'to root or to the owner of the video. A folder that cannot be used costs no call: it is left ' +
-      "out, with the note 'index-not-kept'.",
+      'to root or to the owner of the video. If the folder cannot be used, the call goes on without it, ' +
+      "with the note 'index-not-kept'.",
     impact:
       'The first call of a process on a known file skips the pass over it; most for transport ' +
       'streams, AVI, raw streams and VP9, least for MP4, whose own tables say nearly everything.',
@@ -201,13 +200,13 @@ export const DECODING = {
     field: { enum: 'Damaged' },
     default: 'error',
     doc:
-      "What becomes of sampled frames that cannot be decoded (damaged, cut off). 'error': the call " +
+      "What happens to sampled frames that cannot be decoded (damaged, cut off). 'error': the call " +
       "rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its " +
       'place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted); ' +
       "'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable " +
       'part of a truncated MP4 can be used. Energies compare each frame with the one before it in the ' +
-      'result. An error all the same when no frame can be had. Damage that a decoder does not notice ' +
-      "stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then.",
-    impact: 'Sound files are decoded as ever; one with damage is decoded again around it.',
+      'result. If no frame can be decoded, the call fails. Damage that a decoder does not notice stays ' +
+      "unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then.",
+    impact: 'None for files without damage; around damage frames are decoded again.',
   }),
 } as const;

@@ -26,9 +26,9 @@ export const LIMITS = {
     max: Number.MAX_SAFE_INTEGER,
     defaultText: '4 GiB',
     doc:
-      'Memory that one call may take for the frames it keeps and its result together, and for what ' +
-      "the video's frame index takes beyond 16 MiB (some 200,000 frames); checked before they are " +
-      'allocated, ERR_CPS_OUT_OF_MEMORY.',
+      'Memory that one call may take: for the frames it keeps, its result, and what the frame index ' +
+      'takes beyond 16 MiB (some 200,000 frames). Checked before allocation; a call that needs more ' +
+      'fails with ERR_CPS_OUT_OF_MEMORY.',
   }),
   timeoutMs: integer({
     apis: BOTH,
@@ -37,7 +37,7 @@ export const LIMITS = {
     min: 0,
     max: INT32_MAX,
     doc:
-      'Milliseconds a call may take, the wait for a thread included; then it is stopped like by ' +
-      'an abort and rejects with ERR_CPS_TIMEOUT. 0: no limit.',
+      'Milliseconds that a call may take, the wait for a thread included. Then it is stopped and ' +
+      'rejects with ERR_CPS_TIMEOUT. 0: no limit.',
   }),
 } as const;

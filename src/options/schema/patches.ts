@@ -14,9 +14,9 @@ export const PATCHES = {
       "How motion and residual are measured. 'block': block matching with the sampled frame before; " +
       "'adjacent': block matching down to single pixels with the frame that is shown just before, " +
       "which is decoded as well; 'accumulated': every change since the sampled frame before, so " +
-      "that all frames in between are decoded; 'codec': the stream's own motion vectors (H.264), where each " +
-      "picture refers to the one before it alone; 'reference': the arithmetic of the Python original, " +
-      'for models prepared with it.',
+      "that all frames in between are decoded; 'codec': the stream's own motion vectors, in streams whose " +
+      "pictures refer only to the one before (docs/energies.md); 'reference': the arithmetic of the " +
+      'Python original, for models prepared with it.',
     impact:
       "'adjacent' follows what a codec spends more closely; 'accumulated' sees what happens between " +
       "the sampled frames, at the price of decoding them all; 'reference' is several times slower " +
@@ -28,9 +28,9 @@ export const PATCHES = {
     field: { enum: 'EnergyScope' },
     default: 'frame',
     doc:
-      "Whose percentiles motion and residual are divided by: each frame's own, or those of all " +
-      'sampled frames together, so that frames in which nothing happens get no share of their ' +
-      "own. Not with energy 'reference'.",
+      "Motion and residual are divided by percentiles: 'frame', each frame's own; 'video', those of " +
+      'all sampled frames together, so that still frames get no share of their own. Not with energy ' +
+      "'reference'.",
     impact:
       "'video' keeps the maps of all sampled frames until the last one is there (maxMemoryBytes).",
   }),
@@ -40,8 +40,8 @@ export const PATCHES = {
     field: { enum: 'IntraEnergy' },
     default: 'zero',
     doc:
-      'What frames score that have no frame before them to be compared with: nothing, or by how ' +
-      "much neighbouring cells differ. Not with energy 'reference'.",
+      "How frames score that have no frame before them: 'zero', or 'texture', by how much " +
+      "neighbouring cells differ. Not with energy 'reference'.",
   }),
   globalMotion: oneOf(['keep', 'subtract'], {
     apis: PATCHES_ONLY,
@@ -49,15 +49,15 @@ export const PATCHES = {
     field: { enum: 'GlobalMotion' },
     default: 'keep',
     doc:
-      "'subtract' takes the displacement that most of the frame has (the camera's) off every " +
-      "block's before its length counts. Not with energies 'reference' and 'accumulated'.",
+      "'subtract' subtracts the displacement that most blocks share (the camera's) from all of " +
+      "them. Not with energies 'reference' and 'accumulated'.",
   }),
   maps: boolean({
     apis: PATCHES_ONLY,
     record: 'patch',
     default: false,
     doc:
-      'Also gives what the energy saw of each frame, cell by cell, as `energyMaps`. Not with energy ' +
+      'Also gives what the energy saw in each frame, cell by cell, as `energyMaps`. Not with energy ' +
       "'reference'.",
     impact: "12 bytes per cell and frame (maxMemoryBytes); with 'adjacent' a cell is a pixel.",
   }),
@@ -95,7 +95,7 @@ export const PATCHES = {
     default: 14,
     min: 1,
     max: 1024,
-    doc: 'Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P.',
+    doc: 'Side P of a patch in pixels; both sides of a scaled frame are multiples of 2·P (with size: of P).',
   }),
   energyPct: number({
     apis: PATCHES_ONLY,

@@ -99,7 +99,7 @@ export const PIXELS = {
       default: 'bilinear-plain',
       doc: RESAMPLE_DOC,
       impact:
-        "With 'bilinear-plain' only selected patches are converted; the others make every sampled picture " +
+        "With 'bilinear-plain' only selected patches are converted; with the others every sampled frame is, " +
         'while decoding goes on.',
     }),
   }),
@@ -146,12 +146,12 @@ export const PIXELS = {
     decodeOnly: normalize({
       ...FRAME,
       doc: NORMALIZE_DOC,
-      impact: 'A look into a table as the tensor is written.',
+      impact: 'One table lookup per value.',
     }),
     patchStream: normalize({
       ...PATCH,
       doc: NORMALIZE_DOC,
-      impact: 'Done natively with the cutting of patches; costs nothing measurable.',
+      impact: 'Done natively while patches are cut; no measurable cost.',
     }),
   }),
   width: side(

@@ -225,8 +225,8 @@ const SAMPLE_TEXT = {
     'times, key frames. docs/sampling.md shows every form. The result has the order and the repeats of ' +
     'the rule.',
   impact:
-    "Only the packets that the frames depend on are decoded: least for only: 'key-frames', a clip costs " +
-    'little more than itself.',
+    "Only the packets that the frames depend on are decoded: with only: 'key-frames' one per frame; a clip " +
+    'also needs those since the key frame before it.',
 } as const;
 
 const RULE = union<SampleRuleRecord>(

@@ -30,9 +30,9 @@ const BUDGET_TEXT = {
   defaultText: '2048',
   expected: `integer between 1 and ${INT32_MAX}, { frames } or { perSecond, min?, max? }`,
   doc:
-    'Number of patches kept; all that may be when there are fewer. { frames: 8 }: as many as eight frames ' +
-    'have. { perSecond, min?, max? }: by the duration. A number has to be a multiple of 4 with ' +
-    "selectionUnit 'block2x2'; the others are cut down to one.",
+    'Number of patches to keep; all of them if there are fewer. { frames: 8 }: as many as eight frames ' +
+    'have. { perSecond, min?, max? }: by the duration. With selectionUnit ' +
+    "'block2x2' a number must be a multiple of 4; the other forms are rounded down to one.",
   impact: 'Size of the result; only selected patches are ever converted to RGB.',
 } as const;
 
@@ -108,7 +108,7 @@ export const SELECTION = {
     doc:
       "'before-others': patches of key frames come before all others. 'compete': by score like any other. " +
       "'none': key frames give no patches. 'auto': 'compete' when kKeep is less than two frames' patches, " +
-      "else 'before-others'; always that with energy 'reference'. docs/selection.md shows each.",
+      "else 'before-others' (with energy 'reference' always). docs/selection.md shows each.",
     impact:
       "With 'before-others' a kKeep of one frame's patches is one whole key frame; with 'compete' the " +
       'patches are where something moves.',
@@ -128,8 +128,8 @@ export const SELECTION = {
       min: 0,
       max: INT32_MAX,
       doc:
-        'Each sampled frame gives its best patches up to so many before the rest is chosen: below 1 a ' +
-        "share of a frame's patches, rounded down; from 1 on a number (with blocks a multiple of 4).",
+        'Each sampled frame gives at least so many, its best ones: below 1 a share of ' +
+        "a frame's patches, rounded down; from 1 on a number (with blocks a multiple of 4).",
     }),
   ),
   maxPerFrame: bound(

@@ -429,8 +429,8 @@ export interface DecodeConfig {
    * rejects with ERR_CPS_CORRUPT; 'nearest': the nearest frame that can be decoded stands in its
    * place (of two the earlier; `sampledFrameIds` names it, `replacedFrames` what was wanted);
    * 'skip': it is left out and T shrinks (`skippedFrameIds`). With the latter two, the readable
-   * part of a truncated MP4 can be used. Energies compare each frame with the one before it in
-   * the result. If no frame can be decoded, the call fails. Damage that a decoder does not
+   * part of a truncated MP4 can be used. Energy 'block' compares each frame with the one before
+   * it in the result. If no frame can be decoded, the call fails. Damage that a decoder does not
    * notice stays unnoticed. NVDEC gives up at damage: 'auto' goes to the CPU then. Default:
    * 'error'.
    */

@@ -28,7 +28,8 @@ export async function runTests(args) {
   const env = { ...process.env, CPS_FIXTURES: cacheDir };
   if (args.length > 0) return run(bin('jest'), args, { env });
 
-  const parts = [await native(env), await jest(env), await types()];
+  const [ctest, typed] = await Promise.all([native(env), types()]);
+  const parts = [ctest, await jest(env), typed];
   fs.writeFileSync(path.join(reportDir, 'tests.json'), `${JSON.stringify(parts, null, 1)}\n`);
   for (const { name, passed, failed } of parts) {
     process.stdout.write(`${name}: ${passed} passed, ${failed} failed\n`);

@@ -326,9 +326,10 @@ describe('descriptions', () => {
 });
 
 describe('files', () => {
-  const bounds = fc
-    .tuple(integers(1, 2 ** 31 - 1), integers(1, 2 ** 31 - 1))
-    .map(([a, b]) => ({ a, b, ordered: Number(a.value) <= Number(b.value) }));
+  const bounds = fc.tuple(integers(1, 2 ** 31 - 1), integers(1, 2 ** 31 - 1)).map(([a, b]) => ({
+    ...{ a, b },
+    ordered: a.good && b.good && Number(a.value) <= Number(b.value),
+  }));
   const values = {
     resample: judged(fc.constantFrom(1, 2, 3, 4), fc.constantFrom(0, 5, '3', {})),
     image_mean: judged(

@@ -20,18 +20,19 @@ interface Soak {
   concurrent: { threads: { peak: number; allowed: number } };
   problems: string[];
 }
+const CALLS = longForm ? 240 : 160;
 const soak = (): Soak =>
-  script<Soak>('soak.mjs', '--calls', '240', '--streams', '64', '--rounds', '3');
+  script<Soak>('soak.mjs', '--calls', `${CALLS}`, '--streams', '64', '--rounds', '3');
 const growth = ({ memory }: Soak): number => memory.lastMiB - memory.firstMiB;
 
 test('soak: mixed calls come to the same each time, threads, files and memory stay', () => {
   const first = soak();
   const { calls, problems, concurrent } = first;
   expect(problems.filter((text) => !/^(event loop|memory)/.test(text))).toEqual([]);
-  expect(calls.done).toBe(240);
-  expect(calls.good).toBeGreaterThan(150);
-  expect(calls.refused).toBeGreaterThan(5);
-  expect(calls.aborted).toBeGreaterThan(2);
+  expect(calls.done).toBe(CALLS);
+  expect(calls.good).toBeGreaterThan(CALLS * 0.6);
+  expect(calls.refused).toBeGreaterThan(3);
+  expect(calls.aborted).toBeGreaterThan(1);
   // Pools and caches still fill, by 20 to 45 MiB; a picture lost per call would be 30 more, in every
   // process.
   expect(growth(first) < 40 ? growth(first) : growth(soak())).toBeLessThan(40);

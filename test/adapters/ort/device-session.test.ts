@@ -324,7 +324,7 @@ describe('life', () => {
 
   const child = (scenario: string): unknown => {
     const models = {
-      slow: slow(512, 60),
+      slow: slow(512, 100),
       slower: slow(512, 240),
       slowest: slow(512, 960),
       long: slow(512, 400),

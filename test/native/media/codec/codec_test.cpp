@@ -102,11 +102,21 @@ class RulesOf : public ::testing::TestWithParam<Codec> {
   }
 };
 
+// In the short form every second one where there are many.
+template <typename Clips>
+Clips someOf(Clips clips) {
+  size_t turn = 0;
+  if (longForm() == 0 && clips.size() > 8) {
+    std::erase_if(clips, [&](const auto&) { return turn++ % 2 != 0; });
+  }
+  return clips;
+}
+
 TEST_P(RulesOf, EntryPointsGiveWhatIsShownAfterThem) {
   if (!GetParam().entries) return;
   constexpr size_t kTried = 2;
   size_t tried = 0;
-  for (const Clip* clip : clips()) {
+  for (const Clip* clip : someOf(clips())) {
     SCOPED_TRACE(clip->name);
     const Shown all = decode(*clip, 0);
     std::vector<size_t> entries;
@@ -131,7 +141,7 @@ TEST_P(RulesOf, EntryPointsGiveWhatIsShownAfterThem) {
 TEST_P(RulesOf, NoPictureLacksADroppableOne) {
   if (!GetParam().droppable) return;
   int64_t dropped = 0;
-  for (const Clip* clip : clips()) {
+  for (const Clip* clip : someOf(clips())) {
     SCOPED_TRACE(clip->name);
     cps::BitstreamFormat format = clip->format;
     std::vector<bool> leaveOut(clip->packets.size());

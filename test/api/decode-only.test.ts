@@ -54,7 +54,7 @@ const WAYS = (['auto', 'seek', 'stream'] as const).flatMap((uniformStrategy) => 
 ]);
 
 // media_frames_test has all of them in every form.
-const clips = everyNth(fixtures(), 4).map((clip, i) => [clip.name, clip, i] as const);
+const clips = everyNth(fixtures(), 6).map((clip, i) => [clip.name, clip, i] as const);
 
 describe.each(clips)('%s', (_, clip, turn) => {
   const { frames: n } = clip;

@@ -125,7 +125,7 @@ const rowsOf = (n: number): [number, Row][] => {
 
 const chosen = fixtures().map((f, n) => [f.name, n] as const);
 
-describe.each(MODE === '' ? everyNth(chosen, 3) : chosen)('%s', (name, n) => {
+describe.each(MODE === '' ? everyNth(chosen, 5) : chosen)('%s', (name, n) => {
   const file = fixturePath(name);
   const bytes = sha(fs.readFileSync(file));
   test('gives what it gave', async () => {

@@ -14,11 +14,11 @@ import {
 import type { Asked, Scored } from '../helpers/naive-energies.js';
 import { patchGrid } from '../helpers/naive.js';
 
-// As in energy-block.test.ts: every 18th clip, every ninth in the long form, every third in full.
+// As in energy-block.test.ts: every 27th clip, every ninth in the long form, every third in full.
 const some = fixtures()
   .filter((clip) => !clip.features.includes('mid-gop') && clip.name !== 'rgb_gbrp10.mkv')
   .filter((_, i) => i % (fullForm ? 3 : 9) === (fullForm ? 1 : 4));
-const clips = everyNth(some, 2);
+const clips = everyNth(some, 3);
 
 const NAIVE = { block: blockEnergy, adjacent: adjacentEnergy, accumulated: accumulatedEnergy };
 type Options = Pick<PatchStreamConfig, 'energy' | 'sample'> &

@@ -45,7 +45,7 @@ describe('the naive implementation', () => {
   });
 });
 
-describe.each(everyNth(clips, 3).map((clip, i) => [clip.name, clip, i] as const))(
+describe.each(everyNth(clips, 4).map((clip, i) => [clip.name, clip, i] as const))(
   '%s',
   (_, clip, turn) => {
     let frameAt: ((index: number) => LumaFrame) | undefined;

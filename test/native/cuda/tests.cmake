@@ -1,5 +1,6 @@
 # The GPU path without a GPU: everything in cuda/ but the launches, over a fake driver and with the
 # kernels' programs emulated. Needs the ffnvcodec headers, not nvcc.
+option(CPS_BUILD_GPU_TESTS "Build what only a GPU runs, and the check of a GPU machine" ON)
 set(check_sources gpu_check.cpp bench_decode.cpp bench_stages.cpp faults.cpp)
 list(TRANSFORM check_sources PREPEND ${PROJECT_SOURCE_DIR}/cuda/check/)
 if(TARGET cps_cuda_host)
@@ -40,17 +41,19 @@ if(TARGET cps_cuda_host)
   cps_cuda_test(cuda_pipeline_test cuda/gpu_decode_test.cpp cuda/gpu_options_test.cpp)
 
   # What scripts/gpu-check.sh runs on a GPU machine, tried out here first.
-  add_executable(cuda_check ${check_sources} cuda/check/check_fake.cpp)
-  target_compile_options(cuda_check PRIVATE ${test_options})
-  target_include_directories(cuda_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
-  target_link_libraries(cuda_check PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
-  add_test(NAME cuda_check_facts COMMAND cuda_check facts)
-  add_test(NAME cuda_check_stages COMMAND cuda_check stages)
-  foreach(part faults decode)
-    add_test(NAME cuda_check_${part} COMMAND sh -c
-      "exec '$<TARGET_FILE:cuda_check>' ${part} \"$CPS_FIXTURES/h264_bpyramid.mp4\"")
-    set_tests_properties(cuda_check_${part} PROPERTIES TIMEOUT 120)
-  endforeach()
+  if(CPS_BUILD_GPU_TESTS)
+    add_executable(cuda_check ${check_sources} cuda/check/check_fake.cpp)
+    target_compile_options(cuda_check PRIVATE ${test_options})
+    target_include_directories(cuda_check SYSTEM PRIVATE ${CPS_FFNVCODEC_INCLUDE})
+    target_link_libraries(cuda_check PRIVATE cps_cuda_emulated cps_cuda_host cps_fake_driver)
+    add_test(NAME cuda_check_facts COMMAND cuda_check facts)
+    add_test(NAME cuda_check_stages COMMAND cuda_check stages)
+    foreach(part faults decode)
+      add_test(NAME cuda_check_${part} COMMAND sh -c
+        "exec '$<TARGET_FILE:cuda_check>' ${part} \"$CPS_FIXTURES/h264_bpyramid.mp4\"")
+      set_tests_properties(cuda_check_${part} PROPERTIES TIMEOUT 120)
+    endforeach()
+  endif()
 
   # ONNX Runtime's table over the memory of the fake driver.
   add_library(cps_fake_ort SHARED ort/fake_ort/fake_ort.cpp)
@@ -74,7 +77,6 @@ if(TARGET cps_cuda_host)
 endif()
 
 # The same comparisons on a real GPU with the real kernels; skipped where there is none.
-option(CPS_BUILD_GPU_TESTS "Build what only a GPU runs" ON)
 if(TARGET cps_cuda AND CPS_BUILD_GPU_TESTS)
   cps_test(gpu_equality_test cuda/ops/equality_test.cpp cuda/ops/equality_models_test.cpp)
   target_link_libraries(gpu_equality_test PRIVATE cps_cuda)

@@ -10,7 +10,7 @@ import { cmakeJs, ensurePackages } from './setup.mjs';
 import { ensureZig, fetchSources, sources, unpack, work, writeTools } from '../prebuild/tools.mjs';
 
 const GLIBC = '2.28';
-const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
+export const PROCESSORS = { x64: 'x86_64', arm64: 'aarch64' };
 const own = path.join(root, 'scripts', 'prebuild');
 const read = (file) => fs.readFileSync(file, 'utf8');
 
@@ -62,10 +62,13 @@ function cudaSettings(folder) {
   ];
 }
 
-/** Toolchain file and environment with which CMake compiles by zig, against those libraries. */
-function crossCompiling(folder, processor) {
+/** Toolchain file and environment with which CMake compiles by zig, against those libraries. `more`: its last lines. */
+export function crossCompiling(folder, processor, more = []) {
   const bin = path.join(folder, 'bin');
-  const toolchain = path.join(folder, 'toolchain.cmake');
+  const toolchain = path.join(
+    folder,
+    more.length > 0 ? 'toolchain-tests.cmake' : 'toolchain.cmake',
+  );
   const lines = [
     'set(CMAKE_SYSTEM_NAME Linux)',
     `set(CMAKE_SYSTEM_PROCESSOR ${processor})`,
@@ -76,6 +79,7 @@ function crossCompiling(folder, processor) {
     `set(CMAKE_CXX_FLAGS_INIT "${COMPILE}")`,
     `set(CMAKE_SHARED_LINKER_FLAGS_INIT "${LINK.join(' ')}")`,
     `set(PKG_CONFIG_EXECUTABLE ${bin}/static-pkg-config)`,
+    ...more,
   ];
   fs.writeFileSync(toolchain, `${lines.join('\n')}\n`);
   const libraries = path.join(folder, 'prefix', 'lib', 'pkgconfig');

@@ -2,7 +2,7 @@
  * Finds the videos of a folder that look most like one of them: each video is a few frames through a
  * CLIP-shaped model in ONNX Runtime, and the mean of their embeddings.
  *
- *   npm run example embed-clip -- FOLDER [--like VIDEO] [--model MODEL.onnx --config preprocessor_config.json]
+ *   npm run example embed-clip -- [FOLDER] [--like VIDEO] [--model MODEL.onnx --config preprocessor_config.json]
  *
  * Without --model a tiny one with random weights is taken (examples/models/make.py made it): it shows the
  * way, not what is alike. Without a folder a few clips are made.

@@ -72,7 +72,7 @@ function renderDoc(schema) {
 await patchStream({ videoPath: 'video.mp4', sequenceLength: 16, kKeep: 1024 });
 \`\`\`
 
-On the command line each option is a flag: \`kKeep\` is \`--k-keep\` ([cli.md](cli.md)). An unknown key, a wrong type or a
+On the command line most options are flags: \`kKeep\` is \`--k-keep\` ([cli.md](cli.md)). An unknown key, a wrong type or a
 value out of range rejects with a \`CodecPatchStreamError\` of code \`ERR_CPS_INVALID_ARGUMENT\` that
 names the option, what was expected and what was received. \`undefined\` counts as not given.
 

@@ -33,7 +33,8 @@ const BUDGET_TEXT = {
     'Number of patches to keep; all of them if there are fewer. { frames: 8 }: as many as eight frames ' +
     'have. { perSecond, min?, max? }: by the duration. With selectionUnit ' +
     "'block2x2' a number must be a multiple of 4; the other forms are rounded down to one.",
-  impact: 'Size of the result; only selected patches are ever converted to RGB.',
+  impact:
+    "Size of the result; with resample 'bilinear-plain' only selected patches are converted to RGB.",
 } as const;
 
 const BUDGET = union<PatchBudgetRecord>(

@@ -8,6 +8,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { repoRoot } from '../../helpers/fixtures.js';
+import { longForm } from '../../helpers/long-form.js';
 
 const PACKAGE = 'com.github.asus4.onnxruntime@0.4.9'; // the header of API 29, MIT
 const NAME = 'onnxruntime_c_api.h';
@@ -16,7 +17,7 @@ const cache = path.join(repoRoot, 'build', 'ort-header');
 /** The folder with the header, or why there is none. */
 function findHeader(): { folder: string } | { missing: string } {
   if (fs.existsSync(path.join(cache, NAME))) return { folder: cache };
-  if (process.env['CPS_LONG'] !== '1') return { missing: 'CPS_LONG=1 fetches the header' };
+  if (!longForm) return { missing: 'CPS_LONG=1 fetches the header' };
   const work = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-ort-header-'));
   try {
     const options = { cwd: work, encoding: 'utf8', timeout: 240_000 } as const;

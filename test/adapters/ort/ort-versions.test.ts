@@ -9,6 +9,7 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { GraphBuilder } from '../../../examples/lib/onnx.js';
 import { repoRoot } from '../../helpers/fixtures.js';
+import { longForm } from '../../helpers/long-form.js';
 
 const TOO_OLD = '1.10.0';
 const WORK = ['1.11.0', '1.14.0', '1.22.0', 'latest'];
@@ -63,7 +64,7 @@ function runWith(version: string): unknown {
 
 jest.setTimeout(600_000);
 
-if (process.env['CPS_LONG'] !== '1') {
+if (!longForm) {
   test.skip('other versions of onnxruntime-node (left out: CPS_LONG=1 fetches them)', () =>
     undefined);
 } else {

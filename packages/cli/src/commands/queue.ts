@@ -66,10 +66,7 @@ function addEnqueue(program: Command): void {
   command.action(async (given: string[]) => {
     const flags = command.opts<ExtractFlags & { queue: string }>();
     const address = addressOf(flags.queue);
-    const { settings, machine } = await settingsOf(
-      { ...flags, format: 'webdataset' },
-      givenOf(command, options),
-    );
+    const { settings, machine } = await settingsOf(flags, givenOf(command, options));
     const [other] = Object.keys(machine);
     if (other !== undefined) {
       throw new UsageError(`Expected no option of the machine (${other}): it belongs to 'work'`);

@@ -98,6 +98,25 @@ describe('frames', () => {
     const bytes = fs.readFileSync(path.join(out, 'h264_bpyramid', names[0] ?? ''));
     expect(bytes.subarray(0, 3)).toEqual(Buffer.from([0xff, 0xd8, 0xff]));
   });
+
+  test('--all with --size takes windows by the size of the pictures that are written', () => {
+    const small = fixturePath('small.mp4'); // 50 frames of 48x34
+    const out = path.join(folder, 'enlarged');
+    // 311 MB for all of them; a window has 10 frames, and the next one is decoded beside it.
+    const size = ['--size', 'exact=[1080,1920]', '--max-memory-bytes', String(160e6)];
+    const format = ['--format', 'jpeg', '--quality', '1'];
+    const { status, stderr } = command([
+      'frames',
+      small,
+      '--all',
+      '--out',
+      out,
+      ...size,
+      ...format,
+    ]);
+    expect([status, stderr]).toEqual([0, '']);
+    expect(fs.readdirSync(out)).toHaveLength(50);
+  });
 });
 
 describe('report', () => {

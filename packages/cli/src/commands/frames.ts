@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { checkDecodeOnlyOptions, decodeOnly, openVideo } from 'codec-patch-stream';
-import type { DecodedFrames } from 'codec-patch-stream';
+import type { DecodedFrames, Video } from 'codec-patch-stream';
 import { encode, inParallel } from '../encode.js';
 import type { Format } from '../encode.js';
 import { counted, ensureFolder, removeMatching, UsageError, writeWhole } from '../files.js';
@@ -115,10 +115,9 @@ async function writeAll(
   own: FramesOptions,
   folder: string,
 ): Promise<Written[]> {
-  const { width: toWidth, height: toHeight } = config;
   await using video = await openVideo(videoPath, ofOpening(config));
-  const { width, height, totalFrames } = video.info;
-  const bytes = 3 * (Number(toWidth) || width) * (Number(toHeight) || height);
+  const { totalFrames } = video.info;
+  const bytes = await frameBytes(video, config);
   const count = Math.max(1, Math.min(256, Math.floor(WINDOW_BYTES / bytes)));
   const bar = progress(totalFrames, 'decoding and writing');
   removeMatching(folder, OWN_FILES);
@@ -129,6 +128,20 @@ async function writeAll(
   }
   bar.done();
   return written;
+}
+
+/** What one frame takes in memory, as it will be written. */
+async function frameBytes(
+  video: Video,
+  config: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const { width = video.info.width, height = video.info.height, size } = config;
+  if (size === undefined) return 3 * Number(width) * Number(height);
+  // What a rule of sizes makes of this video, one of its frames tells, whichever can be decoded.
+  const any = { sample: { indices: [0] }, damaged: 'nearest' } as const;
+  using one = await decodeOnly({ ...config, ...any, videoPath: video });
+  const [, rows = 0, columns = 0] = one.frames.shape;
+  return Math.max(1, 3 * rows * columns);
 }
 
 /** What openVideo takes of them: pixels are of the windows. */

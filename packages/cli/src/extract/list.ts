@@ -14,7 +14,7 @@ import { text } from 'node:stream/consumers';
 import { parse } from 'csv-parse';
 import { HELP_HINT, UsageError } from '../files.js';
 import type { Json, VideoRow } from './shards.js';
-import { isRemote, localPath } from './sources.js';
+import { isRemote, localPath, SourceError } from './sources.js';
 
 /** What files of a folder are taken for videos. */
 const VIDEOS = new Set(
@@ -142,6 +142,15 @@ async function firstLine(file: string): Promise<string> {
 const nothingThere = (name: string): UsageError =>
   new UsageError(`Expected videos, folders or lists but there is no '${name}'`);
 
+/** Whether a video of the command line is there. */
+function isThere(argument: string, base: string): boolean {
+  try {
+    return existsSync(localPath(argument, base));
+  } catch (error) {
+    throw error instanceof SourceError ? new UsageError(error.message) : error;
+  }
+}
+
 async function partOf(argument: string, base: string, alone: boolean): Promise<Part> {
   if (argument === '-') return stdinPart();
   if (isRemote(argument)) return pathsPart(argument, [argument]);
@@ -152,8 +161,7 @@ async function partOf(argument: string, base: string, alone: boolean): Promise<P
   const extension = extname(argument).toLowerCase();
   if (!Object.hasOwn(LISTS, extension)) {
     // A video that is gone is one that fails; what was to be a folder would begin a data set of nothing.
-    const isThere = existsSync(localPath(argument, base));
-    if (!isThere && !VIDEOS.has(extension)) throw nothingThere(argument);
+    if (!isThere(argument, base) && !VIDEOS.has(extension)) throw nothingThere(argument);
     return pathsPart(argument, [argument]);
   }
   if (!found) throw new UsageError(`Expected a list for '${argument}' but there is no such file`);
@@ -250,7 +258,7 @@ export async function videoList(
     one !== '-' &&
     !isRemote(one) &&
     !Object.hasOwn(LISTS, extname(one).toLowerCase()) &&
-    !existsSync(localPath(one, base)) &&
+    !isThere(one, base) &&
     !existsSync(one);
   if (given.every(isMissing)) throw nothingThere(first);
   const parts: Part[] = [];

@@ -35,9 +35,16 @@ export interface OpenOptions {
 
 export const isRemote = (path: string): boolean => /^(s3|https?):\/\//.test(path);
 
-/** Of a local path: resolved. */
+/** Of a local path: resolved. Throws a SourceError for URLs of no file here. */
 export function localPath(path: string, root: string): string {
-  return path.startsWith('file:') ? fileURLToPath(path) : resolve(root, path);
+  if (!path.startsWith('file:')) return resolve(root, path);
+  try {
+    return fileURLToPath(path);
+  } catch (error) {
+    const why = (error as Error).message;
+    const message = `Expected the file: URL of a local file but received ${path}: ${why}`;
+    throw new SourceError('ERR_CPS_NOT_FOUND', message, { cause: error });
+  }
 }
 
 /** What a local file is now; undefined where there is none. */

@@ -1,5 +1,6 @@
 /** What a queue holds of one data set: settings once, a job per shard, and what became of each. */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { deflateRaw, inflateRaw } from 'node:zlib';
 import type { Queue } from 'bullmq';
@@ -128,6 +129,9 @@ export async function forget(connected: Connected, queue: Queue<JobData>): Promi
   await client.del(...['run', 'done', 'tries', 'hands'].map((what) => keyOf(what, name)));
 }
 
+const GIVE_TRIES = 5;
+const GIVE_WAIT_MS = 100;
+
 /** Which videos workers have in their hands, so that one that ends its worker is found. */
 export class Hands {
   readonly #hands: string;
@@ -146,9 +150,21 @@ export class Hands {
     batch.exec().catch(() => undefined);
   }
 
+  /**
+   * Never rejects: an outage is waited for, and where Redis refuses the command again and again the video stays in
+   * somebody's hands. That is no fault of its shard, which is done alone if it has to be done once more.
+   */
   async give(index: number): Promise<void> {
     const { client } = this.connected;
-    await client.multi().hdel(this.#hands, String(index)).hdel(this.#tries, String(index)).exec();
+    const field = String(index);
+    for (let tries = 1; tries <= GIVE_TRIES; tries++) {
+      try {
+        await client.multi().hdel(this.#hands, field).hdel(this.#tries, field).exec();
+        return;
+      } catch {
+        if (tries < GIVE_TRIES) await setTimeout(GIVE_WAIT_MS * 2 ** (tries - 1));
+      }
+    }
   }
 
   /** Of these rows: those that a worker held when it ended, and how often each was alone then. */

@@ -17,7 +17,8 @@ import { Turns } from './turns.js';
 // of them are suspects, the guilty one and those beside it, so the job is run alone in this process, one video at a
 // time. Who is then in hand when the worker ends again is guilty of it, and counted; after `videoTries` of that it
 // is set aside as a failure of the data set. A worker that was killed for another reason costs the time of one slow
-// shard, and its videos' counts are taken back once they are done.
+// shard, and its videos' counts are taken back once they are done. Where Redis refuses to take one back, the video
+// is a suspect without guilt: it is given back when its shard is done again, as a finished video is not begun again.
 
 export interface WorkerOptions {
   readonly run: QueuedRun;

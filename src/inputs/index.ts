@@ -6,7 +6,7 @@ import type { PresetName } from './presets.js';
 import type { InputSpec } from './types.js';
 
 export { defineInput, fromConfig };
-export { codecCanvases } from './canvases/codec-canvases.js';
+export { checkCanvasOptions, codecCanvases } from './canvases/codec-canvases.js';
 export type { CanvasEnergy, CanvasOptions } from './canvases/codec-canvases.js';
 export { CodecCanvases } from './canvases/canvases.js';
 export type { CanvasGroup, CanvasInputOptions } from './canvases/canvases.js';

@@ -20,7 +20,7 @@ import { copyAxes, extentsOf, layOut } from './layout.js';
 import type { Layout } from './layout.js';
 import { onOneDevice } from './picture-options.js';
 import type { DecodingOptions, PictureOptions, Pictures } from './picture-options.js';
-import { picturesOf } from './pictures.js';
+import { checkSelecting, picturesOf } from './pictures.js';
 import type { PresetName } from './presets.js';
 import type { InputSpec, PixelType, SelectSpec } from './types.js';
 
@@ -162,7 +162,9 @@ export function parseInputCall(input: ModelInput, options: InputOptions): Parsed
   parseDecodeOnly({ ...decoding, videoPath: new Uint8Array(1) });
   // What changes from frame to frame is measured in JavaScript.
   const onDevice = place === 'device' && !parsed.tensors.some(([, { of }]) => of === 'changeMask');
-  return { input: parsed, options: { decoding, sample: undefined, select: undefined, onDevice } };
+  const pictures = { decoding, sample: undefined, select: undefined, onDevice };
+  checkSelecting(parsed, pictures);
+  return { input: parsed, options: pictures };
 }
 
 /** Sides that patches need are those that the size gives; says which video is wrong. */

@@ -7,6 +7,7 @@ import { openVideo } from '../api/video.js';
 import type { Video, VideoInput } from '../api/video.js';
 import type { WindowSpan } from '../api/windows.js';
 import type { PatchStreamConfig } from '../options/config.js';
+import { parsePatchStream } from '../options/records.js';
 import { invalid } from '../support/is.js';
 import { isObject } from './define.js';
 import type { ParsedInput } from './define.js';
@@ -96,6 +97,17 @@ function patchOptions(
     ...(size === undefined ? {} : { size }),
     ...{ patchSize: patch.size, layout: 'nhwc', outputDtype: 'uint8' },
   };
+}
+
+/** Throws for options of decoding that contradict the description's selection, before any video is known. */
+export function checkSelecting(input: ParsedInput, options: PictureOptions): void {
+  if (input.spec.select === undefined) return;
+  // A model's own rule becomes indices, video by video.
+  const sample = isModelSample(input.spec.sample) ? { indices: [0] } : undefined;
+  parsePatchStream({
+    ...patchOptions(input, { ...options, sample }),
+    videoPath: new Uint8Array(1),
+  });
 }
 
 /** Decodes what `input` needs of `video`. */

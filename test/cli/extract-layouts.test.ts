@@ -97,6 +97,10 @@ test.each([
   [['--format', 'onevision', '--patches'], /no --patches beside --format onevision/],
   [['--format', 'llava-onevision-2', '--input', 'videomae'], /no --input/],
   [['--format', 'llava-onevision-2', '--topk', '9'], /no --k-keep|no --topk/],
+  [['--format', 'llava-onevision-2', '--energy', 'blok'], /for --energy but received/],
+  [['--format', 'llava-onevision-2', '--canvases', '2'], /between 4 and 4096 for canvases/],
+  [['--format', 'llava-onevision-2', '--timeout-ms=-5'], /for --timeout-ms/],
+  [['--format', 'onevision', '--energy', 'codec', '--backend', 'gpu'], /for --backend/],
   [['--input', 'videomae', '--canvases', '9'], /--format llava-onevision-2 beside --canvases/],
 ])('%j is refused', (args, message) => {
   const { status, stderr } = extract('clips', '--out', at('refused'), ...args);

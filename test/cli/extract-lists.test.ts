@@ -3,6 +3,7 @@ import * as fs from 'node:fs';
 import * as os from 'node:os';
 import * as path from 'node:path';
 import { modelInputs, presets } from '../../src/inputs/index.js';
+import { openShards } from '../../src/shards/index.js';
 import { fixturePath } from '../helpers/fixtures.js';
 import { cli, factsOf, manifestOf, readNpy, samplesOf, SMALL_INPUT } from '../helpers/extract.js';
 import type { Facts, Ran } from '../helpers/extract.js';
@@ -56,6 +57,30 @@ describe('lists', () => {
       'pixel_values'
     ]?.toHost()) as Uint8Array;
     expect(data.equals(Buffer.from(buffer, byteOffset, byteLength))).toBe(true);
+  });
+
+  test('a file: URL of another machine fails alone in a list, and is a usage error where it is typed', () => {
+    const bad = ['file://nas/share/x.mp4', 'file:///a%2Fb.mp4'];
+    const good = `file://${fixturePath('small.mp4')}`;
+    fs.writeFileSync(at('urls.txt'), [bad[0], good, bad[1]].join('\n'));
+    const out = at('urls');
+    const ran = extract('urls.txt', '--input', input, '--out', out, '--max-failures', '2');
+    expect([ran.status, ran.stderr]).toEqual([0, '']);
+    expect(rows(out).map(({ index }) => index)).toEqual([1]);
+    expect(manifestOf(out)['failures']).toMatchObject([
+      { index: 0, path: bad[0], code: 'ERR_CPS_NOT_FOUND' },
+      { index: 2, path: bad[1], code: 'ERR_CPS_NOT_FOUND' },
+    ]);
+    for (const url of bad) {
+      for (const args of [[url], ['clips', url]]) {
+        const { status, stderr } = extract(...args, '--input', input, '--out', at('no-urls'));
+        expect([status, stderr]).toEqual([
+          1,
+          expect.stringMatching(/^error: Expected the file: URL of a local file but .*\n$/),
+        ]);
+      }
+    }
+    expect(fs.existsSync(at('no-urls'))).toBe(false);
   });
 
   test('JSON lines keep the types of columns; tab-separated, and plain paths on stdin', () => {
@@ -140,6 +165,13 @@ describe('what is extracted', () => {
     ],
     [['--input', 'INPUT', '--topk', '5'], /a description that selects patches for --/],
     [['--input', 'INPUT', '--layout', 'nhwc'], /no --layout beside --input/],
+    [['--input', 'INPUT', '--dtype', 'fp61'], /Expected uint8, .*bf16.* for --dtype but .*'fp61'/],
+    [['--input', 'INPUT', '--decode-threads', '9999'], /--decode-threads/],
+    [
+      ['--input', 'onevision-encoder-codec', '--energy', 'codec', '--backend', 'gpu'],
+      /'cpu' or 'auto' \(--energy is 'codec'\) for --backend/,
+    ],
+    [['--patches', '--energy', 'codec', '--backend', 'gpu'], /for --backend/],
     [['--input', 'INPUT', '--frames', '5', '--sample', 'count=3'], /one of --sample and --frames/],
     [['--patches', '--topk', '0'], /--topk/],
     [['--patches', '--config', 'x.json'], /no --config/],
@@ -160,5 +192,19 @@ describe('what is extracted', () => {
     const { status, stderr } = extract('clips', '--input', 'dots.json', '--out', at('refused'));
     expect([status, fs.existsSync(at('refused'))]).toEqual([1, false]);
     expect(stderr).toMatch(/letters, digits, _ and -.*'a\.b'/);
+  });
+
+  test('names with capital letters: not of .npy members, which are read in lower case', async () => {
+    const spec = { ...SMALL_INPUT, tensors: { pixelValues: SMALL_INPUT.tensors.pixel_values } };
+    fs.writeFileSync(at('capital.json'), JSON.stringify(spec));
+    const out = at('capital');
+    const args = ['clips/small.mp4', '--input', 'capital.json', '--out', out];
+    const { status, stderr } = extract(...args);
+    expect([status, fs.existsSync(out)]).toEqual([1, false]);
+    expect(stderr).toMatch(/name in lower case .*'pixelValues'.*--members safetensors/);
+    expect(extract(...args, '--members', 'safetensors')).toMatchObject({ status: 0, stderr: '' });
+    const { tensors } = await openShards(out).read(0, 0);
+    expect(Object.keys(tensors)).toEqual(['pixelValues']);
+    expect(Object.keys(manifestOf(out)['tensors'] as object)).toEqual(['pixelValues']);
   });
 });

@@ -1,4 +1,5 @@
 /** `enqueue`, `work`, `status`, `drain`: whatever ends meanwhile, the shards are those of one undisturbed run. */
+import { execFileSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import * as fs from 'node:fs';
@@ -6,6 +7,11 @@ import * as os from 'node:os';
 import * as path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
+import { addressOf, connectTo } from '../../packages/cli/src/queue/connection.js';
+import type { ShardResult } from '../../packages/cli/src/extract/shards.js';
+import { enqueue } from '../../packages/cli/src/queue/enqueue.js';
+import { readDone } from '../../packages/cli/src/queue/run.js';
+import { runWorker } from '../../packages/cli/src/queue/worker.js';
 import { cliBeside, digests, SMALL_INPUT, startCli } from '../helpers/extract.js';
 import type { Ran } from '../helpers/extract.js';
 import { fixturePath } from '../helpers/fixtures.js';
@@ -251,6 +257,84 @@ withRedis('a queue', () => {
     expect(digests(at('late'))).toEqual(expected);
   }, 60_000);
 
+  test('--format and its flags: the files of extract; what a worker is told is checked with them first', async () => {
+    const clip = at('one-reference.mp4'); // what energy 'codec' takes
+    const source = ['-v', 'error', '-f', 'lavfi', '-i', 'testsrc2=s=64x48:d=1'];
+    execFileSync('ffmpeg', [...source, '-c:v', 'libx264', '-bf', '0', '-refs', '1', clip]);
+    const flags = ['--format', 'llava-onevision-2', '--canvases', '4', '--energy', 'codec'];
+    const extracted = await cliBeside(['extract', clip, ...flags, '--out', at('canvases-plain')]);
+    expect([extracted.status, extracted.stderr]).toEqual([0, '']);
+    const expected = digests(at('canvases-plain'));
+    expect(Object.keys(expected)).toContainEqual(expect.stringMatching(/canvas_000\.jpg$/));
+    const queue = ['--queue', redis.urlOf('canvases')];
+    const put = ['enqueue', clip, ...flags, ...queue, '--out', at('canvases')];
+    expect((await cliBeside(put)).status).toBe(0);
+    // Else the video would fail, and a data set without it be finished.
+    const refused = await cliBeside(working('canvases', '--backend', 'gpu'));
+    expect([refused.status, refused.stdout, refused.stderr]).toEqual([
+      ...[1, ''],
+      expect.stringMatching(/'cpu' or 'auto' \((--)?energy is 'codec'\) for --backend/),
+    ]);
+    expect((await cliBeside(working('canvases'))).status).toBe(0);
+    expect(digests(at('canvases'))).toEqual(expected);
+  }, 60_000);
+
+  test('a video that Redis refuses to take back from a worker ends neither worker nor shard', async () => {
+    const connection = await connectTo(addressOf(redis.urlOf('hands')), () => undefined);
+    const { client } = connection;
+    try {
+      const settings = {
+        ...{ recipe: { kind: 'patches', options: {} }, format: 'webdataset', members: 'npy' },
+        ...{ shardVideos: 2, decoding: {}, hash: false },
+      } as const;
+      const run = { settings, videos: 2, shards: 1, out: folder, root: folder, digest: 'hands' };
+      const list = {
+        root: folder,
+        // eslint-disable-next-line @typescript-eslint/require-await -- as lists are read
+        rows: async function* () {
+          for (const index of [0, 1]) yield { index, path: 'small.mp4', columns: {} };
+        },
+      };
+      await enqueue(connection, run, list, () => undefined);
+      // The first one twice, the second one always.
+      const refused: Record<string, number> = { 0: 2, 1: Infinity };
+      const multi = client.multi.bind(client) as () => ReturnType<typeof client.multi>;
+      const spoilt = (): ReturnType<typeof client.multi> => {
+        const batch = multi();
+        const [hdel, exec] = [batch.hdel.bind(batch), batch.exec.bind(batch)];
+        let field = '';
+        return Object.assign(batch, {
+          hdel: (key: string, index: string) => hdel(key, (field = index)),
+          exec: () =>
+            field !== '' && (refused[field] as number)-- > 0
+              ? Promise.reject(new Error('MISCONF no'))
+              : exec(),
+        });
+      };
+      Object.assign(client, { multi: spoilt });
+      const errors: string[] = [];
+      let extracted = 0;
+      await runWorker(connection, {
+        ...{ run, io: { out: folder, root: folder, machine: {} }, jobs: 2, takeoverMs: 30_000 },
+        ...{ videoTries: 3, keep: false, drain: new AbortController().signal },
+        onEvent: () => undefined,
+        onError: (message) => errors.push(message),
+        extract: async ({ videos }, io) => {
+          extracted++;
+          for (const { index, path } of videos) io.onEvent?.({ event: 'started', index, path });
+          for (const { index, path } of videos) io.onEvent?.({ event: 'video', index, path });
+          await wait(20);
+          return { failures: [] } as Partial<ShardResult> as ShardResult;
+        },
+      });
+      expect({ errors, extracted }).toEqual({ errors: [], extracted: 1 });
+      expect([...(await readDone(connection)).keys()]).toEqual([0]);
+      expect(await client.hkeys('codec-patch-stream-hands:hands')).toEqual(['1']);
+    } finally {
+      connection.close();
+    }
+  }, 30_000);
+
   test('what is wrong is said', async () => {
     const says = async (args: string[], message: RegExp): Promise<void> => {
       const { status, stderr } = await cliBeside(args);
@@ -259,6 +343,11 @@ withRedis('a queue', () => {
     await says(
       ['status', '--queue', 'redis://127.0.0.1:1/x'],
       /Expected Redis at redis:\/\/127.0.0.1:1\/x for --queue: .*ECONNREFUSED/,
+    );
+    // Nothing is asked of Redis for what no worker can do.
+    await says(
+      ['work', '--queue', 'redis://127.0.0.1:1/x', '--timeout-ms=-5'],
+      /^ERR_CPS_INVALID_ARGUMENT: .* for --timeout-ms but received/,
     );
     for (const url of [
       'http://h/x',

@@ -115,9 +115,12 @@ export const factsOf = (sample: Map<string, Buffer> | undefined): Facts =>
 export const manifestOf = (out: string): Record<string, unknown> =>
   JSON.parse(fs.readFileSync(path.join(out, 'manifest.json'), 'utf8')) as Record<string, unknown>;
 
-/** SHA-256 of each file of a data set that people see, and of nothing else. */
+/** SHA-256 of each file of a data set that people see, those in folders included, and of nothing else. */
 export function digests(folder: string): Record<string, string> {
-  const files = fs.readdirSync(folder).filter((name) => name !== '.extract');
+  const names = fs.readdirSync(folder, { recursive: true, encoding: 'utf8' });
+  const files = names.filter(
+    (name) => !/^\.extract\b/.test(name) && fs.statSync(path.join(folder, name)).isFile(),
+  );
   return Object.fromEntries(
     files.sort().map((name) => {
       const bytes = fs.readFileSync(path.join(folder, name));

@@ -4,7 +4,7 @@ import * as path from 'node:path';
 import * as fc from 'fast-check';
 import { decodeOnly, nativeStats, openVideo, patchStream } from '../../src/index.js';
 import { canvasFrames, groupFrames, packOrder } from '../../src/inputs/canvases/groups.js';
-import { codecCanvases, modelInputs } from '../../src/inputs/index.js';
+import { checkCanvasOptions, codecCanvases, modelInputs } from '../../src/inputs/index.js';
 import { longForm } from '../helpers/long-form.js';
 import { buffersInUse } from '../helpers/native-memory.js';
 
@@ -342,6 +342,20 @@ describe('canvases of a video', () => {
       /codecCanvases/,
     );
     expect(nativeStats().liveBuffers).toBe(before);
+  });
+
+  test.each([
+    [{ canvases: 2 }, /integer between 4 and 4096 for canvases/],
+    [{ energy: 'blok' }, /for energy but received "?'?blok/],
+    [{ timeoutMs: -5 }, /for timeoutMs/],
+    [
+      { energy: 'codec', backend: 'gpu' },
+      /for backend .*energy is 'codec'|energy is 'codec'.* for backend/,
+    ],
+    [{ energy: 'reference', intraEnergy: 'texture' }, /for intraEnergy/],
+  ])('%j is refused of every video, and before one is opened', async (options, message) => {
+    expect(() => checkCanvasOptions(options as object)).toThrow(message);
+    await expect(codecCanvases('nowhere.mp4', options as object)).rejects.toThrow(message);
   });
 
   test('frames that show nothing are neither anchors nor give blocks; three frames are too few', async () => {

@@ -2,7 +2,13 @@
 import * as fs from 'node:fs';
 import * as path from 'node:path';
 import fc from 'fast-check';
-import { defineInput, fromConfig, modelInputs, presets } from '../../src/inputs/index.js';
+import {
+  defineInput,
+  fromConfig,
+  inputStream,
+  modelInputs,
+  presets,
+} from '../../src/inputs/index.js';
 import type { InputSpec, PresetName } from '../../src/inputs/index.js';
 import { CodecPatchStreamError } from '../../src/index.js';
 
@@ -220,5 +226,14 @@ describe('presets', () => {
     [{ sample: { count: -1 } }, /sample.count/],
   ])('option %j is refused before anything is decoded', async (options, says) => {
     await expect(modelInputs('nowhere.mp4', 'clip', options as object)).rejects.toThrow(says);
+  });
+
+  test('what the selection and the options say is checked together', async () => {
+    const options = { select: { energy: 'codec' }, backend: 'gpu' } as const;
+    const says = /'cpu' or 'auto' \(energy is 'codec'\) for backend/;
+    const input = 'onevision-encoder-codec';
+    expect(() => inputStream([], input, options)).toThrow(says);
+    await expect(modelInputs('nowhere.mp4', input, options)).rejects.toThrow(says);
+    expect(() => inputStream([], input, { ...options, backend: 'cpu' })).not.toThrow();
   });
 });

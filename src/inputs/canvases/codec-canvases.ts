@@ -6,6 +6,7 @@ import { jsMemory, Tensor } from '../../api/tensor.js';
 import { openVideo, Video } from '../../api/video.js';
 import type { VideoInput } from '../../api/video.js';
 import type { PatchStreamConfig } from '../../options/config.js';
+import { checkPatchStreamOptions } from '../../options/records.js';
 import { AbortError, CodecPatchStreamError } from '../../support/errors.js';
 import { checkInteger, invalid } from '../../support/is.js';
 import { memoryOf } from '../picture-options.js';
@@ -57,6 +58,7 @@ const MOST = 4096;
 /** The least area that a frame is enlarged to, in blocks. */
 const LEAST_BLOCKS = 4;
 
+/** Throws for what is wrong whatever the video is. */
 function parse(options: CanvasOptions): { rules: Rules; rest: DecodingOptions & CanvasEnergy } {
   if (typeof options !== 'object' || (options as unknown) === null) {
     throw invalid('options', 'object', options);
@@ -78,6 +80,7 @@ function parse(options: CanvasOptions): { rules: Rules; rest: DecodingOptions & 
   const rest = Object.fromEntries(
     Object.entries(options).filter(([name]) => !OWN_NAMES.includes(name)),
   );
+  checkPatchStreamOptions({ ...rest, patchSize });
   const rules = {
     ...{ sampled: Math.floor((count * frames) / perGroup), perGroup, window: frames },
     ...{ least, most, maxPixels, patchSize, avoidKeys: keyFrames === 'avoid' },
@@ -188,6 +191,14 @@ async function pack(
     ...{ groups, frameIds: ids, fps: stream.fps, grid: [rows, columns], patchSize: side },
     notes: stream.notes,
   });
+}
+
+/**
+ * Throws ERR_CPS_INVALID_ARGUMENT for options that codecCanvases refuses whatever the video is: wrong values,
+ * and combinations that contradict each other. Opens nothing.
+ */
+export function checkCanvasOptions(options: CanvasOptions): void {
+  parse(options);
 }
 
 function joined<A extends Uint8Array<ArrayBuffer> | Int32Array<ArrayBuffer>>(

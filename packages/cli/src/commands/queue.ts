@@ -2,11 +2,11 @@
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { setThreads } from 'codec-patch-stream';
+import { checkPatchStreamOptions, setThreads } from 'codec-patch-stream';
 import { videoList } from '../extract/list.js';
 import { allFinished, mergeShards } from '../extract/merge.js';
 import { beginWith, planOf } from '../extract/plan.js';
-import { settingsOf } from '../extract/recipe.js';
+import { checkCalls, settingsOf } from '../extract/recipe.js';
 import { counted, ensureFolder, UsageError } from '../files.js';
 import { addFlags, flagOptions, givenOf } from '../flags.js';
 import { onInterrupt } from '../interrupt.js';
@@ -151,6 +151,7 @@ function addWork(program: Command): void {
   command.action(async () => {
     const flags = command.opts<WorkFlags>();
     const given = givenOf(command, machine);
+    checkPatchStreamOptions(given);
     await connected(flags.queue, (connection) => work(connection, flags, given), REDIS_MS);
   });
 }
@@ -161,6 +162,7 @@ async function work(
   machine: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   const run = await readRun(connection);
+  checkCalls(run.settings, machine);
   const out = flags.out === undefined ? run.out : resolve(flags.out);
   const root = flags.root === undefined ? run.root : resolve(flags.root);
   ensureFolder('--out', out);

@@ -3,7 +3,13 @@ import { readFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { checkPatchStreamOptions, describeOptions } from 'codec-patch-stream';
-import { defineInput, fromConfig, inputStream, presets } from 'codec-patch-stream/inputs';
+import {
+  checkCanvasOptions,
+  defineInput,
+  fromConfig,
+  inputStream,
+  presets,
+} from 'codec-patch-stream/inputs';
 import type { InputSpec, PixelType, PresetName } from 'codec-patch-stream/inputs';
 import { UsageError } from '../files.js';
 import { flagOf } from '../flags.js';
@@ -126,6 +132,11 @@ function changed(spec: InputSpec, given: Given): InputSpec {
     throw new UsageError('Expected one of --sample and --frames');
   }
   const rule = sample ?? count;
+  if (outputDtype !== undefined && !Object.hasOwn(PIXEL_TYPES, outputDtype as string)) {
+    throw new UsageError(
+      `Expected ${Object.keys(PIXEL_TYPES).join(', ')} for --dtype but received '${outputDtype as string}'`,
+    );
+  }
   const tensors = Object.entries(spec.tensors).map(([name, tensor]) => {
     const dtype = outputDtype === undefined ? undefined : PIXEL_TYPES[outputDtype as string];
     return [name, tensor.of === 'pixels' && dtype ? { ...tensor, dtype } : tensor] as const;
@@ -188,9 +199,7 @@ async function recipeOf(flags: RecipeFlags, given: Given): Promise<Recipe> {
   if (flags.config !== undefined || flags.classDefaults === true) {
     throw new UsageError('Expected no --config and no --class-defaults beside --patches');
   }
-  const options = pick(given, (name) => !ofDecoding(name));
-  checkPatchStreamOptions(given);
-  return { kind: 'patches', options };
+  return { kind: 'patches', options: pick(given, (name) => !ofDecoding(name)) };
 }
 
 /** Names and types that the members of a shard can have. */
@@ -202,6 +211,13 @@ function checkTensors(recipe: Recipe, members: Settings['members']): void {
       throw new UsageError(
         `Expected names of letters, digits, _ and - that differ in lower case, none of them json, for the ` +
           `tensors of --input but received '${name}'`,
+      );
+    }
+    // Readers of WebDataset, ours and others, take what is behind the key in lower case.
+    if (members === 'npy' && name !== name.toLowerCase()) {
+      throw new UsageError(
+        `Expected a name in lower case for a tensor of --input but received '${name}': readers of shards take ` +
+          'the names of .npy members in lower case (--members safetensors keeps names as they are)',
       );
     }
     taken.add(name.toLowerCase());
@@ -217,6 +233,27 @@ function checkTensors(recipe: Recipe, members: Settings['members']): void {
   }
 }
 
+/**
+ * Throws for options that every video's call would refuse, a worker's `machine` included: else each video would
+ * fail for them, and a data set of nothing be finished. What is still refused later is about one video.
+ */
+export function checkCalls(
+  { recipe, decoding }: Pick<Settings, 'recipe' | 'decoding'>,
+  machine: Given,
+): void {
+  const options = { ...machine, ...decoding };
+  switch (recipe.kind) {
+    case 'input':
+      inputStream([], recipe.input, options);
+      break;
+    case 'patches':
+      checkPatchStreamOptions({ ...options, ...recipe.options });
+      break;
+    case 'canvases':
+      checkCanvasOptions({ ...options, ...recipe.options });
+  }
+}
+
 /** The settings that the flags stand for; throws for what is wrong with them. */
 export async function settingsOf(
   flags: RecipeFlags & Pick<Settings, 'members' | 'shardVideos' | 'hash'>,
@@ -224,10 +261,10 @@ export async function settingsOf(
 ): Promise<{ settings: Settings; machine: Given }> {
   const { format, members, shardVideos, hash } = flags;
   const recipe = await recipeOf(flags, given);
-  if (!isLayout(format)) checkTensors(recipe, members);
   const decoding = pick(given, (name) => CHANGE_RESULTS.includes(name));
   const machine = pick(given, (name) => ofDecoding(name) && !CHANGE_RESULTS.includes(name));
-  if (recipe.kind === 'input') inputStream([], recipe.input, { ...decoding, ...machine });
+  checkCalls({ recipe, decoding }, machine);
+  if (!isLayout(format)) checkTensors(recipe, members);
   // As it will be read again.
   const settings = { recipe, format, members, shardVideos, decoding, hash };
   return { settings: JSON.parse(JSON.stringify(settings)) as Settings, machine };

@@ -26,21 +26,32 @@ export type VideoInput = DecodeConfig['videoPath'];
 
 type PerVideo = 'videoPath' | 'sequenceLength' | 'sample';
 
-/** The options that both calls share; a Video's own calls take them, too, and theirs count. */
+/**
+ * The options that both calls share; a Video's own calls take them, too, and theirs count: a `backend` of
+ * theirs also for the stages that the video was opened with.
+ */
 export type OpenOptions = Omit<DecodeConfig, PerVideo>;
 /** Options of `Video.frames`: those of decodeOnly without the video. */
 export type FrameOptions = Omit<DecodeOnlyConfig, 'videoPath'>;
 /** Options of `Video.patches`: those of patchStream without the video. */
 export type PatchOptions = Omit<PatchStreamConfig, 'videoPath'>;
 
-/** Options of a Video's own calls. */
-function own<T extends object>(options: T): T {
-  if ((options as { videoPath?: unknown }).videoPath === undefined) return options;
-  throw invalid(
-    'videoPath',
-    'no value for a Video, which is the video',
-    (options as { videoPath?: unknown }).videoPath,
-  );
+/**
+ * The options of a call of a Video: what it gives, else what the video was opened with. A backend of the
+ * call is that of both stages unless it gives theirs, too.
+ */
+function own<T extends object>(opened: OpenOptions, options: T): OpenOptions & T {
+  const { videoPath, backend } = options as { videoPath?: unknown; backend?: unknown };
+  if (videoPath !== undefined) {
+    throw invalid('videoPath', 'no value for a Video, which is the video', videoPath);
+  }
+  const stages = { decodeBackend: undefined, processBackend: undefined };
+  const inherited = backend === undefined ? opened : { ...opened, ...stages };
+  const result: Record<string, unknown> = { ...inherited, ...options };
+  for (const [key, value] of Object.entries(inherited)) {
+    if (result[key] === undefined) result[key] = value;
+  }
+  return result as OpenOptions & T;
 }
 
 /**
@@ -125,7 +136,7 @@ export class Video extends OpenVideo {
     B extends BackendOption = undefined,
     P extends BackendOption = undefined,
   >(options: FrameOptions & FollowingFrames<D, L, B, P> = {}): Promise<FramesOf<D, L, B, P>> {
-    const call: unknown = decodeOnly({ ...this.#options, ...own(options), videoPath: this });
+    const call: unknown = decodeOnly({ ...own(this.#options, options), videoPath: this });
     return call as Promise<FramesOf<D, L, B, P>>;
   }
 
@@ -135,7 +146,7 @@ export class Video extends OpenVideo {
     B extends BackendOption = undefined,
     P extends BackendOption = undefined,
   >(options: PatchOptions & Following<D, B, P> = {}): Promise<PatchesOf<D, B, P>> {
-    const call: unknown = patchStream({ ...this.#options, ...own(options), videoPath: this });
+    const call: unknown = patchStream({ ...own(this.#options, options), videoPath: this });
     return call as Promise<PatchesOf<D, B, P>>;
   }
 
@@ -172,7 +183,7 @@ export class Video extends OpenVideo {
   ): Windows<DecodedFrames> | Windows<PatchStream> {
     const held = this.#open();
     const reader = openedFrom(held.reader(), held);
-    return windowsOf(this, reader, span, { ...this.#options, ...own(options) });
+    return windowsOf(this, reader, span, own(this.#options, options));
   }
 
   /** Whether close() was called. This alone never throws. */

@@ -12,6 +12,7 @@ import type {
   InputSize,
   InputSpec,
   PixelType,
+  SelectSpec,
   TensorSpec,
 } from './types.js';
 
@@ -19,10 +20,11 @@ const KEYS = [
   ...['sample', 'size', 'resample', 'normalize', 'augment', 'patch', 'select', 'pad'],
   ...['tokensPerStep', 'stepTime', 'tensors', 'notes'],
 ];
-const SELECT_KEYS = [
-  ...['kKeep', 'selectionUnit', 'energy', 'energyPct', 'energyScope', 'intraEnergy'],
-  ...['globalMotion', 'keyFramePatches', 'wholeFrames', 'minPerFrame', 'maxPerFrame', 'ignore'],
-  ...['staticFallback', 'staticAbsThresh', 'staticRelThresh', 'staticUniformFrames'],
+const SELECT_KEYS: readonly (keyof SelectSpec)[] = [
+  ...(['kKeep', 'selectionUnit', 'energy', 'energyPct', 'energyScope', 'intraEnergy'] as const),
+  ...(['globalMotion', 'keyFramePatches', 'wholeFrames', 'minPerFrame', 'maxPerFrame'] as const),
+  ...(['ignore', 'staticFallback', 'staticAbsThresh', 'staticRelThresh'] as const),
+  'staticUniformFrames',
 ];
 /** As many rows as a tensor is padded to at most. */
 const MOST_ROWS = 1_000_000;

@@ -188,6 +188,40 @@ describe('Video', () => {
     expect(patches.length).toBe(4);
   });
 
+  test('undefined is no value: what the video was opened with counts', async () => {
+    using video = await openVideo(BPYRAMID, { backend: 'cpu', maxMemoryBytes: 4 * 2 ** 20 });
+    const size = { exact: [1024, 1024] } as const; // 6 MiB
+    const unsaid = { backend: undefined, maxMemoryBytes: undefined };
+    const large = { ...unsaid, size, sample: { count: 2 } };
+    const refused = { code: 'ERR_CPS_OUT_OF_MEMORY' };
+    await expect(video.frames(large)).rejects.toMatchObject(refused);
+    const patches = { ...large, patchSize: 16, kKeep: 8192 };
+    await expect(video.patches(patches)).rejects.toMatchObject(refused);
+    const windows = video.windows({ frames: 8 }, { of: 'frames', ...large });
+    await expect(windows.next()).rejects.toMatchObject(refused);
+    using enough = await video.frames({ ...large, maxMemoryBytes: 2 ** 30 });
+    expect(enough.frames.shape).toEqual([2, 1024, 1024, 3]);
+  });
+
+  test('the backend of a call is that of both stages', async () => {
+    const stages = { decodeBackend: 'gpu', processBackend: 'gpu' } as const;
+    using video = await openVideo(BPYRAMID, stages);
+    const sample = { count: 2 } as const;
+    using frames = await video.frames({ backend: 'cpu', sample });
+    using other = await decodeOnly({ videoPath: BPYRAMID, backend: 'cpu', sample });
+    expect(bytes(frames).equals(bytes(other))).toBe(true);
+    using patches = await video.patches({ backend: 'cpu', sample, kKeep: 4 });
+    expect([frames.frames.device, patches.patches.device]).toEqual(['cpu', 'cpu']);
+    const windows = video.windows({ frames: 4 }, { of: 'frames', backend: 'cpu' });
+    using first = (await windows.next()).value as DecodedFrames;
+    expect([first.length, first.frames.device]).toEqual([4, 'cpu']);
+    await windows.return?.();
+    // What the call says of a stage goes on counting.
+    const refused = { code: 'ERR_CPS_BACKEND_UNAVAILABLE' };
+    const own = { backend: 'cpu', processBackend: 'gpu', processDeviceId: 1023 } as const;
+    await expect(video.frames({ ...own, sample })).rejects.toMatchObject(refused);
+  });
+
   test('from bytes', async () => {
     using video = await openVideo(fs.readFileSync(BPYRAMID));
     using frames = await video.frames({ sample: { indices: [0] } });

@@ -26,6 +26,7 @@ import type {
   Video,
   VideoInfo,
 } from '../../src/index.js';
+import type { SelectSpec } from '../../src/inputs/index.js';
 import type { OptionName } from '../../src/options/schema.js';
 
 type Equal<A, B> =
@@ -254,3 +255,9 @@ export async function videos(video: Video): Promise<void> {
   // @ts-expect-error an option of patches
   video.windows({ frames: 4 }, { of: 'frames', kKeep: 4 });
 }
+
+// --- inputs of models ---------------------------------------------------------------------------
+export const select: SelectSpec = {
+  ...{ kKeep: 64, energy: 'block', energyPct: 95, energyScope: 'video' },
+  ...{ intraEnergy: 'texture', globalMotion: 'subtract', staticFallback: true },
+};

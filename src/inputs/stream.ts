@@ -6,6 +6,8 @@ import type { Video } from '../api/video.js';
 import { onAbort } from '../support/abort.js';
 import { AbortError } from '../support/errors.js';
 import { checkInteger, invalid } from '../support/is.js';
+import { Ahead, Entries } from './entries.js';
+import type { Some } from './entries.js';
 import { isGiven } from './given-frames.js';
 import { inputsOf, parseInputCall } from './model-inputs.js';
 import type {
@@ -21,7 +23,6 @@ import { picturesOf, windowsOfVideo } from './pictures.js';
 
 /** A video, or an object that has one and whatever else belongs to it. */
 export type InputEntry = InputSource | { readonly video: InputSource };
-type Some<T> = Iterable<T> | AsyncIterable<T>;
 
 /** What becomes of a video that cannot be decoded. */
 export type OnInputError<E> =
@@ -146,35 +147,15 @@ async function* decodeAhead<E>(
   call: ParsedInputCall,
   flow: Flow<E>,
 ): AsyncGenerator<Item<E>, void> {
-  type Ahead = { entry: E; index: number; pictures: Promise<Pictures> };
-  const ahead: Ahead[] = [];
-  const iterator =
-    Symbol.asyncIterator in videos ? videos[Symbol.asyncIterator]() : videos[Symbol.iterator]();
-  let index = 0;
-  let over = false;
-  const fill = async (): Promise<void> => {
-    while (!over && ahead.length < flow.depth) {
-      const next = await iterator.next();
-      if (next.done) {
-        over = true;
-        return;
-      }
-      const entry = next.value;
-      const at = index++;
-      const pictures = Promise.resolve().then(() =>
-        picturesOf(sourceOf(entry, at), call.input, call.options),
-      );
-      pictures.catch(() => undefined); // whoever takes it sees the error
-      ahead.push({ entry, index: at, pictures });
-    }
-  };
+  const { signal } = call.options.decoding;
+  const ahead = new Ahead(new Entries(videos, signal), flow.depth, async (entry, index) =>
+    picturesOf(sourceOf(entry, index), call.input, call.options),
+  );
   try {
     for (;;) {
-      await fill();
-      const first = ahead.shift();
+      if (signal?.aborted) throw new AbortError(signal.reason);
+      const first = await ahead.next();
       if (!first) return;
-      // The others go on, and one more begins, while this one is waited for and used.
-      await fill();
       let pictures: Pictures;
       try {
         pictures = await first.pictures;
@@ -185,55 +166,51 @@ async function* decodeAhead<E>(
       yield { entry: first.entry, index: first.index, pictures };
     }
   } finally {
-    over = true;
-    for (const { pictures } of ahead) {
-      pictures.then(
-        (one) => one.close(),
-        () => undefined,
-      );
-    }
-    await iterator.return?.();
+    await ahead.close();
   }
 }
 
-/** Windows of all videos, one video after the other. */
+/** Windows of all videos, one video after the other; undefined behind the last one of each. */
 async function* slide<E>(
   videos: Some<E>,
   span: WindowSpan,
   call: ParsedInputCall,
   flow: Flow<E>,
-): AsyncGenerator<Item<E>, void> {
-  let index = 0;
-  for await (const entry of videos) {
-    const at = index++;
-    const source = sourceOf(entry, at);
-    if (isGiven(source)) throw invalid('videos', 'videos (windows slide over these)', source);
-    let video: Video | undefined;
-    try {
-      video = await openVideo(source, call.options.decoding);
-      yield* windowItems(video, span, call, { entry, index: at });
-    } catch (error) {
-      handle(flow.onError, error, entry, at);
-    } finally {
-      video?.close();
+): AsyncGenerator<Item<E> | undefined, void> {
+  const entries = new Entries(videos, call.options.decoding.signal);
+  try {
+    for (let index = 0; ; index++) {
+      const next = await entries.next();
+      if (next.done) return;
+      const entry = next.value;
+      const source = sourceOf(entry, index);
+      if (isGiven(source)) throw invalid('videos', 'videos (windows slide over these)', source);
+      let video: Video | undefined;
+      try {
+        video = await openVideo(source, call.options.decoding);
+        yield* windowItems(video, span, call, { entry, index });
+      } catch (error) {
+        handle(flow.onError, error, entry, index);
+      } finally {
+        video?.close();
+      }
+      yield undefined;
     }
+  } finally {
+    await entries.close();
   }
-}
-
-/** Ends the work when the stream is left: the caller's signal and our own are one. */
-function linked(signal: AbortSignal | undefined): { stop: AbortController; unlink: () => void } {
-  const stop = new AbortController();
-  if (signal?.aborted) stop.abort(signal.reason);
-  const unlink = signal ? onAbort(signal, () => stop.abort(signal.reason)) : () => undefined;
-  return { stop, unlink };
 }
 
 async function* batches<E>(
   videos: Some<E>,
   call: ParsedInputCall,
   flow: Flow<E>,
+  stop: AbortController,
 ): AsyncGenerator<Inputs<StreamedVideo<E>>, void> {
-  const { stop, unlink } = linked(call.options.decoding.signal);
+  // The caller's signal and our own are one.
+  const { signal } = call.options.decoding;
+  if (signal?.aborted) stop.abort(signal.reason);
+  const unlink = signal && onAbort(signal, () => stop.abort(signal.reason));
   const decoding = { ...call.options.decoding, signal: stop.signal };
   const own: ParsedInputCall = { ...call, options: { ...call.options, decoding } };
   const items =
@@ -255,22 +232,61 @@ async function* batches<E>(
   };
   try {
     for await (const one of items) {
-      const last = held.at(-1);
-      // Windows of two videos do not share a batch.
-      if (flow.windows !== undefined && last !== undefined && last.index !== one.index) {
-        if (!flow.dropRemainder) yield await give();
-        for (const { pictures } of held) pictures.close();
-        held = [];
-      }
-      held.push(one);
+      if (one) held.push(one);
       if (held.length === flow.batchSize) yield await give();
+      if (one) continue;
+      // Windows of two videos do not share a batch.
+      if (held.length > 0 && !flow.dropRemainder) yield await give();
+      for (const { pictures } of held.splice(0)) pictures.close();
     }
     if (held.length > 0 && !flow.dropRemainder) yield await give();
   } finally {
     for (const { pictures } of held) pictures.close();
     stop.abort();
-    unlink();
+    unlink?.();
     await items.return();
+  }
+}
+
+const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
+
+/** Leaving ends what a call that is under way waits for: a generator alone would wait for it first. */
+class Batches<E> implements AsyncIterableIterator<Inputs<StreamedVideo<E>>, undefined> {
+  readonly #generator: AsyncGenerator<Inputs<StreamedVideo<E>>, void>;
+  readonly #stop: AbortController;
+  #left = false;
+
+  constructor(generator: AsyncGenerator<Inputs<StreamedVideo<E>>, void>, stop: AbortController) {
+    this.#generator = generator;
+    this.#stop = stop;
+  }
+
+  async next(): Promise<IteratorResult<Inputs<StreamedVideo<E>>, undefined>> {
+    try {
+      const result = await this.#generator.next();
+      if (result.done) return DONE;
+      if (!this.#left) return result;
+      result.value.close(); // nobody else will
+    } catch (error) {
+      if (!this.#left) throw error;
+    }
+    return DONE;
+  }
+
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#left = true;
+    this.#stop.abort();
+    await this.#generator.return();
+    return DONE;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** return(), for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
   }
 }
 
@@ -295,7 +311,8 @@ function checkVideos<E>(given: unknown): Some<E> {
  *
  * While one is used the next ones decode. `windows` slides over long videos; each Inputs says which
  * seconds it covers. Each Inputs is the caller's to close; leaving the loop, or the signal, stops
- * everything.
+ * everything. `videos` may be entries that come one by one: a video is decoded and given as soon as its
+ * own is there.
  */
 export function inputStream<E extends InputEntry>(
   videos: Some<E> | (() => Some<E>),
@@ -304,8 +321,6 @@ export function inputStream<E extends InputEntry>(
 ): AsyncIterableIterator<Inputs<StreamedVideo<E>>, undefined> {
   const { flow, rest } = parseFlow(options);
   const call = parseInputCall(input, rest);
-  return batches(checkVideos<E>(videos), call, flow) as AsyncIterableIterator<
-    Inputs<StreamedVideo<E>>,
-    undefined
-  >;
+  const stop = new AbortController();
+  return new Batches(batches(checkVideos<E>(videos), call, flow, stop), stop);
 }

@@ -1,6 +1,11 @@
 /** Models of ONNX Runtime, run by the addon: what adapters/ort is built on. */
 import { native } from '../native/binding.js';
-import type { NativeModelOutput, NativeModelValue, NativeSession } from '../native/binding.js';
+import type {
+  NativeBytes,
+  NativeModelOutput,
+  NativeModelValue,
+  NativeSession,
+} from '../native/binding.js';
 import { onAbort } from '../support/abort.js';
 import { AbortError, closedError, fromNativeError } from '../support/errors.js';
 import { Tensor } from './tensor.js';
@@ -113,8 +118,8 @@ export class OpenSession {
 
   /**
    * One run, on a thread of the package. Memory is taken before this returns: what belongs to the
-   * addon is held, what belongs to JavaScript is copied. Only tensors on another device than the
-   * session's are fetched first.
+   * addon is held, what belongs to JavaScript is copied. Tensors on another device than the
+   * session's are fetched first, all of them at once.
    */
   run(
     inputs: readonly ModelInput[],
@@ -135,19 +140,21 @@ export class OpenSession {
   ): Promise<ModelOutput[]> {
     if (this.#released) throw closedError('The session');
     if (signal?.aborted) throw new AbortError(signal.reason);
-    const far = inputs.filter(({ data }) => data instanceof Tensor && !this.#reads(data));
-    const fetched = new Map<ModelInput, ArrayBufferView>();
-    for (const input of far) fetched.set(input, await (input.data as Tensor).toHost());
-    const taken = inputs.map((input) => {
-      const { name, type, dims, data } = input;
-      const bytes = bytesOf(fetched.get(input) ?? data);
-      return { name, type: ELEMENT_TYPES.indexOf(type), dims, ...bytes };
-    });
+    const held: Tensor[] = [];
     const cancel = native().createCancel();
     const listening = signal && onAbort(signal, () => cancel.cancel());
     try {
+      const isFar = ({ data }: ModelInput): boolean => data instanceof Tensor && !this.#reads(data);
+      const bytes = inputs.some(isFar)
+        ? await this.#fetched(inputs, held)
+        : inputs.map(({ data }) => bytesOf(data));
+      const taken = inputs.map(({ name, type, dims }, i) => {
+        return { name, type: ELEMENT_TYPES.indexOf(type), dims, ...(bytes[i] as NativeBytes) };
+      });
       if (signal?.aborted) throw new AbortError(signal.reason);
-      const outputs = await this.#session.run(taken, onDevice, cancel);
+      const run = this.#session.run(taken, onDevice, cancel); // takes the memory before it returns
+      for (const tensor of held.splice(0)) tensor.close();
+      const outputs = await run;
       const results = outputs.map((output) => new ModelOutput(output));
       if (!signal?.aborted) return results;
       for (const result of results) result.release();
@@ -155,8 +162,23 @@ export class OpenSession {
     } catch (error) {
       throw fromNativeError(error, signal);
     } finally {
+      for (const tensor of held) tensor.close();
       listening?.();
     }
+  }
+
+  /**
+   * The elements of all inputs, those of another device brought to the host. The others wait meanwhile:
+   * tensors are held by those in `held`, what JavaScript may change is copied.
+   */
+  #fetched(inputs: readonly ModelInput[], held: Tensor[]): Promise<NativeBytes[]> {
+    const waiting = inputs.map(async ({ data }) => {
+      if (!(data instanceof Tensor)) return copied(bytesOf(data));
+      if (!this.#reads(data)) return bytesOf(await data.toHost());
+      held.push(data.reshape(data.shape));
+      return copied(Tensor.bytesOf(data));
+    });
+    return Promise.all(waiting);
   }
 
   #reads({ device }: Tensor): boolean {
@@ -170,7 +192,11 @@ export class OpenSession {
   }
 }
 
-const bytesOf = (data: Tensor | ArrayBufferView) =>
+/** JavaScript's memory as it is now; the addon's is only held. */
+const copied = (bytes: NativeBytes): NativeBytes =>
+  bytes.memory instanceof Uint8Array ? { ...bytes, memory: bytes.memory.slice() } : bytes;
+
+const bytesOf = (data: Tensor | ArrayBufferView): NativeBytes =>
   data instanceof Tensor
     ? Tensor.bytesOf(data)
     : {

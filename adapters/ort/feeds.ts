@@ -1,13 +1,13 @@
 /** Streams to the feeds of session.run. */
-import { stack, Tensor } from 'codec-patch-stream';
-import type { PatchStream } from 'codec-patch-stream';
+import { stack } from 'codec-patch-stream';
+import type { PatchStream, Tensor } from 'codec-patch-stream';
 import type { Inputs as ModelInputs } from 'codec-patch-stream/inputs';
 import { checkMembers, invalid } from '../common/errors.js';
 import { convert, convertInts } from './convert.js';
 import type { DeviceFeeds, DeviceSession } from './device-session.js';
 import { agreed, checkTakesPatches, fail, readInputs } from './inputs.js';
 import type { DeviceMapping, Inputs, Mapping, StreamInput } from './inputs.js';
-import { feedsOfInputs, isModelInputs } from './model-feeds.js';
+import { closeFeeds, feedsOfInputs, holdOf, isModelInputs } from './model-feeds.js';
 import type { InputMapping } from './model-feeds.js';
 import { ARRAYS, loadOrt, makeOrtTensor } from './ort.js';
 import type { Feeds, InputArray, Ort, OrtInputType, OrtTensor, Session } from './ort.js';
@@ -204,11 +204,13 @@ export async function makeFeeds(
     }
     for (const { name, supply } of supplied) {
       result[name] =
-        typeof supply === 'function' ? await supply(streams as readonly PatchStream[]) : supply;
+        typeof supply === 'function'
+          ? await supply(streams as readonly PatchStream[])
+          : holdOf(supply);
     }
     return result;
   } catch (error) {
-    for (const { name } of fed) if (result[name] instanceof Tensor) result[name].close();
+    closeFeeds(result);
     throw error;
   }
 }

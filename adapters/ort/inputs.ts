@@ -13,7 +13,8 @@ export type Source = 'patches' | 'positions' | 'indices' | 'mask' | 'scores';
 
 /**
  * A tensor for an input that has nothing to do with the video, or that you make yourself: T is
- * OrtTensor, for a DeviceSession also a Tensor of this package; S is what the patches come from.
+ * OrtTensor, for a DeviceSession also a Tensor of this package; S is what the patches come from. A tensor
+ * stays yours; what a function makes belongs to the feeds and is closed with them.
  */
 export type Supply<T = OrtTensor, S = PatchStream> =
   T | ((streams: readonly S[]) => T | Promise<T>);

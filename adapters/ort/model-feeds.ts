@@ -12,7 +12,8 @@ import type { Ort, OrtTensor, Session } from './ort.js';
 
 /**
  * A tensor for an input that has nothing to do with the video, or that you make yourself; a tensor of this
- * package is for a DeviceSession.
+ * package is for a DeviceSession. A tensor stays yours; what a function makes belongs to the feeds and is
+ * closed with them.
  */
 export type InputSupply =
   OrtTensor | Tensor | ((inputs: ModelInputs) => OrtTensor | Tensor | Promise<OrtTensor | Tensor>);
@@ -113,6 +114,13 @@ async function feedTensor(
   return makeOrtTensor(ort, type, data, padded);
 }
 
+/**
+ * What goes into the feeds for a tensor that the mapping has: the feeds are closed after each run, the
+ * tensor is the caller's.
+ */
+export const holdOf = (given: OrtTensor | Tensor): OrtTensor | Tensor =>
+  given instanceof Tensor ? given.reshape(given.shape) : given;
+
 /** Closes what of `feeds` is this package's. */
 export function closeFeeds(feeds: DeviceFeeds): void {
   for (const value of Object.values(feeds)) if (value instanceof Tensor) value.close();
@@ -159,7 +167,8 @@ async function fill(
   for (const meta of metadata) {
     const given = Object.hasOwn(mapping, meta.name) ? mapping[meta.name] : undefined;
     if (typeof given === 'function' || typeof given === 'object') {
-      feeds[meta.name] = typeof given === 'function' ? await given(inputs as ModelInputs) : given;
+      feeds[meta.name] =
+        typeof given === 'function' ? await given(inputs as ModelInputs) : holdOf(given);
       continue;
     }
     if (given !== undefined && typeof given !== 'string') {

@@ -14,6 +14,7 @@ import { DeviceSession, feeds, feedStream } from '../../adapters/ort/index.js';
 import type { DeviceFeeds, Feeds } from '../../adapters/ort/index.js';
 import { defineInput, modelInputs } from '../../src/inputs/index.js';
 import { nativeStats, Tensor } from '../../src/index.js';
+import { jsMemory } from '../../src/api/tensor.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-feed-'));
 const clips = writeClips(folder, 4, 3, { size: 64, frames: 24 }).map(({ video }) => video);
@@ -150,6 +151,56 @@ test('a DeviceSession takes the tensors as they are, bfloat16 too; close() frees
   await settled();
   // The outputs that were looked at are in memory of ONNX Runtime's tensors.
   expect(nativeStats().liveBuffers).toBeLessThanOrEqual(before + 4);
+});
+
+test("a tensor of the mapping is the caller's: it goes into every batch", async () => {
+  await using session = await DeviceSession.create(echo('float32', ['ids', 'made']));
+  const int64 = (...values: bigint[]) =>
+    Tensor.over(jsMemory(BigInt64Array.from(values).buffer), 'int64', [values.length]);
+  const ids = int64(5n, 6n);
+  const given: Tensor[] = [];
+  const made = ({ videos }: { videos: readonly unknown[] }): Tensor => {
+    given.push(int64(BigInt((videos[0] as { index: number }).index)));
+    return given.at(-1) as Tensor;
+  };
+  const seen: unknown[] = [];
+  for await (const batch of feedStream(session, clips, { input, mapping: { ids, made } })) {
+    const run = session.run(batch.feeds);
+    batch.close();
+    const out = await run;
+    seen.push([...(out['ids_out']?.data ?? []), ...(out['made_out']?.data ?? [])]);
+  }
+  expect(seen).toEqual([0n, 1n, 2n, 3n].map((index) => [5n, 6n, index]));
+  expect([ids.closed, ...given.map(({ closed }) => closed)]).toEqual([
+    false,
+    ...clips.map(() => true),
+  ]);
+  // An error leaves it open, too.
+  const failing = (): never => {
+    throw new Error('no tensor');
+  };
+  using inputs = await modelInputs(clips[0] as string, input);
+  const mapping = { ids, made: failing };
+  await expect(feeds(session, inputs, mapping)).rejects.toThrow('no tensor');
+  expect(ids.data).toEqual(BigInt64Array.of(5n, 6n));
+});
+
+test('a batch is given when its videos are there, whenever further ones come', async () => {
+  const session = await sessionOf(echo());
+  let used: () => void = () => undefined;
+  async function* oneByOne() {
+    for (const video of clips.slice(0, 3)) {
+      const done = new Promise<void>((resolve) => (used = resolve));
+      yield video;
+      await done; // of the loop below: hangs where it does not get the batch before
+    }
+  }
+  const seen: number[] = [];
+  for await (const { videos } of feedStream(session, oneByOne(), { input })) {
+    seen.push(videos[0]?.index ?? -1);
+    used();
+  }
+  expect(seen).toEqual([0, 1, 2]);
 });
 
 test('onError, leaving the loop and the signal: nothing goes on, nothing stays', async () => {

@@ -178,6 +178,42 @@ describe('inputs and outputs', () => {
     half?.close();
   });
 
+  test("a tensor of the mapping is the caller's: it goes into every batch of patches", async () => {
+    const g = new GraphBuilder();
+    const shapes = { patches: ['k', 3, 14, 14], prompt: [2], made: [1] };
+    for (const [name, shape] of Object.entries(shapes)) {
+      g.output(
+        g.node('Identity', [g.input(name, 'float32', shape)], {}, `${name}_out`),
+        'float32',
+        shape,
+      );
+    }
+    await using session = await DeviceSession.create(g.encode());
+    let released = 0;
+    const counted = (...values: number[]): Tensor => {
+      const memory = jsMemory(Float32Array.from(values).buffer);
+      const release = (): void => void released++;
+      return Tensor.over({ ...memory, release }, 'float32', [values.length]);
+    };
+    const prompt = counted(3, 4);
+    const mapping = { prompt, made: () => counted(5) };
+    const config = { sequenceLength: 4, inputSize: 56, backend: 'cpu', kKeep: 16 } as const;
+    const videos = clips.map(({ video }) => video);
+    for await (const batch of feedStream(session, videos, { ...config, mapping })) {
+      const run = session.run(batch.feeds);
+      batch.close();
+      expect((await run)['prompt_out']?.data).toEqual(Float32Array.of(3, 4));
+    }
+    expect([prompt.closed, released]).toEqual([false, videos.length]); // those that were made
+    const failing = { prompt, made: () => Promise.reject(new Error('no tensor')) };
+    const patches = patchOptions(session, mapping);
+    using stream = await patchStream({ ...config, ...patches, videoPath: videos[0] ?? '' });
+    await expect(feeds(session, stream, failing)).rejects.toThrow('no tensor');
+    expect(prompt.data).toEqual(Float32Array.of(3, 4));
+    prompt.close();
+    expect(released).toBe(videos.length + 1); // nothing of the error holds it
+  });
+
   test('what does not fit is said in words', async () => {
     await using session = await DeviceSession.create(layers('float32'));
     const x = tensorOf(ramp(8), 'float32', [1, 8]);

@@ -25,7 +25,10 @@ export interface ToTensorOptions {
    * an error where that does not tell.
    */
   readonly from?: Layout | undefined;
-  /** (value · scale − mean) / std, as the option of patchStream does it natively. Default: 'none'. */
+  /**
+   * (value · scale − offset − mean) / std, as the option of patchStream does it natively. Default:
+   * 'none'.
+   */
   readonly normalize?: PatchStreamConfig['normalize'];
   /** Default: 'int32' for int32 and int64, 'bool' for bool, else 'float32'. */
   readonly dtype?: 'float32' | 'int32' | 'bool' | undefined;
@@ -116,8 +119,10 @@ export async function toTensor(
   ) {
     throw invalid('dtype', "'float32', 'int32' or, of a bool tensor, 'bool'", dtype);
   }
-  const { scale, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
-  const identity = scale === 1 && mean.every((m) => m === 0) && std.every((s) => s === 1);
+  const { scale, offset, mean, std } = checkPatchStreamOptions({ normalize }).patch.normalize;
+  const moved = offset ?? 0;
+  const plain = scale === 1 && moved === 0;
+  const identity = plain && mean.every((m) => m === 0) && std.every((s) => s === 1);
   const shape = [...tensor.shape];
   const source3 = layout === undefined && identity ? undefined : layoutOf(shape, options.from);
   const asInts = dtype === 'int32' && identity;
@@ -131,6 +136,7 @@ export async function toTensor(
     if (!identity) {
       const channels = source3 === 'nchw' ? [3, 1, 1] : [3];
       result = tf.mul(tf.cast(result, 'float32'), scale);
+      if (moved !== 0) result = tf.sub(result, moved);
       result = tf.sub(result, tf.tensor([...mean], channels));
       result = tf.div(result, tf.tensor([...std], channels));
     }

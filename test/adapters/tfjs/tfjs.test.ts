@@ -114,6 +114,24 @@ describe('toTensor', () => {
     native.close();
   });
 
+  test.each([
+    ...(['none', 'unit', 'signed', 'imagenet', 'clip'] as const),
+    { scale: 1 / 127.5, offset: 1 },
+    { offset: 127.5 },
+    { scale: 2, offset: -3, mean: [1, 2, 3], std: [4, 5, 6] },
+    { mean: 7, std: 0.5 },
+  ])('normalize %j is that of decodeOnly', async (normalize) => {
+    const base = { videoPath: videoOf(1), sequenceLength: 2, outputDtype: 'fp32' } as const;
+    using native = await decodeOnly({ ...base, normalize });
+    using plain = await decodeOnly(base);
+    const tensor = await toTensor(tf, plain, { normalize });
+    const [got, want] = [tensor.dataSync(), native.frames.data as Float32Array];
+    expect(got).toHaveLength(want.length);
+    const apart = want.map((value, i) => Math.abs(value - (got[i] as number)));
+    expect(Math.max(...apart)).toBeLessThan(1e-6 * Math.max(1, ...want.map(Math.abs)));
+    tensor.dispose();
+  });
+
   test('what does not fit is said', async () => {
     const tensor = Tensor.over(jsMemory(new ArrayBuffer(4 * 27)), 'float32', [3, 3, 3]);
     await expect(toTensor(tf, tensor, { layout: 'nhwc' })).rejects.toThrow(/both fit/);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <utility>
 
 #include "core/kept_memory.h"
@@ -40,10 +41,21 @@ void reserveResult(double bytes, const CallContext& call, const VideoInput& inpu
           "maxMemoryBytes");
 }
 
-// The frames that sampling sees.
+// The frames that sampling sees. A part may have been made by a stored index that listed more
+// frames than there are (Note [Held videos]).
 Timeline timelineOf(const VideoInput& input, const FrameSource& source) {
   const Timeline whole = source.timeline();
-  return input.part ? partOf(whole, input.part->from, input.part->to) : whole;
+  if (!input.part) return whole;
+  const auto [from, to] = *input.part;
+  if (from < 0 || from >= to || to > whole.frames) {
+    throw Error(ErrorCode::Corrupt, Stage::Index,
+                "Expected frames " + std::to_string(from) + " to " + std::to_string(to - 1) +
+                    " for a part of " + input.describe() + " but received a video of " +
+                    std::to_string(whole.frames) +
+                    " frames: the stored index that the part was made by is wrong. Open the video "
+                    "again.");
+  }
+  return partOf(whole, from, to);
 }
 
 // Which frames of the video are wanted, in the order of the rule.

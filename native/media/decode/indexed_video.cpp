@@ -159,7 +159,7 @@ void IndexedVideo::checkLimits() const {
                     " frames, more than maxFrames = " + std::to_string(options_.maxFrames) +
                     " allows.");
   }
-  const int64_t bytes = FrameIndex::countedBytes(index_->packets.size());
+  const int64_t bytes = index_->countedBytes();
   if (bytes > options_.maxMemoryBytes) {
     throw Error(ErrorCode::OutOfMemory, Stage::Index,
                 "The frame index of '" + bytes_->describe() + "' takes " + std::to_string(bytes) +
@@ -260,7 +260,7 @@ void IndexedVideo::checkTargets(std::span<const int64_t> displayIndices, size_t 
 }
 
 void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
-  const int64_t left = memory_->left() - FrameIndex::countedBytes(index_->packets.size());
+  const int64_t left = memory_->left() - index_->countedBytes();
   if (bytes > left) {
     throw Error(
         ErrorCode::OutOfMemory, Stage::Decode,

@@ -1,6 +1,7 @@
 #include "media/decode/segment_damage.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace cps {
 
@@ -42,22 +43,28 @@ bool SegmentDamage::isLeading(int32_t bad, int32_t start) const {
   return order != kNoOrder && order < index_.packets[static_cast<size_t>(start)].order;
 }
 
-bool SegmentDamage::isRefreshed(int32_t bad, int32_t target) const {
+// What was damaged before this packet no longer shows in the target's picture.
+int32_t SegmentDamage::refreshedBefore(int32_t target) const {
   const auto orderOf = [&](int32_t o) { return index_.packets[static_cast<size_t>(o)].order; };
-  return std::any_of(refreshes_.begin(), refreshes_.end(), [&](const Refresh& refresh) {
-    return bad < refresh.from && target >= refresh.done &&
-           orderOf(target) >= orderOf(refresh.done) && orderOf(refresh.done) != kNoOrder;
-  });
+  int32_t from = std::numeric_limits<int32_t>::min();
+  for (const Refresh& refresh : refreshes_) {
+    const bool isOver = target >= refresh.done && orderOf(target) >= orderOf(refresh.done) &&
+                        orderOf(refresh.done) != kNoOrder;
+    if (isOver) from = std::max(from, refresh.from);
+  }
+  return from;
 }
 
 bool SegmentDamage::spoils(int32_t target) const {
+  if (bad_.empty() && lacking_.empty()) return false;
   const int32_t start = index_.seeks().startFor(target);
+  const int32_t refreshed = refreshedBefore(target);  // not once for each bad packet
   const auto reaches = [&](int32_t bad) {
     if (bad == target) return true;
-    return bad >= start && bad < target && !isLeading(bad, start) && !isRefreshed(bad, target);
+    return bad >= start && bad < target && !isLeading(bad, start) && bad >= refreshed;
   };
   const auto leadsOver = [&](int32_t entry) {
-    return entry < target && start < entry && !isRefreshed(entry, target);
+    return entry < target && start < entry && entry >= refreshed;
   };
   return std::any_of(bad_.begin(), bad_.end(), reaches) ||
          std::any_of(lacking_.begin(), lacking_.end(), leadsOver);

@@ -49,7 +49,7 @@ class SegmentDamage {
   };
   bool lacksWhatWasCut(int32_t ordinal);
   bool isLeading(int32_t bad, int32_t start) const;
-  bool isRefreshed(int32_t bad, int32_t target) const;
+  int32_t refreshedBefore(int32_t target) const;
 
   const FrameIndex& index_;
   std::vector<int32_t> bad_;

@@ -17,9 +17,32 @@ bool flagsAreTrusted(const FrameIndex& index) {
   return rules.intraOnly || index.keys.size() < index.packets.size();
 }
 
+// In kTypesInForce; its size where the type does not stay in force.
+size_t placeOf(AVPacketSideDataType type) {
+  return static_cast<size_t>(std::distance(
+      kTypesInForce.begin(), std::find(kTypesInForce.begin(), kTypesInForce.end(), type)));
+}
+
 }  // namespace
 
-void FrameIndex::seal() { seeks_->begin(packets, keys, flagsAreTrusted(*this)); }
+void FrameIndex::seal() {
+  seeks_->begin(packets, keys, flagsAreTrusted(*this));
+  int64_t sideDataBytes = 0;
+  for (std::vector<int32_t>& places : placesInForce_) places.clear();
+  for (size_t i = 0; i < inForce.size(); ++i) {
+    sideDataBytes += inForce[i].memoryBytes();
+    placesInForce_[placeOf(inForce[i].type)].push_back(static_cast<int32_t>(i));
+  }
+  countedBytes_ = countedBytes(packets.size(), sideDataBytes);
+}
+
+const SideData* FrameIndex::inForceAt(int32_t ordinal, AVPacketSideDataType type) const {
+  const std::vector<int32_t>& places = placesInForce_[placeOf(type)];
+  const auto after = std::upper_bound(
+      places.begin(), places.end(), ordinal,
+      [&](int32_t at, int32_t place) { return at < inForce[static_cast<size_t>(place)].from; });
+  return after == places.begin() ? nullptr : &inForce[static_cast<size_t>(*std::prev(after))];
+}
 
 void FrameIndex::checkWhole() const {
   for (const Note& note : notes.list()) {
@@ -59,15 +82,14 @@ void FrameIndex::setShownSize() {
   info.height = orientation.swapXY ? storedWidth : storedHeight;
 }
 
-int64_t FrameIndex::countedBytes(size_t packets) {
+int64_t FrameIndex::countedBytes(size_t packets, int64_t sideDataBytes) {
   constexpr int64_t kFree = 16 << 20;
   constexpr size_t kPerPacket = sizeof(PacketEntry) + 2 * sizeof(int32_t) + sizeof(double) + 2;
-  return std::max<int64_t>(0, static_cast<int64_t>(packets * kPerPacket) - kFree);
+  const auto bytes = static_cast<int64_t>(packets * kPerPacket) + sideDataBytes;
+  return std::max<int64_t>(0, bytes - kFree);
 }
 
-bool staysInForce(AVPacketSideDataType type) {
-  return type == AV_PKT_DATA_PALETTE || type == AV_PKT_DATA_NEW_EXTRADATA;
-}
+bool staysInForce(AVPacketSideDataType type) { return placeOf(type) < kTypesInForce.size(); }
 
 double FrameIndex::secondsFromStart(int64_t displayIndex) const {
   const auto after =
@@ -80,7 +102,9 @@ double FrameIndex::secondsFromStart(int64_t displayIndex) const {
 
 size_t FrameIndex::memoryBytes() const {
   size_t sideData = 0;
-  for (const SideData& data : inForce) sideData += sizeof(data) + data.bytes.capacity();
+  for (const SideData& data : inForce) {
+    sideData += sizeof(data) + sizeof(int32_t) + data.bytes.capacity();
+  }
   return sideData + sizeof(*this) + packets.capacity() * sizeof(PacketEntry) +
          (display.capacity() + keys.capacity()) * sizeof(int32_t) +
          timestampsSec.capacity() * sizeof(double) + restarts.capacity() * sizeof(ClockRestart) +

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,7 +30,11 @@ struct SideData {
   int32_t from = 0;  // ordinal of the packet that it came with
   AVPacketSideDataType type = AV_PKT_DATA_PALETTE;
   std::vector<uint8_t> bytes;
+
+  int64_t memoryBytes() const { return static_cast<int64_t>(sizeof(*this) + bytes.size()); }
 };
+// The types that stay in force.
+inline constexpr std::array kTypesInForce = {AV_PKT_DATA_PALETTE, AV_PKT_DATA_NEW_EXTRADATA};
 // A frame whose timestamp is earlier than the one before it (joined captures, clock changes). From
 // there on frames are shown at `seconds` after the first one, and as much later as the timestamps
 // say.
@@ -91,11 +97,17 @@ class FrameIndex {
   void checkWhole() const;
 
   size_t memoryBytes() const;
-  // What an index of so many packets takes of a call's maxMemoryBytes: that of an ordinary video is
-  // part of what every call needs.
-  static int64_t countedBytes(size_t packets);
+  // What an index of so many packets, with side data of so many bytes, takes of a call's
+  // maxMemoryBytes: that of an ordinary video is part of what every call needs.
+  static int64_t countedBytes(size_t packets, int64_t sideDataBytes = 0);
+  // The same of this one, once it is sealed.
+  int64_t countedBytes() const { return countedBytes_; }
 
-  // Called once when packets, keys and display are complete.
+  // What the packet with this ordinal, or the last one before it that had any, says of the type;
+  // null: nothing is in force. The index has to be sealed.
+  const SideData* inForceAt(int32_t ordinal, AVPacketSideDataType type) const;
+
+  // Called once when packets, keys, display and inForce are complete.
   void seal();
   // Fills width and height of `info` from the stored size and the orientation.
   void setShownSize();
@@ -103,6 +115,9 @@ class FrameIndex {
   void measureReordering();
 
  private:
+  // One for each of kTypesInForce, which come in any number between each other.
+  std::array<std::vector<int32_t>, kTypesInForce.size()> placesInForce_;  // in inForce
+  int64_t countedBytes_ = 0;
   std::unique_ptr<SeekKnowledge> seeks_ = std::make_unique<SeekKnowledge>();
 };
 

@@ -281,6 +281,8 @@ class IndexBuilder {
     for (int i = 0; i < packet.side_data_elems; ++i) {
       const AVPacketSideData& data = packet.side_data[i];
       if (!staysInForce(data.type)) continue;
+      sideDataBytes_ += static_cast<int64_t>(sizeof(SideData) + data.size);
+      checkMemory(ordinal + 1);
       index_->inForce.push_back({ordinal, data.type, {data.data, data.data + data.size}});
     }
   }
@@ -300,8 +302,8 @@ class IndexBuilder {
   }
 
   void checkMemory(int64_t packets) const {
-    if (FrameIndex::countedBytes(static_cast<size_t>(packets)) <= call_.options.maxMemoryBytes)
-      return;
+    const int64_t bytes = FrameIndex::countedBytes(static_cast<size_t>(packets), sideDataBytes_);
+    if (bytes <= call_.options.maxMemoryBytes) return;
     throw Error(ErrorCode::OutOfMemory, Stage::Index,
                 "The frame index of '" + source_->describe() + "' with " + std::to_string(packets) +
                     " frames or more takes more than maxMemoryBytes = " +
@@ -400,7 +402,8 @@ class IndexBuilder {
   std::unique_ptr<PictureOrder> order_;  // of every packet, where the codec tells it
   BitstreamFormat inspected_;            // by lookInside, with the headers so far
   bool truncated_ = false;
-  int cutPackets_ = 0;  // at the end
+  int cutPackets_ = 0;         // at the end
+  int64_t sideDataBytes_ = 0;  // of what stays in force
 };
 
 }  // namespace

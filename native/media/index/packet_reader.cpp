@@ -1,8 +1,7 @@
 #include "media/index/packet_reader.h"
 
-#include <algorithm>
 #include <cstring>
-#include <iterator>
+#include <utility>
 
 #include "core/error.h"
 #include "ffmpeg/util.h"
@@ -85,15 +84,11 @@ bool PacketReader::readNext(AVPacket& packet) {
 }
 
 void PacketReader::addWhatIsInForce(AVPacket& packet, int32_t ordinal) const {
-  for (const AVPacketSideDataType type : {AV_PKT_DATA_PALETTE, AV_PKT_DATA_NEW_EXTRADATA}) {
+  for (const AVPacketSideDataType type : kTypesInForce) {
     // As the demuxer gives it, it may be of another place.
     removeSideData(packet, type);
-    const auto after =
-        std::upper_bound(index_.inForce.begin(), index_.inForce.end(), ordinal,
-                         [](int32_t at, const SideData& data) { return at < data.from; });
-    const auto last = std::find_if(std::make_reverse_iterator(after), index_.inForce.rend(),
-                                   [&](const SideData& data) { return data.type == type; });
-    if (last == index_.inForce.rend() || (!begins_ && last->from != ordinal)) continue;
+    const SideData* last = index_.inForceAt(ordinal, type);
+    if (!last || (!begins_ && last->from != ordinal)) continue;
     uint8_t* data =
         checkAlloc(av_packet_new_side_data(&packet, type, last->bytes.size()), Stage::Decode);
     std::memcpy(data, last->bytes.data(), last->bytes.size());

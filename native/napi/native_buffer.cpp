@@ -1,6 +1,7 @@
 #include "napi/native_buffer.h"
 
 #include <cstring>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -109,10 +110,11 @@ Napi::Value NativeBuffer::arrayBuffer(const Napi::CallbackInfo& info) {
     throw Napi::TypeError::New(env, "Memory of " + device_ + " has no ArrayBuffer; use toHost()");
   }
   if (!arrayBuffer_.IsEmpty()) return arrayBuffer_.Value();
-  auto* hold = new std::shared_ptr<Shared>(shared);
+  auto hold = std::make_unique<std::shared_ptr<Shared>>(shared);
   const Napi::ArrayBuffer array = Napi::ArrayBuffer::New(
       env, shared->buffer.data(), bytes_,
-      [](Napi::Env, void*, std::shared_ptr<Shared>* data) { delete data; }, hold);
+      [](Napi::Env, void*, std::shared_ptr<Shared>* data) { delete data; }, hold.get());
+  hold.release();  // the ArrayBuffer's now; where it could not be made, nobody else frees it
   // From here on the engine counts the bytes itself, with the ArrayBuffer.
   if (accounted_) {
     Napi::MemoryManagement::AdjustExternalMemory(env, -static_cast<int64_t>(bytes_));

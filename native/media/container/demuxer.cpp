@@ -287,7 +287,10 @@ bool Demuxer::isPastEnd(int64_t before) const {
 
 bool Demuxer::seek(SeekKind kind, int64_t target) {
   const int flags = kind == SeekKind::Byte ? AVSEEK_FLAG_BYTE : AVSEEK_FLAG_BACKWARD;
-  const int status = av_seek_frame(context_.get(), stream_->index, target, flags);
+  bool shortNow = false;
+  const int status = watchingDemuxer(
+      shortNow, [&] { return av_seek_frame(context_.get(), stream_->index, target, flags); });
+  ranShort_ = ranShort_ || shortNow;
   io_->rethrow();
   if (cancel_) cancel_->check(Stage::Decode);
   return status >= 0;

@@ -177,8 +177,7 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
   std::atomic<size_t> next{0};
   std::atomic<bool> allRan{true};
   FirstFailure failure;
-  services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
-    Worker& worker = workers[w];
+  const auto runSegments = [&](Worker& worker) {
     for (size_t i = next++; i < work.size(); i = next++) {
       if (failure.isBefore(work[i].first)) continue;
       try {
@@ -193,6 +192,14 @@ bool CpuSource::runPlan(const DecodePlan& plan, std::unique_ptr<PacketReader> re
       }
     }
     finish(worker);
+  };
+  services_.pool->parallelFor(workers.size(), threads.decoders, [&](size_t w) {
+    try {
+      runSegments(workers[w]);
+    } catch (...) {  // not of the file: nobody needs the rest
+      next = work.size();
+      throw;
+    }
   });
   failure.rethrow();
   return allRan;

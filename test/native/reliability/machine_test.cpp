@@ -19,7 +19,10 @@
 
 #include "core/error.h"
 #include "default_options.h"
+#include "ffmpeg/util.h"
 #include "long_form.h"
+#include "media/container/byte_source.h"
+#include "media/container/demuxer.h"
 #include "pipeline/context.h"
 #include "reliability/hostile/fixture_input.h"
 #include "reliability/hostile/hash_sink.h"
@@ -190,6 +193,46 @@ TEST_P(Machine, LackOfMemoryIsNoDamage) {
 INSTANTIATE_TEST_SUITE_P(Clips, Machine,
                          testing::Values("small.mp4", "h264_cut.ts", "hevc.mp4", "vp9.webm",
                                          "av1.mp4", "raw.m2v", "gray_ffv1.mkv"));
+
+// A container that could not go somewhere for want of memory must not count as one that never can:
+// Note [Swallowed ENOMEM] in ffmpeg/util.h.
+TEST(Seeking, LackOfMemoryDoesNotLookLikeTheContainersFault) {
+  silenceFfmpegLog();
+  int failed = 0;
+  for (const char* name : {"vp9.webm", "h264.mkv", "mpeg4.avi", "small.mp4", "hevc.ts"}) {
+    SCOPED_TRACE(name);
+    const VideoInput input = hostile::fixtureInput(name);
+    ASSERT_TRUE(input.bytes) << "set CPS_FIXTURES";
+    const auto bytes = openByteSource(input);
+    // Far enough that the container's own table of places is needed.
+    const auto seek = [&](Demuxer& demuxer, int64_t first, int64_t many) {
+      const SeekKind kind = demuxer.seekKind();
+      const AVRational base = demuxer.stream().time_base;
+      const int64_t target =
+          kind == SeekKind::Byte ? bytes->size() / 2 : av_rescale_q(3, AVRational{1, 1}, base);
+      g_memory.start(first, many);
+      const bool there = demuxer.seek(kind, target);
+      g_memory.on = false;
+      return there;
+    };
+    int64_t requests = 0;
+    {
+      Demuxer demuxer(bytes, nullptr);
+      if (!seek(demuxer, -1, 0)) continue;
+      EXPECT_FALSE(demuxer.ranShort());
+      requests = g_memory.seen;
+    }
+    for (int64_t at = 0; at < requests; ++at) {
+      for (const int64_t many : {int64_t{1}, kAll}) {
+        Demuxer demuxer(bytes, nullptr);
+        if (seek(demuxer, at, many)) continue;
+        ++failed;
+        EXPECT_TRUE(demuxer.ranShort()) << many << " from request " << at;
+      }
+    }
+  }
+  EXPECT_GT(failed, 0);
+}
 
 TEST(Threads, NoneAtAllIsAnErrorAndTheNextCallWorks) {
   TaskPool pool(3);

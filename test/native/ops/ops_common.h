@@ -11,13 +11,16 @@
 #include "naive/energy_reference.h"
 #include "naive/picture.h"
 #include "naive/test_frame.h"
+#include "ops/checked_table.h"
 
 namespace ops_test {
 
 // Every variant of the inner loops this machine can run.
 inline std::vector<const cps::OpsTable*> variants() {
   const cps::OpsTables& tables = cps::opsTables();
-  return {tables.table, tables.table + tables.count};
+  std::vector<const cps::OpsTable*> out;
+  for (int32_t i = 0; i < tables.count; i++) out.push_back(checked(tables.table[i]));
+  return out;
 }
 
 // Every test of an operation runs with all the kernels there are.

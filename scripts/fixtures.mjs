@@ -150,6 +150,7 @@ const edits = {
     const message = out.indexOf('4e0105', out.indexOf('hvcC'), 'hex');
     return out.fill(0xff, message + 3, message + 6);
   },
+  filmGrain: (b) => withFilmGrain(b),
   // Theora in Matroska as mkvmerge writes it: the size of whole blocks in the track's header.
   codedHeight: (b) => {
     const out = Buffer.from(b);
@@ -179,6 +180,40 @@ function replaced(bytes, pattern, text) {
   const out = Buffer.from(bytes);
   out.write(text, found.index, 'latin1');
   return out;
+}
+
+/**
+ * A raw stream (Annex B) of H.264 or HEVC with the message "film grain characteristics" (payload 19 of H.264 and
+ * H.265, annex D) before each picture: noise for luma in one interval of intensities.
+ */
+function withFilmGrain(stream) {
+  const parts = [];
+  for (let at = stream.indexOf('000001', 0, 'hex'); at >= 0;) {
+    const next = stream.indexOf('000001', at + 3, 'hex');
+    parts.push(stream.subarray(at + 3, next < 0 ? stream.length : next));
+    at = next;
+  }
+  // H.264 begins with a parameter set of type 7 or a delimiter, HEVC with types from 32 to 35.
+  const hevc = [32, 33, 34, 35].includes((parts[0][0] >> 1) & 63);
+  const isPicture = (unit) =>
+    hevc ? ((unit[0] >> 1) & 63) < 32 && unit[2] >= 0x80 : [1, 5].includes(unit[0] & 31) && unit[1] >= 0x80;
+  const bits = [
+    ...['0', '00', '0', '00', '0100'], // stays, frequency filtering, no colour description, additive, scale 4
+    ...['1', '0', '0'], // luma alone
+    ...['00000000', '010', '00000001', '11111111'], // one interval from 1 to 255, three values
+    ...['0000001010000', '000010000', '000010000'], // se(v): 40, 8, 8
+    '1', // for each picture that follows (H.264: period 0)
+  ].join('');
+  const payload = `${bits}1`.padEnd(Math.ceil((bits.length + 1) / 8) * 8, '0').match(/.{8}/g);
+  const message = Buffer.from([
+    ...(hevc ? [39 << 1, 1] : [6]),
+    ...[19, payload.length, ...payload.map((byte) => parseInt(byte, 2)), 0x80],
+  ]);
+  if (/00000[0-3]/.test(message.toString('hex'))) throw new Error('needs emulation prevention');
+  const startCode = Buffer.from([0, 0, 0, 1]);
+  return Buffer.concat(
+    parts.flatMap((unit) => [...(isPicture(unit) ? [startCode, message] : []), startCode, unit]),
+  );
 }
 
 /** The temporal units of an IVF file as AV1's Annex B has them: with the sizes of units around OBUs. */

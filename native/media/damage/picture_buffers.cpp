@@ -26,7 +26,8 @@ int PictureBuffers::getBuffer(AVCodecContext* context, AVFrame* frame, int flags
   auto& self = *static_cast<PictureBuffers*>(context->opaque);
   int status = avcodec_default_get_buffer2(context, frame, flags);
   if (status >= 0 && self.marks_) setMarks(*frame);
-  if (status >= 0 && self.counts_) {
+  // Without the flag it is for the picture with film grain on it, which nothing refers to.
+  if (status >= 0 && self.counts_ && (flags & AV_GET_BUFFER_FLAG_REF) != 0) {
     try {
       self.note(frame->pts);
     } catch (...) {  // nothing may leave through FFmpeg's frames; the caller frees the picture

@@ -188,7 +188,11 @@ int64_t H264Order::keyOfSlice(PacketBytes nal) {
   const int id = set < format_.h264.sequenceOf.size() ? format_.h264.sequenceOf[set] : -1;
   if (id < 0) return kUnknown;
   const H264Sequence& sequence = format_.h264.sequence[static_cast<size_t>(id)];
-  if (!sequence.known || !sequence.framesOnly) return kUnknown;
+  if (!sequence.known) return kUnknown;
+  if (!sequence.framesOnly) {
+    onlyDecodingTells_ = true;  // two packets may be the fields of one frame
+    return kUnknown;
+  }
   if (idr) restart();
   ++decoded_;
   if (sequence.separatePlanes) r.bits(2);

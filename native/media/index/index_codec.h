@@ -14,7 +14,7 @@ namespace cps {
 // else of some file than it did: frames that are counted otherwise, other times, other notes. Else
 // files that earlier versions of this package wrote go on saying the old. media_index_test compares
 // what indexes say with what they said under this number, and fails until it is raised.
-inline constexpr int64_t kIndexVersion = 5;
+inline constexpr int64_t kIndexVersion = 6;
 
 // A frame index as bytes and back (Note [Index files] in index_file.h). `video` is stored with it.
 // encodeIndex gives no bytes for an index with values beyond what the format holds (some damaged

@@ -51,11 +51,13 @@ Bytes operator+(Bytes a, const Bytes& b) {
 }
 
 // 7.3.2.1.1, 7.3.2.2: 96x80, frame_num and pic_order_cnt_lsb in 4 bits.
-Bytes h264Headers(uint32_t orderType) {
+Bytes h264Headers(uint32_t orderType, bool framesOnly = true) {
   Bits set;
   set.u(8, 77).u(8, 0).u(8, 30).ue(0).ue(0).ue(orderType);
   if (orderType == 0) set.ue(0);
-  set.ue(2).u(1, 0).ue(5).ue(4).u(1, 1).u(1, 1).u(1, 0).u(1, 0);
+  set.ue(2).u(1, 0).ue(5).ue(4).u(1, framesOnly ? 1 : 0);
+  if (!framesOnly) set.u(1, 0);  // mb_adaptive_frame_field_flag
+  set.u(1, 1).u(1, 0).u(1, 0);
   return set.unit({0x67}) + Bits().ue(0).ue(0).unit({0x68});
 }
 
@@ -151,6 +153,11 @@ std::vector<Stream> streams() {
        h264,
        {idr, p(6), b(2), unknown, idr, p(6), b(2)},
        {0, 2, 1, 4, 6, 5}},
+      {"H.264, fields may follow frames",
+       h264,
+       {idr, p(6), h264Headers(0, false) + h264Slice(5, true, 0)},
+       {0, 1},
+       true},
       {"H.264, order of decoding",
        h264,
        {h264Headers(2) + h264Slice(5, true, 0, 2), h264Slice(1, true, 0, 2),

@@ -284,7 +284,8 @@ withRedis('a queue', () => {
     const { client } = connection;
     try {
       const settings = {
-        ...{ recipe: { kind: 'patches', options: {} }, format: 'webdataset', members: 'npy' },
+        ...({ recipe: { kind: 'patches', options: {} } } as const),
+        ...({ format: 'webdataset', members: 'npy' } as const),
         ...{ shardVideos: 2, decoding: {}, hash: false },
       } as const;
       const run = { settings, videos: 2, shards: 1, out: folder, root: folder, digest: 'hands' };

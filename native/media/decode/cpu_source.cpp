@@ -222,6 +222,7 @@ std::unique_ptr<OngoingRun> CpuSource::beginRun(int32_t first, int threads) cons
   run->cancel->actFor(cancel_);
   run->config = decoderConfig(threads);
   run->reader = video_.openReader(run->cancel, run->far);
+  if (run->far) video_.expectFrom(first, *run->far);
   run->decoder = std::make_unique<PacketDecoder>(*index_.parameters, run->config);
   if (run->decoder->refused()) return nullptr;
   run->segments = std::make_unique<SegmentDecoder>(index_, *run->reader, *run->decoder,

@@ -270,23 +270,32 @@ void IndexedVideo::checkMemory(int64_t kept, int64_t bytes) const {
   }
 }
 
-// What a far source is asked for beyond its tables.
-void IndexedVideo::expect(const DecodePlan& plan) const {
+// Where the packets from `first` to `last` lie in the file.
+ByteRange IndexedVideo::bytesOf(int32_t first, int32_t last) const {
   // Parsers read on to where the next packet begins, and containers have bytes of their own.
   constexpr int64_t kReadOver = 64 * 1024;
+  ByteRange range{std::numeric_limits<int64_t>::max(), 0};
+  for (int32_t i = first; i <= last; ++i) {
+    const PacketEntry& packet = index_->packets[static_cast<size_t>(i)];
+    if (packet.pos < 0) continue;
+    range.begin = std::min(range.begin, packet.pos);
+    range.end = std::max(range.end, packet.pos + packet.size);
+  }
+  if (!index_->plain) range.end += kReadOver;
+  return range;
+}
+
+// What a far source is asked for beyond its tables.
+void IndexedVideo::expect(const DecodePlan& plan) const {
   std::vector<ByteRange> ranges;
   for (const DecodeSegment& segment : plan.segments) {
-    ByteRange range{std::numeric_limits<int64_t>::max(), 0};
-    for (int32_t i = segment.first; i <= segment.last; ++i) {
-      const PacketEntry& packet = index_->packets[static_cast<size_t>(i)];
-      if (packet.pos < 0) continue;
-      range.begin = std::min(range.begin, packet.pos);
-      range.end = std::max(range.end, packet.pos + packet.size);
-    }
-    if (!index_->plain) range.end += kReadOver;
-    ranges.push_back(range);
+    ranges.push_back(bytesOf(segment.first, segment.last));
   }
   far_->expect(std::move(ranges));
+}
+
+void IndexedVideo::expectFrom(int32_t first, FarReading& far) const {
+  far.expect({bytesOf(first, static_cast<int32_t>(index_->packets.size()) - 1)});
 }
 
 // Whether every start of the plan is an entry point; learns it from the packets themselves. Where

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "media/container/byte_source.h"
 #include "media/decode/cpu_source.h"
 #include "media/decode/outcome.h"
 #include "media/decode/targets.h"
@@ -38,6 +39,9 @@ class IndexedVideo {
   // One that outlives the call; of a far source with a view of its own (else null).
   std::unique_ptr<PacketReader> openReader(const CancelPtr& cancel,
                                            std::shared_ptr<FarReading>& far) const;
+  // Tells the view of a far source that all packets from this one on are read, as far as it goes
+  // on.
+  void expectFrom(int32_t first, FarReading& far) const;
   // "Frame 7 of 'clip.mp4'".
   std::string nameOf(int64_t displayIndex) const;
   // Throws Error(InvalidArgument) unless ascending and in range, Error(OutOfMemory) when the
@@ -69,6 +73,7 @@ class IndexedVideo {
                const CallContext& call, const MediaServices& services);
   DecodePlan makePlan(std::span<const int64_t> displayIndices,
                       std::unique_ptr<PacketReader>& reader) const;
+  ByteRange bytesOf(int32_t first, int32_t last) const;
   void expect(const DecodePlan& plan) const;
   enum class Starts : uint8_t { Good, SomeLie, Lost };
   Starts verifyStarts(const DecodePlan& plan, std::unique_ptr<PacketReader>& reader,

@@ -196,7 +196,9 @@ function withFilmGrain(stream) {
   // H.264 begins with a parameter set of type 7 or a delimiter, HEVC with types from 32 to 35.
   const hevc = [32, 33, 34, 35].includes((parts[0][0] >> 1) & 63);
   const isPicture = (unit) =>
-    hevc ? ((unit[0] >> 1) & 63) < 32 && unit[2] >= 0x80 : [1, 5].includes(unit[0] & 31) && unit[1] >= 0x80;
+    hevc
+      ? ((unit[0] >> 1) & 63) < 32 && unit[2] >= 0x80
+      : [1, 5].includes(unit[0] & 31) && unit[1] >= 0x80;
   const bits = [
     ...['0', '00', '0', '00', '0100'], // stays, frequency filtering, no colour description, additive, scale 4
     ...['1', '0', '0'], // luma alone

@@ -95,6 +95,7 @@ test('llava-onevision-2: canvases, and where each patch came from', async () => 
 test.each([
   [['--format', 'onevision', '--input', 'videomae'], /indices as 'visible_indices'/],
   [['--format', 'onevision', '--patches'], /no --patches beside --format onevision/],
+  [['--format', 'onevision-mosaics', '--dtype', 'fp16'], /type uint8 as 'pixel_values'/],
   [['--format', 'llava-onevision-2', '--input', 'videomae'], /no --input/],
   [['--format', 'llava-onevision-2', '--topk', '9'], /no --k-keep|no --topk/],
   [['--format', 'llava-onevision-2', '--energy', 'blok'], /for --energy but received/],

@@ -182,6 +182,10 @@ async function layoutRecipe(flags: RecipeFlags, given: Given): Promise<Recipe> {
       `Expected a description with indices as 'visible_indices' for --format ${format}`,
     );
   }
+  const { pixel_values: pixels } = own.tensors;
+  if (format === 'onevision-mosaics' && (pixels?.of !== 'pixels' || pixels.dtype !== 'uint8')) {
+    throw new UsageError(`Expected pixels of type uint8 as 'pixel_values' for --format ${format}`);
+  }
   return { kind: 'input', input: own };
 }
 

@@ -18,6 +18,7 @@ import { DeviceSession, feeds, feedStream, patchOptions } from '../../../adapter
 import { patchStream, stack } from '../../../src/index.js';
 import { jsMemory, Tensor } from '../../../src/api/tensor.js';
 import type { DType } from '../../../src/index.js';
+import { longForm } from '../../helpers/long-form.js';
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cps-session-'));
 let clips: Clip[];
@@ -374,12 +375,16 @@ describe('life', () => {
     return JSON.parse(out.trim().split('\n').at(-1) ?? '');
   };
 
-  test('the event loop stays free: blocked 5 % of what an InferenceSession blocks it at most', () => {
-    const { theirs, ours, run } = child('eventLoop') as Record<string, number>;
-    expect(theirs).toBeGreaterThan(300); // the model is slow enough to tell
-    expect(run).toBeGreaterThan(100);
-    expect(ours).toBeLessThanOrEqual((theirs ?? 0) * 0.05);
-  });
+  // Beside other tests it tries again and again: .ci/run.
+  (longForm ? test : test.skip)(
+    'the event loop stays free: blocked 5 % of what an InferenceSession does at most',
+    () => {
+      const { theirs, ours, run } = child('eventLoop') as Record<string, number>;
+      expect(theirs).toBeGreaterThan(300); // the model is slow enough to tell
+      expect(run).toBeGreaterThan(100);
+      expect(ours).toBeLessThanOrEqual((theirs ?? 0) * 0.05);
+    },
+  );
 
   test('1,000 runs without growth; what is dropped is collected', () => {
     const { grownMB, live, sessions } = child('growth') as Record<string, number>;

@@ -11,11 +11,11 @@
 namespace ops_test {
 
 // Note [Upper halves]
-// A loop that uses 256 or 512 bits has to end with vzeroupper. Where it does not, each change
-// between SSE and AVX in what the thread does next costs tens of cycles on many processors: in
-// FFmpeg's decoders that was 9 % of a call. Compilers add the instruction and now and then forget
-// it (GCC 12 in matchRow for AVX-512), so the tests look after each call of a loop: XGETBV with 1
-// says which registers are in use.
+// A loop that uses 256 or 512 bits has to end with vzeroupper. Where it does not, changes between
+// SSE and AVX in what the thread does next may stall: FFmpeg's H.264 decoder took 8 to 9 % longer
+// after matchRow on a processor with AVX-512. Compilers add the instruction and now and then forget
+// it (GCC 12 in matchRow for AVX2 and AVX-512), so the tests look after each call of a loop: XGETBV
+// with 1 says which registers are in use.
 
 #if defined(CPS_SIMD_X86)
 
